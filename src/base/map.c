@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+#include "base/map.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+// FNV-1a. Keys are names out of the operator's own configuration, so that no flooding is to be feared.
+static size_t hash(const char *key)
+{
+    uint64_t h = 14695981039346656037u;
+    for (; *key != '\0'; key++) {
+        h = (h ^ (unsigned char)*key) * 1099511628211u;
+    }
+    return (size_t)(h ^ (h >> 32));
+}
+
+void map_init(struct map *map)
+{
+    *map = (struct map){0};
+}
+
+void map_release(struct map *map)
+{
+    free(map->entries);
+    free(map->slots);
+    *map = (struct map){0};
+}
+
+// The slot of the key, or the empty slot where it would stand.
+static size_t slot_of(const struct map *map, const char *key)
+{
+    size_t i = hash(key) & (map->slot_count - 1);
+    while (map->slots[i] != 0) {
+        const struct map_entry *entry = &map->entries[map->slots[i] - 1];
+        if (entry->key != NULL && strcmp(entry->key, key) == 0) {
+            return i;
+        }
+        i = (i + 1) & (map->slot_count - 1);
+    }
+    return i;
+}
+
+static void rebuild(struct map *map)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < map->count; i++) {
+        if (map->entries[i].key != NULL) {
+            map->entries[kept++] = map->entries[i];
+        }
+    }
+    map->count = kept;
+    size_t need = 16;
+    while (need < (kept + 1) * 2) {
+        need *= 2;
+    }
+    free(map->slots);
+    map->slots = alloc_zero(need, sizeof *map->slots);
+    map->slot_count = need;
+    for (size_t i = 0; i < kept; i++) {
+        map->slots[slot_of(map, map->entries[i].key)] = i + 1;
+    }
+}
+
+void *map_get(const struct map *map, const char *key)
+{
+    if (map->slot_count == 0) {
+        return NULL;
+    }
+    size_t slot = map->slots[slot_of(map, key)];
+    return slot == 0 ? NULL : map->entries[slot - 1].value;
+}
+
+void map_put(struct map *map, const char *key, void *value)
+{
+    if ((map->count + 1) * 2 > map->slot_count) {
+        rebuild(map);
+    }
+    size_t slot = slot_of(map, key);
+    if (map->slots[slot] != 0) {
+        map->entries[map->slots[slot] - 1] = (struct map_entry){key, value};
+        return;
+    }
+    ARRAY_RESERVE(map->entries, map->count, map->capacity);
+    map->entries[map->count++] = (struct map_entry){key, value};
+    map->slots[slot] = map->count;
+    map->live++;
+}
+
+void map_remove(struct map *map, const char *key)
+{
+    if (map->slot_count == 0) {
+        return;
+    }
+    size_t slot = map->slots[slot_of(map, key)];
+    if (slot != 0) {
+        map->entries[slot - 1] = (struct map_entry){NULL, NULL};
+        map->live--;
+    }
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+// A hash map from strings to pointers. The key must live as long as its entry (it usually is the
+// name inside the value). Iteration order is the order of insertion, so that a run can be repeated.
+#pragma once
+
+#include <stddef.h>
+
+struct map {
+    struct map_entry *entries; // in order of insertion; removed ones have key NULL
+    size_t count;              // entries used, removed ones included
+    size_t live;               // entries in use
+    size_t capacity;
+    size_t *slots; // index + 1 into entries, 0 = empty
+    size_t slot_count;
+};
+
+struct map_entry {
+    const char *key;
+    void *value;
+};
+
+void map_init(struct map *map);
+void map_release(struct map *map); // values are the caller's
+void *map_get(const struct map *map, const char *key); // NULL when absent
+void map_put(struct map *map, const char *key, void *value); // replaces
+void map_remove(struct map *map, const char *key);

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+// The configuration, loaded and checked against one schema table (config/schema.c). All errors at once,
+// each with file, line, column, reason and the nearest valid name. Owns everything it points to.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "job/job.h"
+#include "time/instant.h"
+#include "time/zone.h"
+
+enum config_role { CONFIG_ROLE_VIEWER, CONFIG_ROLE_OPERATOR, CONFIG_ROLE_ADMIN };
+
+struct config_token {
+    const char *name;
+    enum config_role role;
+    uint8_t sha256[32]; // of the token; the token itself is not kept
+};
+
+struct config_http {
+    bool enabled; // listen: "off" turns it off
+    const char *host;
+    int port;
+    bool metrics_public;
+    bool tls_terminated;
+    const char *tls_cert; // path or NULL
+    const char *tls_key;
+    const struct config_token *tokens;
+    size_t token_count;
+};
+
+struct config {
+    struct arena arena;
+    struct zone_cache *zones;
+    const char *path;   // of the main file, as given
+    const char *folder; // what relative paths are relative to
+    const char *environment; // NULL
+    const char *revision;    // NULL
+    const char *store;       // "sqlite:/abs/path" or "postgresql://…" (refused in this version)
+    const char *store_path;  // absolute path of the SQLite file
+    const char *timezone;
+    int max_running;
+    struct duration drain;
+    struct duration lease;
+    struct duration history_runs, history_output, history_audit;
+    int64_t output_max;
+    struct config_http http;
+    struct job *jobs;
+    size_t job_count;
+    char hash[65]; // SHA-256 of the definitions before substitution: secrets are not in it
+};
+
+// One complaint about the configuration.
+struct config_problem {
+    const char *file;
+    int line;   // 1-based; 0 = the file as a whole
+    int column;
+    const char *text; // reason, and the remedy or nearest valid name
+};
+
+struct config_problems {
+    struct arena arena;
+    struct config_problem *list;
+    size_t count;
+    size_t capacity;
+};
+
+void config_problems_init(struct config_problems *problems);
+void config_problems_release(struct config_problems *problems);
+// "ironcron.yml:12:5: unknown key "schedul"; did you mean "schedule"?", one a line.
+void config_problems_print(const struct config_problems *problems, struct buf *out);
+
+// NULL path: $IRONCRON_CONFIG, ./ironcron.yml, /etc/ironcron/ironcron.yml. False: problems is filled with
+// at least one entry and *config_out untouched. Registers secrets with the log.
+bool config_load(const char *path, struct config **config_out, struct config_problems *problems) MUST_USE;
+void config_free(struct config *config);
+const struct job *config_job(const struct config *config, const char *name); // NULL
+// The job name nearest to a mistyped one, or NULL.
+const char *config_nearest_job(const struct config *config, const char *name);
+
+// `ironcron init`: the commented file to start from.
+extern const char config_template[];
+// Every key, with type, default and meaning, as Markdown: docs/configuration.md is made of it.
+void config_reference(struct buf *out);

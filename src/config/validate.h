@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+// Startup validation: what the machine must offer for a configuration that is right by itself. Without
+// side effects. `ironcron validate` prints it, `serve` refuses to start on a failed check.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "config/config.h"
+#include "time/clock.h"
+
+enum validate_result { VALIDATE_OK, VALIDATE_WARNING, VALIDATE_FAILED };
+
+struct validate_check {
+    const char *name;   // "store", "command rollup-daily", "port", "clock", "disk", "zones", …
+    enum validate_result result;
+    const char *detail; // what was found
+    const char *remedy; // NULL when OK: what to do, with the command where there is one
+};
+
+struct validate_report {
+    struct arena arena;
+    struct validate_check *checks;
+    size_t count;
+    size_t capacity;
+    size_t failed;
+    size_t warnings;
+    enum error_code code; // of the first failed check: decides the exit code
+};
+
+struct validate_options {
+    bool port_is_ours; // serve has it bound already: do not try
+    struct clock *clock;
+};
+
+void validate_config(const struct config *config, const struct validate_options *options,
+                     struct validate_report *report_out);
+void validate_report_release(struct validate_report *report);

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+#include "job/job.h"
+
+#include <jansson.h>
+#include <string.h>
+
+#include "base/attributes.h"
+#include "base/check.h"
+
+const char *job_kind_name(enum job_kind kind)
+{
+    return kind == JOB_COMMAND ? "command" : "shell";
+}
+
+const char *job_overlap_name(enum job_overlap overlap)
+{
+    static const char *const names[] = {"skip", "queue", "allow", "replace"};
+    CHECK(overlap < ARRAY_LENGTH(names));
+    return names[overlap];
+}
+
+const char *job_missed_name(enum job_missed missed)
+{
+    static const char *const names[] = {"skip", "last", "all"};
+    CHECK(missed < ARRAY_LENGTH(names));
+    return names[missed];
+}
+
+const char *job_on_lost_name(enum job_on_lost on_lost)
+{
+    return on_lost == JOB_LOST_RETRY ? "retry" : "fail";
+}
+
+char *job_schedule_spec(const struct job *job)
+{
+    json_t *spec = json_pack("{s:s, s:s, s:s}", "dst",
+                             job->schedule.dst == SCHEDULE_DST_SKIP ? "skip" : "run", "schedule",
+                             job->schedule_text, "timezone", job->timezone);
+    CHECK(spec != NULL);
+    char *text = json_dumps(spec, JSON_COMPACT | JSON_SORT_KEYS);
+    json_decref(spec);
+    CHECK(text != NULL);
+    return text;
+}
+
+// FNV-1a over the name and the slot: every node computes the same delay with nothing stored.
+struct duration job_jitter(const struct job *job, struct instant due_at)
+{
+    if (job->jitter.us <= 0) {
+        return DURATION_S(0);
+    }
+    uint64_t h = 14695981039346656037u;
+    for (const char *c = job->name; *c != '\0'; c++) {
+        h = (h ^ (unsigned char)*c) * 1099511628211u;
+    }
+    for (int i = 0; i < 8; i++) {
+        h = (h ^ (uint8_t)((uint64_t)due_at.us >> (8 * i))) * 1099511628211u;
+    }
+    h ^= h >> 32;
+    return DURATION_MS((int64_t)(h % (uint64_t)(duration_ms(job->jitter) + 1)));
+}

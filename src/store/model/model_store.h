@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+// The store as a model in memory: what the real ones are compared with, and what the scheduler's tests
+// run on. Can be told to fail.
+#pragma once
+
+#include "store/store.h"
+#include "time/clock.h"
+
+struct store *model_store_new(struct clock *clock);
+
+// The next `count` commits end so (STORE_OK = normal again). UNKNOWN with `applied` has happened all the
+// same. Affects every operation of the pump in which it strikes.
+enum model_fault { MODEL_FAULT_NONE, MODEL_FAULT_UNAVAILABLE, MODEL_FAULT_UNKNOWN_APPLIED,
+                   MODEL_FAULT_UNKNOWN_LOST };
+void model_store_fault(struct store *store, enum model_fault fault, int count);

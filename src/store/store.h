@@ -1,0 +1,481 @@
+// SPDX-License-Identifier: MIT
+// The store port: everything that ironcron keeps. Asynchronous, batched, fenced. One conformance suite
+// (tests/contract) runs against each implementation: store/model (memory), store/sqlite, later PostgreSQL.
+//
+// Operations. The caller owns a `struct store_op_…` whose first member is `struct store_op op`, fills
+// its inputs, sets op.kind and op.done, and calls store_submit. Later, from store_pump and never from
+// store_submit, `done` is called exactly once; the outputs are then valid until store_op_release, which the
+// caller calls when it has read them. Operations submitted together commit together where the store can
+// (group commit), each all or nothing for itself. They are carried out in the order of submission.
+//
+// A commit has three outcomes: STORE_OK (done), STORE_UNAVAILABLE (certainly not done, try again later),
+// STORE_UNKNOWN (nobody knows). Every write carries ids that the caller chose, and submitting the very
+// same operation again settles an unknown one: the store recognises its own rows and answers as it did
+// or would have done.
+//
+// Instants are stored in whole milliseconds. Texts are UTF-8 without control bytes but tab.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/uuid.h"
+#include "job/run.h"
+#include "time/instant.h"
+
+enum store_op_kind {
+    STORE_JOIN,
+    STORE_LOAD,
+    STORE_PUBLISH,
+    STORE_DECIDE,
+    STORE_FINISH,
+    STORE_OUTPUT,
+    STORE_CONTROL,
+    STORE_INTENT_PUT,
+    STORE_INTENT_TAKE,
+    STORE_INTENT_END,
+    STORE_AUDIT,
+    STORE_SEAL,
+    STORE_PRUNE,
+    STORE_BEAT,
+    STORE_LEAVE,
+    STORE_OP_COUNT
+};
+
+enum store_result {
+    STORE_OK,
+    STORE_UNAVAILABLE, // certainly not done: busy, full, read-only, connection refused; err says why
+    STORE_UNKNOWN,     // may be done or not: submit the same again
+    STORE_REFUSED,     // a guard said no to the whole operation (this node was fenced, bad input); final
+};
+
+struct store_op {
+    enum store_op_kind kind;
+    void (*done)(struct store_op *op);
+    enum store_result result; // out
+    struct error err;         // out, unless STORE_OK
+    struct arena arena;       // the store's memory for outputs; freed by store_op_release
+    struct store_op *next;    // the store's own
+};
+
+// ---- a node's life -------------------------------------------------------------------------------
+
+// Registers this boot of a node. On SQLite the caller holds the node's file lock, which proves that every
+// other node is dead: each gets state 'lost', and each of their STARTED runs becomes LOST (audited),
+// its slot stays open when on_lost is retry (the engine decides; see store_lost), else LOST.
+// Audit: NODE_STARTED with detail {"dry_run":…,"host":…,"version":…}.
+struct store_lost {
+    int64_t job_id;
+    const char *job;
+    struct uuid run_id;
+    struct instant due_at;
+    enum run_trigger trigger;
+    int attempt;
+};
+struct store_op_join {
+    struct store_op op;
+    struct uuid node;
+    const char *host;
+    const char *version;
+    const char *detail; // JSON
+    // out
+    struct instant now; // the store's clock
+    struct store_lost *lost; // runs of the dead that became LOST
+    size_t lost_count;
+};
+
+// Everything a scheduler needs to go on where the last one stopped.
+struct store_job {
+    int64_t job_id;
+    const char *name;
+    const char *spec;          // job_schedule_spec in force; NULL: not in force (removed)
+    struct instant high_water; // all slots up to and including it are decided
+    struct instant last_success; // end of the last SUCCESS run; INSTANT_NONE
+    int throttle_count;        // slots passed over since the last one that ran under a throttle
+};
+struct store_retry { // a slot whose last attempt ended and that waits for the next one
+    int64_t job_id;
+    struct instant due_at;
+    int attempt; // the one to come
+    struct instant retry_at;
+};
+struct store_op_load {
+    struct store_op op;
+    // out
+    struct store_job *jobs;
+    size_t job_count;
+    struct store_retry *retries;
+    size_t retry_count;
+};
+
+// Records which schedules are in force from `at` on. For each item: the spec in force before is closed
+// at `at`, the new one opened; a new or changed job's high-water mark becomes max(old, at). spec NULL
+// removes the job (its rows stay). Items whose spec is the one in force change nothing.
+// Audit: CONFIG_PUBLISHED with `detail`, only when something changed.
+struct store_publish_item {
+    const char *name;
+    const char *spec;
+    int64_t job_id; // out; 0 for an unknown removed one
+};
+struct store_op_publish {
+    struct store_op op;
+    struct uuid node;
+    const char *actor;
+    const char *detail; // JSON: {"changed":…,"added":…,"removed":…,"hash":…}
+    struct instant at;
+    struct store_publish_item *items;
+    size_t item_count;
+    bool changed; // out
+};
+
+// ---- slots and runs ------------------------------------------------------------------------------
+
+// What a node proposes for slots, up to STORE_BATCH_MAX in one operation, one commit. Items of one job
+// must come in ascending due_at. For a scheduled or catch-up slot the guard is: due_at is above the
+// job's high-water mark; then the slot row is written and the mark set to due_at.
+enum store_decision {
+    DECIDE_RUN,     // claim it: slot open, run STARTED, audit STARTED
+    DECIDE_SKIP,    // slot SKIPPED with reason, audit SKIPPED
+    DECIDE_MISS,    // slot MISSED with reason, audit MISSED
+    DECIDE_DRY_RUN, // slot and run DRY_RUN at once, audit DRY_RUN
+};
+enum store_verdict {
+    VERDICT_NONE,
+    VERDICT_CLAIMED, // RUN: ours to start, with this fence
+    VERDICT_WRITTEN, // SKIP, MISS, DRY_RUN: written
+    VERDICT_TAKEN,   // already decided, by somebody else or before: nothing written
+    VERDICT_OVERLAP, // RUN with forbid_overlap, and a run of the job is STARTED. With skip_on_overlap the
+                     // slot is now SKIPPED (overlap); without, nothing was written: the caller waits
+};
+struct store_slot {
+    int64_t job_id;
+    struct instant due_at;  // MANUAL: when it was asked for; no slot row
+    enum store_decision decision;
+    enum run_trigger trigger; // RETRY demands an open slot with no STARTED run and attempt = last + 1;
+                              // BACKFILL an existing or missing slot at or below the mark, not open
+    int attempt;
+    struct uuid run_id; // RUN and DRY_RUN: chosen by the caller
+    enum slot_reason reason;
+    bool forbid_overlap;
+    bool skip_on_overlap;
+    int throttle_count;  // stored with the job
+    const char *detail;  // JSON for the audit row, or NULL
+    // out
+    enum store_verdict verdict;
+    int64_t fence;              // rises at each claim in the store
+    struct instant started_at;  // the store's clock at the claim
+};
+#define STORE_BATCH_MAX 1000
+struct store_op_decide {
+    struct store_op op;
+    struct uuid node;
+    const char *actor; // of a manual run; NULL = the scheduler
+    struct store_slot *slots;
+    size_t slot_count;
+};
+
+// Ends runs. Guarded: run_id and fence match and the state is STARTED; otherwise nothing is changed
+// but an audit row STALE, and the item is stale. An end already written by the same fence with the same
+// state is answered as written (a repeat of an unknown commit).
+struct store_end {
+    struct uuid run_id;
+    int64_t fence;
+    enum run_state state;
+    enum run_failure failure;
+    bool has_exit_code;
+    int exit_code;
+    const char *error;           // NULL or at most 4 KB
+    struct duration duration;    // by the node's boot clock
+    struct instant retry_at;     // not none: the slot stays open and attempt + 1 is due then
+    const char *detail;          // JSON for the audit row, or NULL
+    // out
+    bool stale;
+};
+struct store_op_finish {
+    struct store_op op;
+    struct uuid node;
+    struct store_end *ends;
+    size_t end_count;
+};
+
+// Appends to a run's output. `offset` = bytes of this run's output before it (a repeat is recognised).
+struct store_chunk {
+    struct uuid run_id;
+    int64_t offset;
+    const char *bytes; // any bytes
+    size_t length;     // 64 KB at most
+};
+struct store_op_output {
+    struct store_op op;
+    struct store_chunk *chunks;
+    size_t chunk_count;
+};
+
+// ---- controls and intents ------------------------------------------------------------------------
+
+enum store_control_kind { CONTROL_PAUSE, CONTROL_DRY_RUN, CONTROL_THROTTLE, CONTROL_KIND_COUNT };
+const char *store_control_name(enum store_control_kind kind); // "pause", "dry-run", "throttle"
+
+// Sets or lifts a runtime control. Kept with from and to, since the ledger is recomputed from it.
+// Audit: PAUSED/RESUMED, DRY_RUN_ON/DRY_RUN_OFF, THROTTLED/UNTHROTTLED; detail
+// {"as":…,"factor":…,"reason":…} without the absent ones.
+struct store_op_control {
+    struct store_op op;
+    const char *job; // NULL = all jobs
+    enum store_control_kind kind;
+    int value;          // 0 = lift; PAUSE, DRY_RUN: 1; THROTTLE: the factor N of xN, 2..1000
+    const char *actor;  // user@host or token name
+    const char *as;     // --as NAME or NULL
+    const char *reason; // NULL
+    bool changed;       // out: false = it already was so, nothing written
+};
+
+// An operator's wish that a live node carries out.
+enum store_intent_kind { INTENT_RUN, INTENT_CANCEL, INTENT_RELOAD, INTENT_KIND_COUNT };
+const char *store_intent_name(enum store_intent_kind kind); // "run", "cancel", "reload"
+enum store_intent_state { INTENT_PENDING, INTENT_DONE, INTENT_REFUSED };
+struct store_intent {
+    struct uuid intent_id;
+    enum store_intent_kind kind;
+    const char *job;    // RUN; CANCEL by job; else NULL
+    struct uuid run_id; // CANCEL by run; answer of RUN
+    const char *params; // JSON object of strings or NULL; {"dry_run":true} apart in flags
+    bool dry_run;
+    const char *actor;
+    const char *as;
+    const char *reason;
+    struct instant created_at;
+    enum store_intent_state state;
+    const char *answer; // why it was refused, or what was done
+};
+struct store_op_intent_put { // by the one who wishes; intent_id chosen by it
+    struct store_op op;
+    struct store_intent intent;
+};
+struct store_op_intent_take { // reads the pending ones, oldest first, and the controls, in one go
+    struct store_op op;
+    // out
+    struct store_intent *intents;
+    size_t intent_count;
+    struct store_control_row *controls; // in force now
+    size_t control_count;
+};
+struct store_op_intent_end {
+    struct store_op op;
+    struct uuid intent_id;
+    enum store_intent_state state;
+    struct uuid run_id;
+    const char *answer;
+};
+
+struct store_control_row {
+    const char *job; // NULL = all
+    enum store_control_kind kind;
+    int value;
+    struct instant from;
+    struct instant to; // INSTANT_NONE = still in force
+    const char *actor;
+    const char *reason; // NULL
+};
+
+// ---- audit, pruning, beat ------------------------------------------------------------------------
+
+// Free-standing events of operators and guards.
+struct store_op_audit {
+    struct store_op op;
+    struct uuid node; // nil = none
+    const char *event;
+    const char *job;    // NULL
+    struct uuid run_id; // nil = none
+    const char *actor;  // NULL
+    const char *detail; // JSON or NULL
+};
+
+// Gives sequence and hash to audit rows that have none yet, oldest first, at most `limit`.
+struct store_op_seal {
+    struct store_op op;
+    size_t limit;
+    // out
+    size_t sealed;
+    bool more;
+};
+
+// Deletes history older than the given instants, a bounded piece a call: never an open run, never an
+// open slot, never unsealed audit rows. Pruned audit rows leave the anchor (last pruned seq and hash).
+struct store_op_prune {
+    struct store_op op;
+    struct instant runs_before;   // by ended_at; slots by due_at, never above the high-water mark
+    struct instant output_before;
+    struct instant audit_before;
+    size_t limit; // rows a table
+    // out
+    size_t deleted;
+    bool more;
+};
+
+struct store_op_beat {
+    struct store_op op;
+    struct uuid node;
+    int running;
+    struct instant now; // out: the store's clock
+};
+
+struct store_op_leave { // clean stop: node state 'stopped', audit NODE_STOPPED
+    struct store_op op;
+    struct uuid node;
+};
+
+// ---- reading -------------------------------------------------------------------------------------
+// Synchronous, for the command line and for checks; each row is given to a callback, which returns false
+// to stop. Texts live until it returns.
+
+struct store_run_row {
+    struct uuid run_id;
+    const char *job;
+    struct instant due_at;
+    int attempt;
+    enum run_trigger trigger;
+    enum run_state state;
+    struct uuid node;
+    int64_t fence;
+    struct instant started_at;
+    struct instant ended_at; // none while it runs
+    struct duration duration;
+    bool has_exit_code;
+    int exit_code;
+    enum run_failure failure;
+    const char *error; // NULL
+};
+struct store_run_filter { // NULL, none, nil = any
+    const char *job;
+    struct uuid run_id;
+    bool by_state;
+    enum run_state state;
+    struct instant since; // started_at >= since
+    struct instant until; // started_at < until
+    size_t limit;         // newest first; 0 = no limit
+};
+typedef bool store_run_fn(void *context, const struct store_run_row *row);
+
+struct store_slot_row {
+    const char *job;
+    struct instant due_at;
+    enum slot_outcome outcome;
+    struct uuid run_id; // nil
+    enum slot_reason reason;
+};
+struct store_slot_filter {
+    const char *job;
+    struct instant since; // due_at >= since
+    struct instant until; // due_at < until
+};
+typedef bool store_slot_fn(void *context, const struct store_slot_row *row); // by job, due_at
+
+struct store_audit_row {
+    int64_t seq; // 0 = not sealed yet
+    struct instant at;
+    const char *event;
+    const char *job;     // NULL
+    struct uuid run_id;  // nil
+    struct uuid node;    // nil
+    const char *actor;   // NULL
+    const char *detail;  // NULL
+    uint8_t prev_hash[32];
+    uint8_t hash[32];
+};
+struct store_audit_filter {
+    const char *job;
+    const char *event;
+    struct instant since;
+    struct instant until;
+    size_t limit; // 0 = no limit
+    bool newest_first;
+};
+typedef bool store_audit_fn(void *context, const struct store_audit_row *row);
+
+struct store_force_row { // a schedule in force: from < slot <= to
+    const char *job;
+    const char *spec;
+    struct instant from;
+    struct instant to; // none = still
+};
+typedef bool store_force_fn(void *context, const struct store_force_row *row); // by job, from
+
+typedef bool store_job_fn(void *context, const struct store_job *row);
+typedef bool store_control_fn(void *context, const struct store_control_row *row);
+
+struct store_node_row {
+    struct uuid node;
+    const char *host;
+    const char *version;
+    struct instant started_at;
+    struct instant last_seen;
+    const char *state; // live, stopped, lost
+    int running;
+};
+typedef bool store_node_fn(void *context, const struct store_node_row *row); // newest first
+
+struct store_anchor { // where the kept audit chain begins
+    int64_t seq;      // of the last pruned row; 0 = nothing pruned
+    uint8_t hash[32]; // of that row; zeros at the beginning
+    struct instant slots_from; // slots due before it may have been pruned; none = nothing pruned
+};
+
+// ---- the port ------------------------------------------------------------------------------------
+
+struct store {
+    const struct store_ops *ops;
+};
+
+struct store_ops {
+    const char *name; // "sqlite", "model"
+    void (*submit)(struct store *store, struct store_op *op);
+    // Carries out what is queued and calls `done` for what ended. Returns true when work is left.
+    bool (*pump)(struct store *store);
+    void (*close)(struct store *store); // queued operations must have ended
+    // Somebody else changed the store since the last call of this. Cheap.
+    bool (*changed)(struct store *store);
+    // A file whose modification hints that somebody wrote; NULL = none.
+    const char *(*watch_path)(struct store *store);
+
+    bool (*read_runs)(struct store *, const struct store_run_filter *, store_run_fn *, void *,
+                      struct error *);
+    bool (*read_slots)(struct store *, const struct store_slot_filter *, store_slot_fn *, void *,
+                       struct error *);
+    bool (*read_audit)(struct store *, const struct store_audit_filter *, store_audit_fn *, void *,
+                       struct error *);
+    bool (*read_force)(struct store *, const char *job, store_force_fn *, void *, struct error *);
+    bool (*read_jobs)(struct store *, store_job_fn *, void *, struct error *);
+    bool (*read_controls)(struct store *, bool history, store_control_fn *, void *, struct error *);
+    bool (*read_nodes)(struct store *, store_node_fn *, void *, struct error *);
+    bool (*read_anchor)(struct store *, struct store_anchor *anchor_out, struct error *);
+    // One intent by id; strings live in `arena`.
+    bool (*read_intent)(struct store *, struct uuid intent_id, struct arena *arena,
+                        struct store_intent *intent_out, struct error *);
+    // At most `size` bytes of a run's output from `offset`; *length_out 0 = no more for now.
+    bool (*read_output)(struct store *, struct uuid run_id, int64_t offset, char *bytes, size_t size,
+                        size_t *length_out, struct error *);
+};
+
+static inline void store_submit(struct store *store, struct store_op *op)
+{
+    store->ops->submit(store, op);
+}
+static inline bool store_pump(struct store *store)
+{
+    return store->ops->pump(store);
+}
+static inline void store_close(struct store *store)
+{
+    if (store != NULL) {
+        store->ops->close(store);
+    }
+}
+
+void store_op_release(struct store_op *op); // frees the outputs
+// Submits and pumps until it has ended: for start-up and the command line, never on the loop.
+// False with err unless STORE_OK. Sets op->done itself.
+bool store_call(struct store *store, struct store_op *op, struct error *err) MUST_USE;
