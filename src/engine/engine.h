@@ -39,6 +39,8 @@ struct engine_options {
     struct duration lease; // how long what runs is trusted without a sign of life of the loop
     struct duration margin;
     bool dry_run;          // this node's own mode; the strictest wins
+    struct instant booted_at;  // when this host booted: the slot of @reboot jobs
+    const char *boot_id;       // of this host's boot
     bool schedules;        // false: a short-lived node that only carries out intents
     struct engine_history history;
     struct clock *clock;
@@ -75,6 +77,9 @@ void engine_stop_runs(struct engine *engine, bool at_once);
 bool engine_is_drained(const struct engine *engine);
 // Writes that the node left. After engine_is_drained.
 bool engine_leave(struct engine *engine, struct error *err) MUST_USE;
+
+// The runner process died and was replaced: every run of the old one has had its end.
+void engine_replace_runner(struct engine *engine, struct runner *runner);
 
 // For metrics, health and status.
 struct engine_job_view {

@@ -35,6 +35,7 @@ static const char *const reason_names[SLOT_REASON_COUNT] = {
     [REASON_NONE] = "", [REASON_OVERLAP] = "overlap", [REASON_SUPERSEDED] = "superseded",
     [REASON_PAUSED] = "paused", [REASON_THROTTLED] = "throttled", [REASON_DOWNTIME] = "downtime",
     [REASON_TOO_OLD] = "too_old", [REASON_REMOVED] = "removed", [REASON_LIMIT] = "limit",
+    [REASON_BUSY] = "busy", [REASON_CHANGED] = "changed",
 };
 
 // Index of name in a table whose entries may be NULL; -1 when absent.

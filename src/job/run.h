@@ -74,6 +74,8 @@ enum slot_reason {
     REASON_TOO_OLD,    // MISSED: older than missed_within
     REASON_REMOVED,    // MISSED: the job left the configuration
     REASON_LIMIT,      // MISSED: more than 1,000 slots to make up
+    REASON_BUSY,       // MISSED: a node lived but could not get to it: full, stalled or suspended
+    REASON_CHANGED,    // SKIPPED: its schedule was changed before it could start
     SLOT_REASON_COUNT
 };
 const char *slot_reason_name(enum slot_reason reason); // "overlap"; REASON_NONE: ""
