@@ -1,0 +1,474 @@
+// SPDX-License-Identifier: MIT
+// The only file that knows libmicrohttpd. A connection's life: connection_changed → request_arrived
+// (once for the headers, again for each piece of body, last to answer) → request_ended → …
+#include "http/server.h"
+
+#include <microhttpd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "http/host.h"
+#include "http/listen.h"
+#include "http/pem.h"
+#include "http/problem.h"
+
+#define CONNECTIONS_DEFAULT 128
+#define MEMORY_DEFAULT      ((size_t)64 * 1024)
+#define BODY_DEFAULT        ((size_t)64 * 1024)
+#define TIMEOUT_DEFAULT     DURATION_S(30)
+#define STREAM_BLOCK        ((size_t)32 * 1024)
+#define ROUNDS_MAX          16 // of one http_server_run: about half a megabyte of a stream
+
+// The library's own timeout starts anew at each byte, so a client that drips would hold its place
+// for ever. This deadline is for the whole half of an exchange.
+struct connection {
+    struct http_server *server;
+    struct connection *previous, *next;
+    struct mono deadline;
+    int fd;
+};
+
+struct exchange {
+    struct buf body;
+    bool too_large;
+};
+
+struct http_server {
+    struct MHD_Daemon *daemon;
+    struct http_server_options options;
+    struct http_listener listener;
+    struct connection *connections;
+    int connection_count;
+    int epoll_fd;
+    char library_message[256]; // its last one: the reason when it does not start
+};
+
+static void push_deadline(struct connection *connection)
+{
+    struct http_server *server = connection->server;
+    connection->deadline =
+        mono_add(clock_mono(server->options.clock), server->options.request_timeout);
+}
+
+static void connection_opened(struct http_server *server, struct MHD_Connection *mhd, void **slot)
+{
+    struct connection *connection = alloc_zero(1, sizeof *connection);
+    connection->server = server;
+    connection->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    push_deadline(connection);
+    connection->next = server->connections;
+    if (connection->next != NULL) {
+        connection->next->previous = connection;
+    }
+    server->connections = connection;
+    server->connection_count++;
+    *slot = connection;
+}
+
+static void connection_closed(struct http_server *server, void **slot)
+{
+    struct connection *connection = *slot;
+    *slot = NULL;
+    if (connection == NULL) {
+        return;
+    }
+    if (connection->previous != NULL) {
+        connection->previous->next = connection->next;
+    } else {
+        server->connections = connection->next;
+    }
+    if (connection->next != NULL) {
+        connection->next->previous = connection->previous;
+    }
+    server->connection_count--;
+    free(connection);
+}
+
+static void connection_changed(void *context, struct MHD_Connection *mhd, void **slot,
+                               enum MHD_ConnectionNotificationCode code)
+{
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        connection_opened(context, mhd, slot);
+    } else {
+        connection_closed(context, slot);
+    }
+}
+
+static void request_moved(struct MHD_Connection *mhd)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    if (info != NULL && info->socket_context != NULL) {
+        push_deadline(info->socket_context);
+    }
+}
+
+// ---- answering
+// -----------------------------------------------------------------------------------
+
+static ssize_t read_stream(void *context, uint64_t position, char *bytes, size_t size)
+{
+    (void)position;
+    struct http_stream *stream = context;
+    size_t length = stream->read(stream->context, bytes, size);
+    return length == 0 ? MHD_CONTENT_READER_END_OF_STREAM : (ssize_t)length;
+}
+
+static void free_stream(void *context)
+{
+    struct http_stream *stream = context;
+    stream->free(stream->context);
+    free(stream);
+}
+
+// Takes the body over.
+static struct MHD_Response *make_response(struct http_response *response)
+{
+    if (response->stream.read != NULL) {
+        struct http_stream *stream = alloc_zero(1, sizeof *stream);
+        *stream = response->stream;
+        response->stream = (struct http_stream){0};
+        struct MHD_Response *made = MHD_create_response_from_callback(
+            MHD_SIZE_UNKNOWN, STREAM_BLOCK, read_stream, stream, free_stream);
+        if (made == NULL) {
+            free_stream(stream);
+        }
+        return made;
+    }
+    if (response->body.data == NULL) {
+        return MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
+    }
+    struct MHD_Response *made = MHD_create_response_from_buffer(
+        response->body.length, response->body.data, MHD_RESPMEM_MUST_FREE);
+    if (made != NULL) {
+        buf_init(&response->body, HTTP_RESPONSE_MAX);
+    }
+    return made;
+}
+
+static void add_headers(struct MHD_Response *made, const struct http_response *response)
+{
+    const char *type = response->content_type;
+    const struct http_header headers[] = {
+        {"Content-Type", type != NULL ? type : "text/plain; charset=utf-8"},
+        {"X-Content-Type-Options", "nosniff"},
+        {"Cache-Control", "no-store"},
+        {"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"},
+        {"Referrer-Policy", "no-referrer"},
+        {"Allow", response->allow},
+        {"WWW-Authenticate", response->authenticate},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(headers); i++) {
+        if (headers[i].value != NULL) {
+            MHD_add_response_header(made, headers[i].name, headers[i].value);
+        }
+    }
+}
+
+static enum MHD_Result answer(struct MHD_Connection *mhd, struct http_response *response)
+{
+    struct MHD_Response *made = make_response(response);
+    int status = response->status;
+    if (made == NULL) {
+        http_response_release(response);
+        return MHD_NO;
+    }
+    add_headers(made, response);
+    http_response_release(response);
+    enum MHD_Result result = MHD_queue_response(mhd, (unsigned)status, made);
+    MHD_destroy_response(made);
+    return result;
+}
+
+// ---- requests
+// ------------------------------------------------------------------------------------
+
+struct headers {
+    struct http_header list[HTTP_HEADERS_MAX];
+    size_t count;
+    bool too_many;
+};
+
+static enum MHD_Result collect_header(void *context, enum MHD_ValueKind kind, const char *name,
+                                      const char *value)
+{
+    (void)kind;
+    struct headers *headers = context;
+    if (headers->count == HTTP_HEADERS_MAX) {
+        headers->too_many = true;
+        return MHD_NO;
+    }
+    headers->list[headers->count++] =
+        (struct http_header){.name = name, .value = value != NULL ? value : ""};
+    return MHD_YES;
+}
+
+// True when the request may go on to the handler; else the response is a problem.
+static bool admit(const struct http_server *server, const struct http_request *request,
+                  bool too_many, bool too_large, struct http_response *response)
+{
+    const char *host = http_request_header(request, "Host");
+    if (too_many) {
+        http_problem(response, 431, "More than %d header fields.", HTTP_HEADERS_MAX);
+    } else if (too_large) {
+        http_problem(response, 413, "The body is larger than %zu bytes.", server->options.body_max);
+    } else if (http_request_header_count(request, "Host") > 1) {
+        http_problem(response, 400, "More than one Host header.");
+    } else if (server->listener.is_loopback && host != NULL && !http_host_is_loopback(host)) {
+        http_problem(response, 421,
+                     "This server listens on loopback and answers only to localhost, 127.0.0.1 and "
+                     "[::1], not to the Host %.100s.",
+                     host);
+    } else {
+        return true;
+    }
+    return false;
+}
+
+static enum MHD_Result handle(struct http_server *server, struct MHD_Connection *mhd,
+                              const char *url, const char *method, const struct exchange *exchange)
+{
+    struct headers headers = {.count = 0};
+    MHD_get_connection_values(mhd, MHD_HEADER_KIND, collect_header, &headers);
+    const struct http_request request = {
+        .method = method,
+        .path = url,
+        .headers = headers.list,
+        .header_count = headers.count,
+        .body = buf_string(&exchange->body),
+        .body_length = exchange->body.length,
+    };
+    struct http_response response;
+    http_response_init(&response);
+    if (admit(server, &request, headers.too_many, exchange->too_large, &response)) {
+        server->options.handler(server->options.context, &request, &response);
+    }
+    return answer(mhd, &response);
+}
+
+static bool announces_too_much(const struct http_server *server, struct MHD_Connection *mhd)
+{
+    const char *length = MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, "Content-Length");
+    return length != NULL && strtoull(length, NULL, 10) > server->options.body_max;
+}
+
+static enum MHD_Result request_arrived(void *context, struct MHD_Connection *mhd, const char *url,
+                                       const char *method, const char *version, const char *data,
+                                       size_t *data_size, void **slot)
+{
+    (void)version;
+    struct http_server *server = context;
+    struct exchange *exchange = *slot;
+    if (exchange == NULL) {
+        exchange = alloc_zero(1, sizeof *exchange);
+        buf_init(&exchange->body, server->options.body_max);
+        *slot = exchange;
+        exchange->too_large = announces_too_much(server, mhd);
+        // An answer before the body closes the connection afterwards: the body is never read.
+        return exchange->too_large ? handle(server, mhd, url, method, exchange) : MHD_YES;
+    }
+    if (*data_size > 0) {
+        buf_add(&exchange->body, data, *data_size);
+        exchange->too_large |= exchange->body.overflow;
+        *data_size = 0;
+        return MHD_YES;
+    }
+    request_moved(mhd); // the request is here: from now on it is the answer's time
+    return handle(server, mhd, url, method, exchange);
+}
+
+static void request_ended(void *context, struct MHD_Connection *mhd, void **slot,
+                          enum MHD_RequestTerminationCode code)
+{
+    (void)context;
+    (void)code;
+    struct exchange *exchange = *slot;
+    *slot = NULL;
+    request_moved(mhd);
+    if (exchange != NULL) {
+        buf_release(&exchange->body);
+        free(exchange);
+    }
+}
+
+// ---- life
+// ----------------------------------------------------------------------------------------
+
+static void keep_message(void *context, const char *format, va_list args)
+{
+    struct http_server *server = context;
+    vsnprintf(server->library_message, sizeof server->library_message, format, args);
+    server->library_message[strcspn(server->library_message, "\n")] = '\0';
+}
+
+static void fill_defaults(struct http_server_options *options)
+{
+    if (options->connections_max == 0) {
+        options->connections_max = CONNECTIONS_DEFAULT;
+    }
+    if (options->connections_per_address_max == 0) {
+        options->connections_per_address_max = (options->connections_max + 1) / 2;
+    }
+    if (options->header_memory == 0) {
+        options->header_memory = MEMORY_DEFAULT;
+    }
+    if (options->body_max == 0) {
+        options->body_max = BODY_DEFAULT;
+    }
+    if (options->request_timeout.us <= 0) {
+        options->request_timeout = TIMEOUT_DEFAULT;
+    }
+}
+
+static void start_daemon(struct http_server *server, const struct pem *cert, const struct pem *key)
+{
+    const struct http_server_options *options = &server->options;
+    unsigned flags = MHD_USE_EPOLL | MHD_USE_ERROR_LOG;
+    flags |= server->listener.is_ipv6 ? MHD_USE_IPv6 : 0;
+    flags |= cert->text != NULL ? MHD_USE_TLS : 0;
+    int64_t seconds = (options->request_timeout.us + 999999) / 1000000;
+    struct MHD_OptionItem tls[] = {
+        {MHD_OPTION_HTTPS_MEM_CERT, 0, cert->text},
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, key->text},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    const struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
+    server->daemon = MHD_start_daemon(
+        flags, 0, NULL, NULL, request_arrived, server, MHD_OPTION_EXTERNAL_LOGGER, keep_message,
+        server, MHD_OPTION_LISTEN_SOCKET, server->listener.fd, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)options->connections_max, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+        (unsigned)options->connections_per_address_max, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        options->header_memory, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)seconds,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_CONNECTION, connection_changed, server,
+        MHD_OPTION_NOTIFY_COMPLETED, request_ended, server, MHD_OPTION_ARRAY,
+        cert->text != NULL ? tls : none, MHD_OPTION_END);
+}
+
+static bool open_server(struct http_server *server, struct error *err)
+{
+    const struct http_server_options *options = &server->options;
+    AUTO(pem_release) struct pem cert = {0};
+    AUTO(pem_release) struct pem key = {0};
+    if (options->tls_cert != NULL &&
+        (!pem_read(options->tls_cert, &cert, err) || !pem_read(options->tls_key, &key, err))) {
+        return false;
+    }
+    if (!http_listen(options->host, options->port, &server->listener, err)) {
+        return false;
+    }
+    start_daemon(server, &cert, &key);
+    if (server->daemon == NULL) {
+        close(server->listener.fd);
+        if (cert.text != NULL) {
+            return error_set(err, ERROR_CONFIG,
+                             "cannot serve TLS with %s and %s: %s; both must be PEM and belong "
+                             "together, the key without a passphrase",
+                             options->tls_cert, options->tls_key, server->library_message);
+        }
+        return error_set(err, ERROR_IO, "cannot serve HTTP on %s: %s", server->listener.address,
+                         server->library_message);
+    }
+    server->epoll_fd = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+    return true;
+}
+
+bool http_server_new(const struct http_server_options *options, struct http_server **server_out,
+                     struct error *err)
+{
+    CHECK((options->tls_cert == NULL) == (options->tls_key == NULL));
+    struct http_server *server = alloc_zero(1, sizeof *server);
+    server->options = *options;
+    fill_defaults(&server->options);
+    if (!open_server(server, err)) {
+        free(server);
+        return false;
+    }
+    server->options.host = server->options.tls_cert = server->options.tls_key = NULL;
+    *server_out = server;
+    return true;
+}
+
+void http_server_free(struct http_server *server)
+{
+    if (server != NULL) {
+        MHD_stop_daemon(server->daemon);
+        CHECK(server->connections == NULL);
+        free(server);
+    }
+}
+
+int http_server_fd(const struct http_server *server)
+{
+    return server->epoll_fd;
+}
+
+bool http_server_timeout(struct http_server *server, struct duration *timeout_out)
+{
+    MHD_UNSIGNED_LONG_LONG ms = 0;
+    bool some = MHD_get_timeout(server->daemon, &ms) == MHD_YES;
+    struct duration nearest = DURATION_MS(ms);
+    if (server->connections != NULL) {
+        struct mono now = clock_mono(server->options.clock);
+        for (const struct connection *c = server->connections; c != NULL; c = c->next) {
+            struct duration left = mono_since(c->deadline, now);
+            if (!some || left.us < nearest.us) {
+                nearest = left;
+                some = true;
+            }
+        }
+    }
+    *timeout_out = nearest.us < 0 ? DURATION_US(0) : nearest;
+    return some;
+}
+
+// The library owns the descriptor; a shut-down socket makes it see the end by itself.
+static void end_overdue(struct http_server *server)
+{
+    if (server->connections == NULL) {
+        return;
+    }
+    struct mono now = clock_mono(server->options.clock);
+    for (struct connection *c = server->connections; c != NULL; c = c->next) {
+        if (!mono_before(now, c->deadline)) {
+            shutdown(c->fd, SHUT_RDWR);
+            push_deadline(c);
+        }
+    }
+}
+
+void http_server_run(struct http_server *server)
+{
+    end_overdue(server);
+    for (int round = 0; round < ROUNDS_MAX; round++) {
+        MHD_UNSIGNED_LONG_LONG ms = 1;
+        MHD_run(server->daemon);
+        if (MHD_get_timeout(server->daemon, &ms) != MHD_YES || ms > 0) {
+            return;
+        }
+    }
+}
+
+int http_server_port(const struct http_server *server)
+{
+    return server->listener.port;
+}
+
+const char *http_server_address(const struct http_server *server)
+{
+    return server->listener.address;
+}
+
+bool http_server_is_loopback(const struct http_server *server)
+{
+    return server->listener.is_loopback;
+}
+
+int http_server_connections(const struct http_server *server)
+{
+    return server->connection_count;
+}
