@@ -1,2 +1,211 @@
 // SPDX-License-Identifier: MIT
-typedef int placeholder_engine;
+#include "engine/engine.h"
+
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "engine/engine_private.h"
+
+struct engine *engine_new(const struct engine_options *options)
+{
+    struct engine *engine = alloc_zero(1, sizeof *engine);
+    engine->options = *options;
+    map_init(&engine->jobs);
+    planner_init(engine);
+    retry_init(engine);
+    buf_init(&engine->output, OUTPUT_WAITING_MAX);
+    struct mono now = clock_mono(options->clock);
+    engine->fed_at = engine->sealed_at = (struct mono){INT64_MIN / 2};
+    engine->prune_at = mono_add(now, DURATION_S(60));
+    run_connect(engine);
+    return engine;
+}
+
+void engine_free(struct engine *engine)
+{
+    if (engine == NULL) {
+        return;
+    }
+    while (engine->retries.count > 0) {
+        retry_free(engine, CONTAINER_OF(heap_top(&engine->retries), struct engine_retry, planned));
+    }
+    for (size_t i = 0; i < engine->jobs.count; i++) {
+        if (engine->jobs.entries[i].key != NULL) {
+            struct engine_job *job = engine->jobs.entries[i].value;
+            set_release(job->kept);
+            free(job);
+        }
+    }
+    for (size_t i = 0; i < engine->pause_count; i++) {
+        free(engine->pauses[i].job);
+    }
+    free(engine->pauses);
+    free(engine->handling);
+    free(engine->reload_intents);
+    free(engine->held);
+    free(engine->chunks);
+    buf_release(&engine->output);
+    heap_release(&engine->planner);
+    heap_release(&engine->retries);
+    map_release(&engine->jobs);
+    set_release(engine->set);
+    free(engine);
+}
+
+bool engine_start(struct engine *engine, struct job_set *set, struct error *err)
+{
+    return publish_start(engine, set, err);
+}
+
+bool engine_reload(struct engine *engine, struct job_set *set, struct error *err)
+{
+    return publish_reload(engine, set, err);
+}
+
+static struct instant sooner(struct instant a, struct instant b)
+{
+    if (instant_is_none(a) || instant_is_none(b)) {
+        return instant_is_none(a) ? b : a;
+    }
+    return instant_before(a, b) ? a : b;
+}
+
+static struct instant next_wake(const struct engine *engine)
+{
+    if (engine->draining || !store_is_asked(engine)) {
+        return INSTANT_NONE; // the owner's tick goes on
+    }
+    struct instant wake = planner_wake(engine);
+    if (engine->retries.count > 0) {
+        const struct engine_retry *retry =
+            CONTAINER_OF(heap_top(&engine->retries), struct engine_retry, planned);
+        wake = sooner(wake, retry->retry_at);
+    }
+    return wake;
+}
+
+struct instant engine_turn(struct engine *engine)
+{
+    engine->busy = false;
+    struct instant now = clock_now(engine->options.clock);
+    control_turn(engine);
+    if (!engine->draining && store_is_asked(engine)) {
+        decide_ready(engine);
+        planner_turn(engine, now);
+        retry_turn(engine, now);
+    }
+    decide_flush(engine);
+    run_flush(engine);
+    housekeeping_turn(engine);
+    publish_sweep(engine);
+    engine->live = true;
+    return next_wake(engine);
+}
+
+bool engine_is_busy(const struct engine *engine)
+{
+    return engine->busy;
+}
+
+void engine_store_changed(struct engine *engine)
+{
+    engine->store_changed = true;
+    engine->busy = true;
+}
+
+bool engine_wants_reload(const struct engine *engine)
+{
+    return engine->reload_wanted;
+}
+
+// ---- the end
+// -------------------------------------------------------------------------------------
+
+void engine_drain(struct engine *engine)
+{
+    engine->draining = true;
+}
+
+void engine_stop_runs(struct engine *engine, bool at_once)
+{
+    for (size_t i = 0; i < engine->jobs.count; i++) {
+        struct engine_job *job = engine->jobs.entries[i].value;
+        if (engine->jobs.entries[i].key == NULL) {
+            continue;
+        }
+        for (struct engine_run_live *run = job->runs; run != NULL; run = run->next) {
+            run_cancel(run, "the stop of the node", at_once);
+        }
+    }
+}
+
+bool engine_is_drained(const struct engine *engine)
+{
+    return engine->draining && engine->running == 0 && engine->operations == 0 &&
+           engine->chunk_count == 0;
+}
+
+bool engine_leave(struct engine *engine, struct error *err)
+{
+    CHECK(engine_is_drained(engine));
+    struct store_op_leave leave = {.op = {.kind = STORE_LEAVE}, .node = engine->options.node};
+    if (!store_call(engine->options.store, &leave.op, err)) {
+        return error_wrap(err, "leaving the store");
+    }
+    store_op_release(&leave.op);
+    for (bool more = true; more;) {
+        struct store_op_seal seal = {.op = {.kind = STORE_SEAL}, .limit = 5000};
+        if (!store_call(engine->options.store, &seal.op, err)) {
+            return error_wrap(err, "sealing the audit log");
+        }
+        more = seal.more;
+        store_op_release(&seal.op);
+    }
+    return true;
+}
+
+void engine_replace_runner(struct engine *engine, struct runner *runner)
+{
+    engine->options.runner = runner;
+    engine->fed_at = (struct mono){INT64_MIN / 2};
+    run_connect(engine);
+}
+
+// ---- views
+// ---------------------------------------------------------------------------------------
+
+void engine_each_job(struct engine *engine,
+                     void (*each)(void *context, const struct engine_job_view *view), void *context)
+{
+    for (size_t i = 0; i < engine->jobs.count; i++) {
+        const struct engine_job *job = engine->jobs.entries[i].value;
+        if (engine->jobs.entries[i].key == NULL || job->removed) {
+            continue;
+        }
+        struct engine_job_view view = {
+            .job = job->job,
+            .next_due = job->wait == WAIT_NONE ? job->next_due : job->waiting_due,
+            .last_success = job->last_success,
+            .running = job->running,
+            .paused = job->paused || engine->all_paused,
+            .dry_run = decide_is_dry(engine, job),
+            .throttle = job->throttle > 0 ? job->throttle : engine->all_throttle};
+        each(context, &view);
+    }
+}
+
+int engine_running(const struct engine *engine)
+{
+    return engine->running;
+}
+
+bool engine_store_is_up(const struct engine *engine)
+{
+    return !engine->store_down;
+}
+
+bool engine_is_dry_run(const struct engine *engine)
+{
+    return engine->options.dry_run || engine->all_dry_run;
+}

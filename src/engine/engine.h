@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The engine: the life of slots and runs. Pure: it is given time, a store, a runner and randomness
-// through ports and does nothing by itself. The owner calls engine_turn when something happened or the
-// instant has come that the last turn returned; all decisions are made there, in bounded batches.
-// A run's life, in order: engine/planner.c (due) → engine/decide.c (policy, claim) → engine/run.c (start,
-// output, end) → engine/control.c (pause, throttle, intents) → engine/housekeeping.c (seal, prune).
+// through ports and does nothing by itself. The owner calls engine_turn when something happened or
+// the instant has come that the last turn returned; all decisions are made there, in bounded
+// batches. A run's life, in order: engine/planner.c (due) → engine/decide.c (policy, claim) →
+// engine/run.c (start, output, end) → engine/control.c (pause, throttle, intents) →
+// engine/housekeeping.c (seal, prune).
 #pragma once
 
 #include <stdbool.h>
@@ -17,11 +18,13 @@
 
 struct engine;
 
-// A set of job definitions with one lifetime. The engine holds a reference while runs of it are alive.
+// A set of job definitions with one lifetime. The engine holds a reference while runs of it are
+// alive.
 struct job_set {
     const struct job *jobs;
     size_t count;
-    const char *hash; // of the definitions, for the audit
+    const char *hash;         // of the definitions, for the audit
+    struct zone_cache *zones; // to read schedules that were in force before
     void *owner;
     void (*release)(void *owner); // called once, when the engine no longer needs it
 };
@@ -34,14 +37,14 @@ struct engine_options {
     struct uuid node;
     const char *host;
     const char *version;
-    const char *actor;     // who started this process: user@host
+    const char *actor; // who started this process: user@host
     int max_running;
     struct duration lease; // how long what runs is trusted without a sign of life of the loop
     struct duration margin;
-    bool dry_run;          // this node's own mode; the strictest wins
-    struct instant booted_at;  // when this host booted: the slot of @reboot jobs
-    const char *boot_id;       // of this host's boot
-    bool schedules;        // false: a short-lived node that only carries out intents
+    bool dry_run;             // this node's own mode; the strictest wins
+    struct instant booted_at; // when this host booted: the slot of @reboot jobs
+    const char *boot_id;      // of this host's boot
+    bool schedules;           // false: a short-lived node that only carries out intents
     struct engine_history history;
     struct clock *clock;
     struct store *store;
@@ -53,14 +56,15 @@ struct engine_options {
 struct engine *engine_new(const struct engine_options *options);
 void engine_free(struct engine *engine); // nothing may be running any more
 
-// Joins the store, loads it, makes up or records what was missed, publishes the definitions and goes live.
-// Takes the set over, also when it fails. Blocks for a few store calls.
+// Joins the store, loads it, makes up or records what was missed, publishes the definitions and
+// goes live. Takes the set over, also when it fails. Blocks for a few store calls.
 bool engine_start(struct engine *engine, struct job_set *set, struct error *err) MUST_USE;
 // New definitions: running runs go on under the old ones. Takes the set over.
 bool engine_reload(struct engine *engine, struct job_set *set, struct error *err) MUST_USE;
 
-// One turn. Returns the instant at which the next turn is wanted even if nothing happens (INSTANT_NONE =
-// nothing planned). Call store_pump until it returns false, then engine_turn, until both are quiet.
+// One turn. Returns the instant at which the next turn is wanted even if nothing happens
+// (INSTANT_NONE = nothing planned). Call store_pump until it returns false, then engine_turn, until
+// both are quiet.
 struct instant engine_turn(struct engine *engine);
 bool engine_is_busy(const struct engine *engine); // another turn at once would do something
 // Somebody else wrote to the store: read controls and intents in the next turn.
@@ -91,8 +95,8 @@ struct engine_job_view {
     bool dry_run;
     int throttle; // 0 = none
 };
-void engine_each_job(struct engine *engine, void (*each)(void *context, const struct engine_job_view *),
-                     void *context);
+void engine_each_job(struct engine *engine,
+                     void (*each)(void *context, const struct engine_job_view *), void *context);
 int engine_running(const struct engine *engine);
 bool engine_store_is_up(const struct engine *engine);
 bool engine_is_dry_run(const struct engine *engine); // the whole node

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the engine tells those who watch (metrics, logs, later alerts): each call after the commit that it
-// tells of, so that numbers never run ahead of the ledger.
+// What the engine tells those who watch (metrics, logs, later alerts): each call after the commit
+// that it tells of, so that numbers never run ahead of the ledger.
 #pragma once
 
 #include <stddef.h>

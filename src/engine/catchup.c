@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+// What becomes of slots that nobody could start in time: which are MISSED, which are made up. Sets
+// two marks on the job, miss_until and catchup_until; decide.c then goes through the slots in
+// order.
+#include "engine/engine_private.h"
+
+#include <string.h>
+
+#include "base/check.h"
+
+// The last `count` slots at or before `now` and after `after`: returns the first of them in
+// *first_out and the last in *last_out. Looks back in doubling steps, so that a year of seconds
+// costs no more than it must.
+static bool last_slots(const struct schedule *schedule, struct instant after, struct instant now,
+                       int count, struct instant *first_out, struct instant *last_out)
+{
+    struct instant ring[CATCHUP_MAX];
+    CHECK(count >= 1 && count <= CATCHUP_MAX);
+    for (struct duration back = DURATION_S(60);; back.us *= 2) {
+        struct instant from = instant_add(now, (struct duration){-back.us});
+        bool whole = !instant_before(after, from);
+        if (whole) {
+            from = after;
+        }
+        int seen = 0;
+        for (struct instant t = schedule_next(schedule, from);
+             !instant_is_none(t) && !instant_before(now, t); t = schedule_next(schedule, t)) {
+            ring[seen % count] = t;
+            seen++;
+        }
+        if (seen >= count || whole) {
+            if (seen == 0) {
+                return false;
+            }
+            *first_out = ring[seen >= count ? seen % count : 0];
+            *last_out = ring[(seen - 1) % count];
+            return true;
+        }
+    }
+}
+
+// The slot before which everything is too old to be made up.
+static struct instant oldest_wanted(const struct engine_job *job, struct instant now)
+{
+    return instant_add(now, (struct duration){-job->job->missed_within.us});
+}
+
+static void miss_all(struct engine_job *job, struct instant now, enum slot_reason reason)
+{
+    job->miss_until = now;
+    job->miss_reason = reason;
+    job->catchup_until = now;
+}
+
+void catchup_plan(struct engine *engine, struct engine_job *job, struct instant now)
+{
+    // A node that has just started speaks of downtime, one that lived of its own lateness.
+    enum slot_reason reason = engine->live ? REASON_BUSY : REASON_DOWNTIME;
+    if (job->job->schedule.kind == SCHEDULE_REBOOT) {
+        job->catchup_until = now; // late by nature: it is due at the boot, before any node
+        return;
+    }
+    if (job->job->missed == JOB_MISSED_SKIP) {
+        miss_all(job, now, reason);
+        return;
+    }
+    struct instant oldest = oldest_wanted(job, now);
+    struct instant after =
+        instant_before(job->cursor, oldest) ? instant_add(oldest, DURATION_US(-1)) : job->cursor;
+    int count = job->job->missed == JOB_MISSED_ALL ? CATCHUP_MAX : 1;
+    struct instant first;
+    struct instant last;
+    if (!last_slots(&job->job->schedule, after, now, count, &first, &last)) {
+        miss_all(job, now, REASON_TOO_OLD);
+        return;
+    }
+    job->miss_until = instant_add(first, DURATION_US(-1));
+    job->miss_reason = reason;
+    job->catchup_until = last;
+}
+
+// Was the job paused when this slot was due? Its slots are SKIPPED then, also those of a downtime.
+bool catchup_was_paused(const struct engine *engine, const struct engine_job *job,
+                        struct instant at)
+{
+    for (size_t i = 0; i < engine->pause_count; i++) {
+        const struct pause_span *span = &engine->pauses[i];
+        if (span->job != NULL && strcmp(span->job, job->job->name) != 0) {
+            continue;
+        }
+        bool begun = !instant_before(at, span->from);
+        bool over = !instant_is_none(span->to) && !instant_before(at, span->to);
+        if (begun && !over) {
+            return true;
+        }
+    }
+    return false;
+}

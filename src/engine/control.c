@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: MIT
+// What operators want: the controls in force (pause, dry-run, throttle) and their intents (run,
+// cancel, reload). Read in one operation whenever somebody else has written to the store.
+#include "engine/engine_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+void manual_free(struct engine_manual *manual)
+{
+    if (manual == NULL) {
+        return;
+    }
+    free(manual->actor);
+    free(manual->as);
+    free(manual->params);
+    free(manual);
+}
+
+// ---- controls
+// ------------------------------------------------------------------------------------
+
+static void pause_note(struct engine *engine, const struct store_control_row *row)
+{
+    ARRAY_RESERVE(engine->pauses, engine->pause_count, engine->pause_capacity);
+    engine->pauses[engine->pause_count++] = (struct pause_span){
+        .job = row->job == NULL ? NULL : alloc_string(row->job), .from = row->from, .to = row->to};
+}
+
+static bool pause_is(const struct pause_span *span, const struct store_control_row *row)
+{
+    bool same_job =
+        span->job == NULL ? row->job == NULL : row->job != NULL && strcmp(span->job, row->job) == 0;
+    return same_job && instant_equal(span->from, row->from);
+}
+
+// Keeps the spans of pauses true: new ones are added, those no longer in force are closed.
+static void pauses_update(struct engine *engine, const struct store_control_row *rows, size_t count)
+{
+    struct instant now = clock_now(engine->options.clock);
+    for (size_t p = 0; p < engine->pause_count; p++) {
+        bool in_force = false;
+        for (size_t i = 0; i < count; i++) {
+            in_force = in_force ||
+                       (rows[i].kind == CONTROL_PAUSE && pause_is(&engine->pauses[p], &rows[i]));
+        }
+        if (!in_force && instant_is_none(engine->pauses[p].to)) {
+            engine->pauses[p].to = now;
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        bool known = rows[i].kind != CONTROL_PAUSE;
+        for (size_t p = 0; p < engine->pause_count && !known; p++) {
+            known = pause_is(&engine->pauses[p], &rows[i]);
+        }
+        if (!known) {
+            pause_note(engine, &rows[i]);
+        }
+    }
+}
+
+static void control_apply(struct engine *engine, const struct store_control_row *row)
+{
+    struct engine_job *job = row->job == NULL ? NULL : map_get(&engine->jobs, row->job);
+    if (row->job != NULL && job == NULL) {
+        return; // of a job that left the configuration
+    }
+    switch (row->kind) {
+    case CONTROL_PAUSE:
+        *(job == NULL ? &engine->all_paused : &job->paused) = true;
+        break;
+    case CONTROL_DRY_RUN:
+        *(job == NULL ? &engine->all_dry_run : &job->dry_run) = true;
+        break;
+    case CONTROL_THROTTLE:
+        *(job == NULL ? &engine->all_throttle : &job->throttle) = row->value;
+        break;
+    case CONTROL_KIND_COUNT:
+        break;
+    }
+}
+
+static void controls_apply(struct engine *engine, const struct store_control_row *rows,
+                           size_t count)
+{
+    engine->all_paused = false;
+    engine->all_dry_run = false;
+    engine->all_throttle = 0;
+    for (size_t i = 0; i < engine->jobs.count; i++) {
+        struct engine_job *job = engine->jobs.entries[i].value;
+        if (engine->jobs.entries[i].key != NULL) {
+            job->paused = false;
+            job->dry_run = false;
+            job->throttle = 0;
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        control_apply(engine, &rows[i]);
+    }
+    pauses_update(engine, rows, count);
+}
+
+static bool history_row(void *context, const struct store_control_row *row)
+{
+    struct engine *engine = context;
+    if (row->kind == CONTROL_PAUSE) {
+        pause_note(engine, row);
+    }
+    return true;
+}
+
+// ---- answers to intents
+// --------------------------------------------------------------------------
+
+struct intent_end {
+    struct store_op_intent_end end; // first
+    struct engine *engine;
+    char *answer;
+};
+
+static void handling_remove(struct engine *engine, struct uuid intent_id)
+{
+    for (size_t i = 0; i < engine->handling_count; i++) {
+        if (uuid_equal(engine->handling[i], intent_id)) {
+            engine->handling[i] = engine->handling[--engine->handling_count];
+            return;
+        }
+    }
+}
+
+static bool is_handling(const struct engine *engine, struct uuid intent_id)
+{
+    for (size_t i = 0; i < engine->handling_count; i++) {
+        if (uuid_equal(engine->handling[i], intent_id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void intent_end_on_done(struct store_op *op)
+{
+    struct intent_end *end = CONTAINER_OF(op, struct intent_end, end.op);
+    struct engine *engine = end->engine;
+    engine->busy = true;
+    store_answered(engine, op);
+    if (op->result == STORE_UNAVAILABLE || op->result == STORE_UNKNOWN) {
+        store_hold(engine, op);
+        return;
+    }
+    engine->operations--;
+    handling_remove(engine, end->end.intent_id);
+    store_op_release(op);
+    free(end->answer);
+    free(end);
+}
+
+void control_answer(struct engine *engine, struct uuid intent_id, enum store_intent_state state,
+                    struct uuid run_id, const char *answer)
+{
+    struct intent_end *end = alloc_zero(1, sizeof *end);
+    end->engine = engine;
+    end->answer = alloc_string(answer);
+    end->end =
+        (struct store_op_intent_end){.op = {.kind = STORE_INTENT_END, .done = intent_end_on_done},
+                                     .intent_id = intent_id,
+                                     .state = state,
+                                     .run_id = run_id,
+                                     .answer = end->answer};
+    engine->operations++;
+    store_submit(engine->options.store, &end->end.op);
+}
+
+static void refuse(struct engine *engine, const struct store_intent *intent, const char *why)
+{
+    control_answer(engine, intent->intent_id, INTENT_REFUSED, (struct uuid){{0}}, why);
+}
+
+// ---- intents
+// -------------------------------------------------------------------------------------
+
+static struct engine_job *job_wanted(struct engine *engine, const struct store_intent *intent)
+{
+    struct engine_job *job = intent->job == NULL ? NULL : map_get(&engine->jobs, intent->job);
+    return job == NULL || job->removed ? NULL : job;
+}
+
+static void intent_run(struct engine *engine, const struct store_intent *intent)
+{
+    struct engine_job *job = job_wanted(engine, intent);
+    if (job == NULL) {
+        refuse(engine, intent,
+               "this node has no such job: is its configuration older? Try "
+               "`ironcron reload`");
+        return;
+    }
+    if (engine->draining) {
+        refuse(engine, intent, "the node is stopping");
+        return;
+    }
+    if (!decide_has_capacity(engine)) {
+        char text[160];
+        snprintf(
+            text, sizeof text,
+            "all %d places of node.max_running are taken: see `ironcron runs --state STARTED`, or "
+            "cancel one",
+            engine->options.max_running);
+        refuse(engine, intent, text);
+        return;
+    }
+    struct engine_manual *manual = alloc_zero(1, sizeof *manual);
+    manual->intent_id = intent->intent_id;
+    manual->actor = alloc_string(intent->actor == NULL ? "" : intent->actor);
+    manual->as = intent->as == NULL ? NULL : alloc_string(intent->as);
+    manual->params = intent->params == NULL ? NULL : alloc_string(intent->params);
+    decide_manual(engine, job, manual, intent->dry_run);
+}
+
+static int cancel_of_job(struct engine_job *job, const struct store_intent *intent)
+{
+    int cancelled = 0;
+    for (struct engine_run_live *run = job->runs; run != NULL; run = run->next) {
+        bool meant = uuid_is_nil(intent->run_id) || uuid_equal(intent->run_id, run->facts.run_id);
+        if (meant && !run->ended) {
+            run_cancel(run, intent->actor == NULL ? "?" : intent->actor, false);
+            cancelled++;
+        }
+    }
+    return cancelled;
+}
+
+static void intent_cancel(struct engine *engine, const struct store_intent *intent)
+{
+    int cancelled = 0;
+    for (size_t i = 0; i < engine->jobs.count; i++) {
+        const struct map_entry *entry = &engine->jobs.entries[i];
+        if (entry->key == NULL || (intent->job != NULL && strcmp(entry->key, intent->job) != 0)) {
+            continue;
+        }
+        cancelled += cancel_of_job(entry->value, intent);
+    }
+    if (cancelled == 0) {
+        refuse(engine, intent, "nothing of it is running");
+        return;
+    }
+    char text[64];
+    snprintf(text, sizeof text, "%d %s told to end", cancelled, cancelled == 1 ? "run" : "runs");
+    control_answer(engine, intent->intent_id, INTENT_DONE, intent->run_id, text);
+}
+
+static void intent_reload(struct engine *engine, const struct store_intent *intent)
+{
+    ARRAY_RESERVE(engine->reload_intents, engine->reload_count, engine->reload_capacity);
+    engine->reload_intents[engine->reload_count++] = intent->intent_id;
+    engine->reload_wanted = true;
+}
+
+void engine_reload_done(struct engine *engine, const struct error *err)
+{
+    engine->reload_wanted = false;
+    for (size_t i = 0; i < engine->reload_count; i++) {
+        control_answer(engine, engine->reload_intents[i],
+                       err == NULL ? INTENT_DONE : INTENT_REFUSED, (struct uuid){{0}},
+                       err == NULL ? "reloaded" : err->text);
+    }
+    engine->reload_count = 0;
+}
+
+static void intent_carry_out(struct engine *engine, const struct store_intent *intent)
+{
+    if (is_handling(engine, intent->intent_id)) {
+        return;
+    }
+    ARRAY_RESERVE(engine->handling, engine->handling_count, engine->handling_capacity);
+    engine->handling[engine->handling_count++] = intent->intent_id;
+    switch (intent->kind) {
+    case INTENT_RUN:
+        intent_run(engine, intent);
+        break;
+    case INTENT_CANCEL:
+        intent_cancel(engine, intent);
+        break;
+    case INTENT_RELOAD:
+        intent_reload(engine, intent);
+        break;
+    case INTENT_KIND_COUNT:
+        break;
+    }
+}
+
+// ---- reading
+// -------------------------------------------------------------------------------------
+
+struct intent_take {
+    struct store_op_intent_take take; // first
+    struct engine *engine;
+};
+
+static void take_on_done(struct store_op *op)
+{
+    struct intent_take *take = CONTAINER_OF(op, struct intent_take, take.op);
+    struct engine *engine = take->engine;
+    engine->operations--;
+    engine->reading_intents = false;
+    engine->busy = true;
+    store_answered(engine, op);
+    if (op->result == STORE_OK) {
+        controls_apply(engine, take->take.controls, take->take.control_count);
+        for (size_t i = 0; i < take->take.intent_count; i++) {
+            intent_carry_out(engine, &take->take.intents[i]);
+        }
+    } else {
+        engine->store_changed = true; // still unread
+    }
+    store_op_release(op);
+    free(take);
+}
+
+void control_turn(struct engine *engine)
+{
+    if (!engine->store_changed || engine->reading_intents || !store_is_asked(engine)) {
+        return;
+    }
+    struct intent_take *take = alloc_zero(1, sizeof *take);
+    take->engine = engine;
+    take->take.op.kind = STORE_INTENT_TAKE;
+    take->take.op.done = take_on_done;
+    engine->store_changed = false;
+    engine->reading_intents = true;
+    engine->operations++;
+    store_submit(engine->options.store, &take->take.op);
+}
+
+// At the start: the history of pauses, since slots of a pause are never made up.
+bool control_load(struct engine *engine, struct error *err)
+{
+    struct store *store = engine->options.store;
+    if (!store->ops->read_controls(store, true, history_row, engine, err)) {
+        return error_wrap(err, "reading the pauses");
+    }
+    struct store_op_intent_take take = {.op = {.kind = STORE_INTENT_TAKE}};
+    if (!store_call(store, &take.op, err)) {
+        return error_wrap(err, "reading controls and intents");
+    }
+    controls_apply(engine, take.controls, take.control_count);
+    store_op_release(&take.op);
+    engine->store_changed = true; // intents are carried out in the first turn
+    return true;
+}

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: MIT
+// What the files of this room share. Nobody else includes it.
+//
+// Who changes what: planner.c the heap of due times; catchup.c what was missed; decide.c proposals
+// and their verdicts; run.c runs from claim to end; retry.c waiting attempts; control.c controls
+// and intents; publish.c definitions; housekeeping.c sealing, pruning, the runner's deadline.
+#pragma once
+
+#include "base/buf.h"
+#include "base/heap.h"
+#include "base/map.h"
+#include "engine/engine.h"
+
+// A slot up to this late is simply started; later ones fall under the job's `missed` policy.
+#define LATE_LIMIT DURATION_S(60)
+// At most so many slots are made up with missed: all (contract).
+#define CATCHUP_MAX 1000
+// Output that waits for a store that does not take it; more is dropped and counted.
+#define OUTPUT_WAITING_MAX ((size_t)64 * 1024 * 1024)
+
+// One loaded set of definitions, shared by the engine and the runs that were started under it.
+struct engine_set {
+    struct job_set set;
+    int references;
+};
+
+enum engine_wait {
+    WAIT_NONE,
+    WAIT_OVERLAP,  // for the running run to end (overlap: queue, replace; a catch-up that must not
+                   // overlap)
+    WAIT_CAPACITY, // for one of max_running places
+};
+
+// One job as the engine knows it; lives from its first definition to its removal.
+struct engine_job {
+    struct heap_node planned; // by wake, while the next slot is only waited for
+    const struct job *job;    // the definition in force
+    int64_t job_id;
+    uint64_t serial;              // breaks ties in the order of definition
+    struct instant cursor;        // the last slot that was decided or proposed
+    struct instant next_due;      // the slot after it; none
+    struct instant wake;          // next_due + jitter
+    struct instant miss_until;    // slots up to here are MISSED …
+    struct instant catchup_until; // … and from there up to here are made up
+    enum slot_reason miss_reason;
+    struct instant waiting_due; // the slot that waits, when wait is not WAIT_NONE
+    enum run_trigger waiting_trigger;
+    enum engine_wait wait;
+    struct engine_job *next_ready; // in the queue for capacity
+    struct instant last_success;
+    struct engine_run_live *runs; // STARTED here, newest first
+    int running;
+    int retries;   // attempts that wait
+    int in_flight; // proposals in the store; one operation at a time keeps slots in order
+    int throttle;  // factor; 0 = none
+    int throttle_count;
+    bool paused;
+    bool dry_run;
+    bool removed;            // no definition any more; goes when its last run has ended
+    struct engine_set *kept; // holds `job` of a removed one
+};
+
+// A run that was claimed by this node and whose end is not in the store yet.
+struct engine_run_live {
+    struct engine_run facts;
+    struct engine *engine;
+    struct engine_job *job;
+    struct engine_set *set;             // holds facts.job
+    struct engine_run_live *next;       // of the job
+    struct engine_run_live *next_ended; // in the queue of ends
+    struct mono claimed;
+    int64_t output_bytes;
+    // What its end will be, once known.
+    enum run_state state;
+    enum run_failure failure;
+    bool has_exit_code;
+    int exit_code;
+    struct duration duration;
+    struct instant retry_at;
+    char *error;
+    char *detail;
+    bool ended;
+    bool cancelled;
+    char *cancelled_by;
+};
+
+struct engine_retry { // an attempt that waits for its time
+    struct heap_node planned;
+    struct engine_job *job;
+    struct instant due_at;
+    struct instant retry_at;
+    int attempt;
+    uint64_t serial;
+};
+
+struct engine_manual { // an intent to run a job that is being claimed
+    struct uuid intent_id;
+    char *actor;
+    char *as;
+    char *params; // JSON or NULL
+};
+
+struct proposal { // what one item of a decide operation is about
+    struct engine_job *job;
+    struct engine_retry *retry;   // or NULL
+    struct engine_manual *manual; // or NULL
+    bool for_claim;               // counts against capacity
+};
+
+struct decide_batch {
+    struct store_op_decide decide; // first: the store's callback gets &decide.op
+    struct engine *engine;
+    struct proposal *proposals;
+    size_t capacity;
+};
+
+struct pause_span { // when a job (NULL = all) was paused; to none = still
+    char *job;
+    struct instant from;
+    struct instant to;
+};
+
+struct engine {
+    struct engine_options options;
+    struct map jobs; // name → engine_job
+    struct engine_set *set;
+    uint64_t serial;
+    struct heap planner;
+    struct heap retries;
+    struct engine_job *ready_first; // FIFO of jobs that wait for capacity
+    struct engine_job *ready_last;
+    struct decide_batch *batch; // being filled in this turn
+    int claims;                 // runs STARTED here, and proposals that may become one
+    int running;
+    size_t operations;      // in the store, or held
+    struct store_op **held; // to be submitted again, unchanged, once the store is asked again
+    size_t held_count, held_capacity;
+    struct engine_run_live *ended_first; // ends to be written
+    struct engine_run_live *ended_last;
+    bool finishing;             // a finish operation is under way
+    struct buf output;          // bytes that wait to be stored …
+    struct store_chunk *chunks; // … and which run each piece is of
+    size_t chunk_count, chunk_capacity;
+    bool storing_output;
+    struct pause_span *pauses;
+    size_t pause_count, pause_capacity;
+    bool all_paused;
+    bool all_dry_run;
+    int all_throttle;
+    bool store_changed; // read controls and intents
+    bool reading_intents;
+    bool reload_wanted;
+    struct uuid *handling; // intents that were taken and are not answered yet
+    size_t handling_count, handling_capacity;
+    struct uuid *reload_intents;
+    size_t reload_count, reload_capacity;
+    bool store_down;
+    struct mono store_retry_at;
+    struct duration store_backoff;
+    bool unsealed;
+    bool sealing;
+    struct mono sealed_at;
+    struct mono prune_at;
+    bool pruning;
+    struct mono fed_at;
+    size_t removed; // jobs that wait for publish_sweep
+    bool draining;
+    bool live;
+    bool busy; // something changed: another turn is worth its while
+};
+
+// planner.c
+void planner_init(struct engine *engine);
+void planner_plan(struct engine *engine, struct engine_job *job); // next slot after job->cursor
+void planner_unplan(struct engine *engine, struct engine_job *job);
+void planner_turn(struct engine *engine, struct instant now);
+struct instant planner_wake(const struct engine *engine);
+
+// catchup.c
+void catchup_plan(struct engine *engine, struct engine_job *job, struct instant now);
+bool catchup_was_paused(const struct engine *engine, const struct engine_job *job,
+                        struct instant at);
+
+// decide.c
+void decide_due(struct engine *engine, struct engine_job *job, struct instant now);
+void decide_waiting(struct engine *engine, struct engine_job *job); // its turn may have come
+void decide_ready(struct engine *engine);                           // capacity may have become free
+void decide_retry(struct engine *engine, struct engine_retry *retry, struct instant now);
+void decide_manual(struct engine *engine, struct engine_job *job, struct engine_manual *manual,
+                   bool dry_run);
+void decide_flush(struct engine *engine);
+bool decide_has_capacity(const struct engine *engine);
+bool decide_is_dry(const struct engine *engine, const struct engine_job *job);
+
+// run.c
+struct engine_run_live *run_claimed(struct engine *engine, struct engine_job *job,
+                                    const struct store_slot *slot);
+void run_start(struct engine_run_live *run, const char *params);
+void run_cancel(struct engine_run_live *run, const char *by, bool at_once);
+void run_flush(struct engine *engine); // outputs and ends into the store
+void run_connect(struct engine *engine);
+
+// retry.c
+void retry_init(struct engine *engine);
+void retry_add(struct engine *engine, struct engine_job *job, struct instant due_at, int attempt,
+               struct instant retry_at);
+void retry_free(struct engine *engine, struct engine_retry *retry);
+void retry_turn(struct engine *engine, struct instant now);
+struct instant retry_at(const struct engine *engine, const struct engine_run_live *run);
+
+// control.c
+void control_turn(struct engine *engine);
+void control_answer(struct engine *engine, struct uuid intent_id, enum store_intent_state state,
+                    struct uuid run_id, const char *answer);
+bool control_load(struct engine *engine, struct error *err);
+void manual_free(struct engine_manual *manual);
+
+// publish.c
+bool publish_start(struct engine *engine, struct job_set *set, struct error *err);
+bool publish_reload(struct engine *engine, struct job_set *set, struct error *err);
+void set_release(struct engine_set *set);
+void publish_sweep(struct engine *engine); // frees removed jobs that nothing refers to any more
+
+// housekeeping.c
+void housekeeping_turn(struct engine *engine);
+void store_answered(struct engine *engine, const struct store_op *op); // up or down, backoff
+bool store_is_asked(const struct engine *engine);                      // false while backing off
+void store_hold(struct engine *engine, struct store_op *op); // submit it again, unchanged, later

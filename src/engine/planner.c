@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+// When is what due: a heap of the next slot of each job. The store is asked only when one has come.
+#include "engine/engine_private.h"
+
+#include "base/check.h"
+
+static const struct engine_job *job_of(const struct heap_node *node)
+{
+    return CONTAINER_OF((char *)(uintptr_t)node, const struct engine_job, planned);
+}
+
+static bool wakes_before(const struct heap_node *a, const struct heap_node *b)
+{
+    const struct engine_job *x = job_of(a);
+    const struct engine_job *y = job_of(b);
+    return x->wake.us != y->wake.us ? x->wake.us < y->wake.us : x->serial < y->serial;
+}
+
+void planner_init(struct engine *engine)
+{
+    heap_init(&engine->planner, wakes_before);
+}
+
+// @reboot has one slot a boot, @once at most one; all others follow their schedule.
+static struct instant next_slot(const struct engine *engine, const struct engine_job *job)
+{
+    if (job->job->schedule.kind != SCHEDULE_REBOOT) {
+        return schedule_next(&job->job->schedule, job->cursor);
+    }
+    struct instant boot = engine->options.booted_at;
+    bool due = !instant_is_none(boot) && instant_before(job->cursor, boot);
+    return due ? boot : INSTANT_NONE;
+}
+
+void planner_plan(struct engine *engine, struct engine_job *job)
+{
+    heap_remove(&engine->planner, &job->planned);
+    bool plans = engine->options.schedules && !job->removed;
+    job->next_due = plans ? next_slot(engine, job) : INSTANT_NONE;
+    if (instant_is_none(job->next_due)) {
+        return;
+    }
+    CHECK(instant_before(job->cursor, job->next_due));
+    job->wake = instant_add(job->next_due, job_jitter(job->job, job->next_due));
+    heap_push(&engine->planner, &job->planned);
+}
+
+void planner_unplan(struct engine *engine, struct engine_job *job)
+{
+    heap_remove(&engine->planner, &job->planned);
+}
+
+// Each due job is taken out, and put back by whoever decides on its slot.
+void planner_turn(struct engine *engine, struct instant now)
+{
+    for (struct heap_node *top; (top = heap_top(&engine->planner)) != NULL;) {
+        struct engine_job *job = CONTAINER_OF(top, struct engine_job, planned);
+        if (instant_before(now, job->wake)) {
+            return;
+        }
+        heap_remove(&engine->planner, &job->planned);
+        decide_due(engine, job, now);
+    }
+}
+
+struct instant planner_wake(const struct engine *engine)
+{
+    const struct heap_node *top = heap_top(&engine->planner);
+    return top == NULL ? INSTANT_NONE : job_of(top)->wake;
+}

@@ -1,0 +1,433 @@
+// SPDX-License-Identifier: MIT
+// The life of a run, in the order in which it happens: claimed, handed to the runner, its output,
+// its end, the end in the store, the place free again.
+#include "engine/engine_private.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "base/utf8.h"
+#include "time/format.h"
+
+#define PARAMS_MAX 64
+
+// ---- claimed
+// -------------------------------------------------------------------------------------
+
+// The store's commit is definite: from here on the run exists, and must come to an end.
+struct engine_run_live *run_claimed(struct engine *engine, struct engine_job *job,
+                                    const struct store_slot *slot)
+{
+    struct engine_run_live *run = alloc_zero(1, sizeof *run);
+    run->facts = (struct engine_run){.job = job->job,
+                                     .run_id = slot->run_id,
+                                     .due_at = slot->due_at,
+                                     .attempt = slot->attempt,
+                                     .trigger = slot->trigger,
+                                     .fence = slot->fence,
+                                     .started_at = slot->started_at};
+    run->engine = engine;
+    run->job = job;
+    run->set = engine->set;
+    run->set->references++;
+    run->claimed = clock_mono(engine->options.clock);
+    run->next = job->runs;
+    job->runs = run;
+    job->running++;
+    engine->running++;
+    engine->claims++;
+    const struct engine_events *events = engine->options.events;
+    events->on_started(events->context, &run->facts, instant_since(slot->started_at, slot->due_at));
+    return run;
+}
+
+// ---- handed to the runner
+// ------------------------------------------------------------------------
+
+static void run_end(struct engine_run_live *run, enum run_state state, enum run_failure failure,
+                    const char *error);
+
+// params: a JSON object of strings. Each becomes one variable for the run.
+static size_t params_list(json_t *params, struct job_variable *list)
+{
+    size_t count = 0;
+    const char *name;
+    json_t *value;
+    json_object_foreach(params, name, value)
+    {
+        if (count < PARAMS_MAX && json_is_string(value)) {
+            list[count++] = (struct job_variable){name, json_string_value(value)};
+        }
+    }
+    return count;
+}
+
+void run_start(struct engine_run_live *run, const char *params)
+{
+    struct job_variable list[PARAMS_MAX + 1] = {{NULL, NULL}};
+    json_t *object = params == NULL ? NULL : json_loads(params, 0, NULL);
+    list[object == NULL ? 0 : params_list(object, list)] = (struct job_variable){NULL, NULL};
+    struct runner_start start = {.run = (uint64_t)(uintptr_t)run,
+                                 .job = run->facts.job,
+                                 .run_id = run->facts.run_id,
+                                 .due_at = run->facts.due_at,
+                                 .attempt = run->facts.attempt,
+                                 .fence = run->facts.fence,
+                                 .params = list};
+    struct runner *runner = run->engine->options.runner;
+    struct error err = ERROR_INIT;
+    if (!runner->ops->start(runner, &start, &err)) {
+        run_end(run, RUN_FAILED, FAILURE_SPAWN, err.text);
+    }
+    json_decref(object);
+}
+
+static struct engine_run_live *run_of(uint64_t handle)
+{
+    return (struct engine_run_live *)(uintptr_t)handle;
+}
+
+static void run_on_started(void *context, uint64_t handle, int pid)
+{
+    (void)pid;
+    struct engine *engine = context;
+    struct engine_run_live *run = run_of(handle);
+    const struct engine_events *events = engine->options.events;
+    struct duration queue = mono_since(clock_mono(engine->options.clock), run->claimed);
+    events->on_handed_over(events->context, &run->facts, queue);
+}
+
+void run_cancel(struct engine_run_live *run, const char *by, bool at_once)
+{
+    if (run->ended) {
+        return;
+    }
+    run->cancelled = true;
+    if (run->cancelled_by == NULL) {
+        run->cancelled_by = alloc_string(by);
+    }
+    struct runner *runner = run->engine->options.runner;
+    runner->ops->stop(runner, (uint64_t)(uintptr_t)run, at_once);
+}
+
+// ---- output
+// --------------------------------------------------------------------------------------
+
+static void run_on_output(void *context, uint64_t handle, const char *bytes, size_t length)
+{
+    struct engine *engine = context;
+    struct engine_run_live *run = run_of(handle);
+    if (engine->output.length + length > OUTPUT_WAITING_MAX) {
+        return; // the store has not taken any for long: what is lost shows in output_bytes
+    }
+    ARRAY_RESERVE(engine->chunks, engine->chunk_count, engine->chunk_capacity);
+    engine->chunks[engine->chunk_count++] = (struct store_chunk){
+        .run_id = run->facts.run_id, .offset = run->output_bytes, .length = length};
+    buf_add(&engine->output, bytes, length);
+    run->output_bytes += (int64_t)length;
+    engine->busy = true;
+}
+
+// ---- the end
+// -------------------------------------------------------------------------------------
+
+static char *end_detail(const struct engine_run_live *run, const struct runner_end *end)
+{
+    json_t *detail = json_object();
+    if (run->cancelled_by != NULL) {
+        json_object_set_new(detail, "by", json_string(run->cancelled_by));
+    }
+    if (end != NULL) {
+        json_object_set_new(detail, "cpu_ms", json_integer(duration_ms(end->cpu)));
+        json_object_set_new(detail, "memory_peak", json_integer(end->memory_peak));
+        json_object_set_new(detail, "output_bytes", json_integer(end->output_bytes));
+        if (end->leftovers > 0) {
+            json_object_set_new(detail, "leftovers", json_integer(end->leftovers));
+        }
+        if (end->signal > 0) {
+            json_object_set_new(detail, "signal", json_integer(end->signal));
+        }
+    }
+    char *text = json_dumps(detail, JSON_COMPACT | JSON_SORT_KEYS);
+    json_decref(detail);
+    return text;
+}
+
+// Decides the final state, once; from here the run waits for its end to be stored.
+static void run_end(struct engine_run_live *run, enum run_state state, enum run_failure failure,
+                    const char *error)
+{
+    CHECK(!run->ended);
+    struct engine *engine = run->engine;
+    run->ended = true;
+    run->state = state;
+    run->failure = failure;
+    if (error != NULL) {
+        size_t length = utf8_cut(error, strlen(error), 4000);
+        run->error = alloc_zero(length + 1, 1);
+        utf8_sanitise(error, length, run->error);
+    }
+    if (run->detail == NULL) {
+        run->detail = end_detail(run, NULL);
+    }
+    run->retry_at = run->job->removed ? INSTANT_NONE : retry_at(engine, run);
+    run->next_ended = NULL;
+    if (engine->ended_last == NULL) {
+        engine->ended_first = run;
+    } else {
+        engine->ended_last->next_ended = run;
+    }
+    engine->ended_last = run;
+    engine->busy = true;
+}
+
+static void end_text(const struct engine_run_live *run, const struct runner_end *end, char *out,
+                     size_t size)
+{
+    char limit[FORMAT_DURATION_SIZE];
+    format_duration(run->facts.job->timeout, limit);
+    switch (end->kind) {
+    case RUNNER_EXITED:
+        snprintf(out, size, "exit code %d", end->exit_code);
+        break;
+    case RUNNER_SIGNALLED:
+        snprintf(out, size, "ended by signal %d (%s)", end->signal, strsignal(end->signal));
+        break;
+    case RUNNER_TIMED_OUT:
+        snprintf(out, size, "not done after its timeout of %s; all its processes were ended",
+                 limit);
+        break;
+    case RUNNER_CANCELLED:
+        snprintf(out, size, "cancelled by %s", run->cancelled_by == NULL ? "?" : run->cancelled_by);
+        break;
+    case RUNNER_SPAWN_FAILED:
+        snprintf(out, size, "%s", end->error == NULL ? "could not be started" : end->error);
+        break;
+    case RUNNER_GONE:
+        snprintf(out, size, "%s", end->error == NULL ? "the runner process was lost" : end->error);
+        break;
+    }
+}
+
+static void run_on_end(void *context, uint64_t handle, const struct runner_end *end)
+{
+    (void)context;
+    static const struct {
+        enum run_state state;
+        enum run_failure failure;
+    } ends[] = {
+        [RUNNER_EXITED] = {RUN_FAILED, FAILURE_EXIT},
+        [RUNNER_SIGNALLED] = {RUN_FAILED, FAILURE_SIGNAL},
+        [RUNNER_TIMED_OUT] = {RUN_TIMED_OUT, FAILURE_TIMEOUT},
+        [RUNNER_CANCELLED] = {RUN_CANCELLED, FAILURE_NONE},
+        [RUNNER_SPAWN_FAILED] = {RUN_FAILED, FAILURE_SPAWN},
+        [RUNNER_GONE] = {RUN_LOST, FAILURE_LOST},
+    };
+    struct engine_run_live *run = run_of(handle);
+    run->duration = end->duration;
+    run->has_exit_code = end->kind == RUNNER_EXITED;
+    run->exit_code = end->exit_code;
+    run->detail = end_detail(run, end);
+    if (end->kind == RUNNER_EXITED && end->exit_code == 0) {
+        run_end(run, RUN_SUCCESS, FAILURE_NONE, NULL);
+        return;
+    }
+    char text[2048];
+    end_text(run, end, text, sizeof text);
+    run_end(run, ends[end->kind].state, ends[end->kind].failure, text);
+}
+
+void run_connect(struct engine *engine)
+{
+    engine->options.runner->events = (struct runner_events){.context = engine,
+                                                            .on_started = run_on_started,
+                                                            .on_output = run_on_output,
+                                                            .on_end = run_on_end};
+}
+
+// ---- the end in the store
+// ------------------------------------------------------------------------
+
+struct finish_batch {
+    struct store_op_finish finish; // first
+    struct engine *engine;
+    struct engine_run_live **runs;
+};
+
+static void run_free(struct engine_run_live *run)
+{
+    struct engine_run_live **link = &run->job->runs;
+    while (*link != run) {
+        link = &(*link)->next;
+    }
+    *link = run->next;
+    run->job->running--;
+    run->engine->running--;
+    run->engine->claims--;
+    set_release(run->set);
+    free(run->error);
+    free(run->detail);
+    free(run->cancelled_by);
+    free(run);
+}
+
+// The end is durable: tell the watchers, free the place, let the next one go.
+static void run_finished(struct engine_run_live *run, bool stale)
+{
+    struct engine *engine = run->engine;
+    struct engine_job *job = run->job;
+    const struct engine_events *events = engine->options.events;
+    if (stale) {
+        events->on_stale(events->context, &run->facts);
+    } else {
+        events->on_ended(events->context, &run->facts, run->state, run->failure, run->duration,
+                         run->error);
+        if (run->state == RUN_SUCCESS) {
+            job->last_success = clock_now(engine->options.clock);
+        }
+        if (!instant_is_none(run->retry_at)) {
+            retry_add(engine, job, run->facts.due_at, run->facts.attempt + 1, run->retry_at);
+        }
+    }
+    run_free(run);
+    decide_waiting(engine, job);
+}
+
+// Not taken: back to the head of the queue, in the same order.
+static void finish_again(struct finish_batch *batch)
+{
+    struct engine *engine = batch->engine;
+    for (size_t i = batch->finish.end_count; i-- > 0;) {
+        struct engine_run_live *run = batch->runs[i];
+        run->next_ended = engine->ended_first;
+        engine->ended_first = run;
+        if (engine->ended_last == NULL) {
+            engine->ended_last = run;
+        }
+    }
+}
+
+static void finish_on_done(struct store_op *op)
+{
+    struct finish_batch *batch = CONTAINER_OF(op, struct finish_batch, finish.op);
+    struct engine *engine = batch->engine;
+    engine->busy = true;
+    engine->finishing = false;
+    engine->operations--;
+    store_answered(engine, op);
+    if (op->result == STORE_OK) {
+        engine->unsealed = true;
+        for (size_t i = 0; i < batch->finish.end_count; i++) {
+            run_finished(batch->runs[i], batch->finish.ends[i].stale);
+        }
+    } else {
+        finish_again(batch); // also an unknown one: the same end again is recognised
+    }
+    store_op_release(op);
+    free(batch->finish.ends);
+    free(batch->runs);
+    free(batch);
+}
+
+static void finish_flush(struct engine *engine)
+{
+    if (engine->ended_first == NULL || engine->finishing) {
+        return;
+    }
+    struct finish_batch *batch = alloc_zero(1, sizeof *batch);
+    batch->engine = engine;
+    batch->finish.op.kind = STORE_FINISH;
+    batch->finish.op.done = finish_on_done;
+    batch->finish.node = engine->options.node;
+    batch->finish.ends = alloc_zero(STORE_BATCH_MAX, sizeof *batch->finish.ends);
+    batch->runs = alloc_zero(STORE_BATCH_MAX, sizeof(struct engine_run_live *));
+    size_t count = 0;
+    for (struct engine_run_live *run;
+         (run = engine->ended_first) != NULL && count < STORE_BATCH_MAX; count++) {
+        engine->ended_first = run->next_ended;
+        batch->runs[count] = run;
+        batch->finish.ends[count] = (struct store_end){.run_id = run->facts.run_id,
+                                                       .fence = run->facts.fence,
+                                                       .state = run->state,
+                                                       .failure = run->failure,
+                                                       .has_exit_code = run->has_exit_code,
+                                                       .exit_code = run->exit_code,
+                                                       .error = run->error,
+                                                       .duration = run->duration,
+                                                       .retry_at = run->retry_at,
+                                                       .detail = run->detail};
+    }
+    if (engine->ended_first == NULL) {
+        engine->ended_last = NULL;
+    }
+    batch->finish.end_count = count;
+    engine->finishing = true;
+    engine->operations++;
+    store_submit(engine->options.store, &batch->finish.op);
+}
+
+// ---- output in the store
+// -------------------------------------------------------------------------
+
+struct output_batch {
+    struct store_op_output output; // first
+    struct engine *engine;
+    struct buf bytes;
+};
+
+static void output_on_done(struct store_op *op)
+{
+    struct output_batch *batch = CONTAINER_OF(op, struct output_batch, output.op);
+    struct engine *engine = batch->engine;
+    store_answered(engine, op);
+    engine->busy = true;
+    if (op->result == STORE_UNAVAILABLE || op->result == STORE_UNKNOWN) {
+        store_hold(engine, op);
+        return;
+    }
+    engine->operations--;
+    engine->storing_output = false;
+    store_op_release(op);
+    free(batch->output.chunks);
+    buf_release(&batch->bytes);
+    free(batch);
+}
+
+static void output_flush(struct engine *engine)
+{
+    if (engine->chunk_count == 0 || engine->storing_output) {
+        return;
+    }
+    struct output_batch *batch = alloc_zero(1, sizeof *batch);
+    batch->engine = engine;
+    batch->output.op.kind = STORE_OUTPUT;
+    batch->output.op.done = output_on_done;
+    batch->bytes = engine->output;
+    batch->output.chunks = engine->chunks;
+    batch->output.chunk_count = engine->chunk_count;
+    buf_init(&engine->output, OUTPUT_WAITING_MAX);
+    engine->chunks = NULL;
+    engine->chunk_count = engine->chunk_capacity = 0;
+    const char *at = buf_string(&batch->bytes);
+    for (size_t i = 0; i < batch->output.chunk_count; i++) {
+        batch->output.chunks[i].bytes = at;
+        at += batch->output.chunks[i].length;
+    }
+    engine->storing_output = true;
+    engine->operations++;
+    store_submit(engine->options.store, &batch->output.op);
+}
+
+// Output first, so that who reads an end finds all its output.
+void run_flush(struct engine *engine)
+{
+    if (!store_is_asked(engine)) {
+        return;
+    }
+    output_flush(engine);
+    finish_flush(engine);
+}
