@@ -5,10 +5,10 @@
 // What is not obvious:
 // - a/n means a, a+n, … to the field's end; a step must be smaller than the field's count of values.
 // - A range runs upwards; only Sunday may stand at either end of the week ("sat-sun", "sun-tue").
-// - H is lowest + hash % count over the field's values, or over the range of H(a-b); day of month without
-//   a range uses 1-28, so that every month has the day. H/n begins at lowest + hash % n and goes on in steps of
-//   n to the end of that same range. The hash is 64-bit FNV-1a over one byte, the field's number
-//   (0 = second … 5 = day of week), and then the bytes of the name, folded by h ^= h >> 32.
+// - H is lowest + hash % count over the field's values, or over the range of H(a-b); a bare H for the day
+//   of month uses 1-28, so that every month has the day. H/n begins at lowest + hash % n and goes on in
+//   steps of n to the end. The hash is 64-bit FNV-1a over the bytes of the name and then one byte, the
+//   field's number (0 = second … 5 = day of week), folded by h ^= h >> 32.
 // - nW in a month without a day n does not match; it never leaves its month ("1W" on a Saturday is the 3rd).
 #pragma once
 

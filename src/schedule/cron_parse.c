@@ -7,7 +7,8 @@
 
 #include "schedule/cron.h"
 
-#define SHOWN_MAX 40 // how much of a wrong item an error repeats
+#define SHOWN_MAX      40 // how much of a wrong item an error repeats
+#define SHORTEST_MONTH 28 // H alone must find a day in every month
 
 enum field_number { SECOND, MINUTE, HOUR, DAY, MONTH, WEEKDAY, FIELD_COUNT };
 
@@ -15,9 +16,8 @@ struct field {
     const char *name;
     const char *plural;
     int lowest;
-    int highest;        // the last value of a step or a star
-    int highest_number; // the last that may be written: 7 is Sunday, too
-    int hash_highest;
+    int highest;              // the last value of a step or a star
+    int highest_number;       // the last that may be written: 7 is Sunday, too
     const char *const *names; // from `lowest` on
     int name_count;
 };
@@ -27,12 +27,12 @@ static const char *const month_names[] = {"jan", "feb", "mar", "apr", "may", "ju
 static const char *const weekday_names[] = {"sun", "mon", "tue", "wed", "thu", "fri", "sat"};
 
 static const struct field fields[FIELD_COUNT] = {
-    [SECOND] = {"second", "seconds", 0, 59, 59, 59, NULL, 0},
-    [MINUTE] = {"minute", "minutes", 0, 59, 59, 59, NULL, 0},
-    [HOUR] = {"hour", "hours", 0, 23, 23, 23, NULL, 0},
-    [DAY] = {"day of month", "days of the month", 1, 31, 31, 28, NULL, 0},
-    [MONTH] = {"month", "months", 1, 12, 12, 12, month_names, 12},
-    [WEEKDAY] = {"day of week", "days of the week", 0, 6, 7, 6, weekday_names, 7},
+    [SECOND] = {"second", "seconds", 0, 59, 59, NULL, 0},
+    [MINUTE] = {"minute", "minutes", 0, 59, 59, NULL, 0},
+    [HOUR] = {"hour", "hours", 0, 23, 23, NULL, 0},
+    [DAY] = {"day of month", "days of the month", 1, 31, 31, NULL, 0},
+    [MONTH] = {"month", "months", 1, 12, 12, month_names, 12},
+    [WEEKDAY] = {"day of week", "days of the week", 0, 6, 7, weekday_names, 7},
 };
 
 struct parser {
@@ -253,13 +253,18 @@ static bool order_range(struct parser *parser, const char *item, int first, int 
 // ---- H
 // ---------------------------------------------------------------------------------------------
 
+static uint64_t hash_step(uint64_t hash, uint8_t byte)
+{
+    return (hash ^ byte) * UINT64_C(0x100000001b3);
+}
+
 static uint64_t hash_of(const struct parser *parser)
 {
-    uint64_t hash =
-        (UINT64_C(0xcbf29ce484222325) ^ (uint64_t)parser->number) * UINT64_C(0x100000001b3);
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
     for (const char *c = parser->hash_name; *c != '\0'; c++) {
-        hash = (hash ^ (uint8_t)*c) * UINT64_C(0x100000001b3);
+        hash = hash_step(hash, (uint8_t)*c);
     }
+    hash = hash_step(hash, (uint8_t)parser->number);
     return hash ^ hash >> 32;
 }
 
@@ -283,17 +288,23 @@ static bool read_hash_range(struct parser *parser, const char *item, int *first,
 static bool parse_hash(struct parser *parser, const char *item)
 {
     int first = parser->field->lowest;
-    int last = parser->field->hash_highest;
+    int last = parser->field->highest;
     int step;
+    bool has_range = *parser->at == '(';
     if (!read_hash_range(parser, item, &first, &last) || !read_step(parser, item, &step)) {
         return false;
     }
-    int count = last - first + 1;
-    if (step > count) {
+    if (step > last - first + 1) {
         return refuse(parser, item, "a step of %d is longer than the range of H", step);
     }
-    int place = (int)(hash_of(parser) % (uint64_t)(step == 0 ? count : step));
-    set_range(parser, first + place, step == 0 ? first + place : last, step == 0 ? 1 : step);
+    if (step > 0) {
+        set_range(parser, first + (int)(hash_of(parser) % (uint64_t)step), last, step);
+        return finish_item(parser, item);
+    }
+    if (parser->number == DAY && !has_range) {
+        last = SHORTEST_MONTH;
+    }
+    set_bit(parser, first + (int)(hash_of(parser) % (uint64_t)(last - first + 1)));
     return finish_item(parser, item);
 }
 

@@ -73,8 +73,8 @@ static bool parse_every(const char *argument, struct schedule *schedule, struct 
     if (!format_parse_duration(argument, &schedule->every, err)) {
         return error_wrap(err, "@every");
     }
-    if (schedule->every.us < EVERY_LOWEST || schedule->every.us > EVERY_HIGHEST ||
-        schedule->every.us % 1000000 != 0) {
+    bool has_fractions = strstr(argument, "ms") != NULL || strstr(argument, "us") != NULL;
+    if (has_fractions || schedule->every.us < EVERY_LOWEST || schedule->every.us > EVERY_HIGHEST) {
         return error_set(err, ERROR_CONFIG, "@every %s: whole seconds from 1s to 366d are possible",
                          argument);
     }

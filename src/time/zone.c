@@ -78,25 +78,33 @@ const char *zone_abbreviation(const struct zone *zone, int64_t unix_seconds)
     return zone->abbreviations + type_after(zone, passed)->abbreviation;
 }
 
-bool zone_next_change(const struct zone *zone, int64_t unix_seconds, struct zone_change *change_out)
+static bool next_change(const struct zone *zone, int64_t from, struct zone_change *change)
 {
-    int64_t from = bounded(unix_seconds);
     size_t passed = transitions_until(zone, from);
-    int32_t before = offset_after(zone, passed, from);
-    while (passed < zone->transition_count) {
-        int64_t at = zone->transitions[passed++];
-        int32_t after = offset_after(zone, passed, at);
-        if (after != before) {
-            *change_out = (struct zone_change){at, before, after};
+    change->offset_before = offset_after(zone, passed, from);
+    for (; passed < zone->transition_count; passed++) {
+        change->at = zone->transitions[passed];
+        change->offset_after = offset_after(zone, passed + 1, change->at);
+        if (change->offset_after != change->offset_before) {
             return true;
         }
-        from = at;
+        from = change->at;
     }
-    int64_t at;
-    if (!zone->has_rule || !posix_tz_next_change(&zone->rule, from, &at)) {
+    if (!zone->has_rule || !posix_tz_next_change(&zone->rule, from, &change->at)) {
         return false;
     }
-    *change_out = (struct zone_change){at, before, posix_tz_offset(&zone->rule, at)};
+    change->offset_after = posix_tz_offset(&zone->rule, change->at);
+    return true;
+}
+
+bool zone_next_change(const struct zone *zone, int64_t unix_seconds, struct zone_change *change_out)
+{
+    struct zone_change change;
+    if (!next_change(zone, bounded(unix_seconds), &change) || change.at <= unix_seconds ||
+        change.at > SECONDS_MAX) {
+        return false;
+    }
+    *change_out = change;
     return true;
 }
 
