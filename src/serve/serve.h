@@ -11,6 +11,7 @@
 struct serve_options {
     const char *config_path; // NULL = the usual places
     bool dry_run;            // --dry-run; JOB_DRY_RUN is read as well
+    bool json_logs;          // --json
 };
 // Runs until told to stop; returns the exit code. Prints its own errors.
 int serve_run(const struct serve_options *options);

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+// The HTTP server on the node's event loop: its descriptor, and its timeout, without which idle clients
+// would never be dropped.
+#pragma once
+
+#include <stdbool.h>
+#include <uv.h>
+
+#include "http/server.h"
+
+struct listener {
+    struct http_server *server; // NULL = closed
+    uv_poll_t poll;
+    uv_timer_t timer;
+};
+
+bool listener_open(struct listener *listener, uv_loop_t *loop,
+                   const struct http_server_options *options, struct error *err) MUST_USE;
+// Drops what is open. The handles are closed with the loop.
+void listener_close(struct listener *listener);

@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: MIT
+#include "serve/node.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "base/log.h"
+#include "runner/process_runner.h"
+#include "serve/node_lock.h"
+#include "store/sqlite/sqlite_store.h"
+
+#define TICK_MS       1000
+#define ROUNDS_A_TURN 64 // then the loop gets its turn, so that HTTP and signals are heard under load
+#define LOCK_WAIT     DURATION_S(90)
+
+// The time from the runner's deadline to the last process gone, with room for a clock that runs wrong.
+static struct duration margin_of(struct duration lease)
+{
+    return (struct duration){lease.us / 4};
+}
+
+void node_actor(char *out, size_t size)
+{
+    char host[256] = "localhost";
+    gethostname(host, sizeof host - 1);
+    const struct passwd *user = getpwuid(getuid());
+    if (user != NULL) {
+        snprintf(out, size, "%s@%s", user->pw_name, host);
+    } else {
+        snprintf(out, size, "%u@%s", (unsigned)getuid(), host);
+    }
+}
+
+static void random_bytes(void *bytes, size_t size)
+{
+    randombytes_buf(bytes, size);
+}
+
+// ---- boot facts ----------------------------------------------------------------------------------
+
+static const char *boot_id(void)
+{
+    static char id[64];
+    FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+    if (file == NULL) {
+        return NULL;
+    }
+    bool read = fgets(id, sizeof id, file) != NULL;
+    fclose(file);
+    id[strcspn(id, "\n")] = '\0';
+    return read ? id : NULL;
+}
+
+static struct instant booted_at(struct clock *clock)
+{
+    struct duration up = {clock_mono(clock).us};
+    return instant_from_unix(instant_unix(instant_add(clock_now(clock), (struct duration){-up.us})));
+}
+
+// ---- the pieces ----------------------------------------------------------------------------------
+
+// Where the scheduler before has died, its runner may still be ending what it ran: that is waited for.
+static bool take_lock(struct node *node, const char *store_path, struct error *err)
+{
+    struct node_lock_holder holder;
+    struct mono until = mono_add(clock_mono(node->clock), LOCK_WAIT);
+    bool told = false;
+    while (!node_lock_take(store_path, &node->lock_fd, &holder, err)) {
+        bool gone = err->code == ERROR_REFUSED && holder.pid > 0 && kill(holder.pid, 0) != 0 &&
+                    errno == ESRCH;
+        if (!gone || !mono_before(clock_mono(node->clock), until)) {
+            return false;
+        }
+        if (!told) {
+            LOG(LOG_WARN, "waiting_for_lock", "%s; waiting for it", err->text);
+            told = true;
+        }
+        error_reset(err);
+        usleep(100 * 1000);
+    }
+    struct node_lock_holder mine = {.pid = getpid(), .started_at = clock_now(node->clock)};
+    uuid_format(node->id, mine.node);
+    snprintf(mine.host, sizeof mine.host, "%s", node->host);
+    snprintf(mine.command, sizeof mine.command, "%s", node->options.command);
+    return node_lock_sign(node->lock_fd, &mine, err);
+}
+
+static bool fork_runner(struct node *node, struct error *err)
+{
+    struct duration lease = node->config->lease;
+    struct duration trusted = {lease.us - margin_of(lease).us};
+    struct process_runner_options options = {
+        .lock_fd = node->lock_fd, .output_max = node->config->output_max,
+        .deadline = mono_add(clock_mono(node->clock), trusted)};
+    return process_runner_new(&options, &node->runner, err);
+}
+
+static void release_config(void *owner)
+{
+    config_free(owner);
+}
+
+static struct job_set set_of(struct config *config, bool owns)
+{
+    return (struct job_set){.jobs = config->jobs, .count = config->job_count,
+                            .hash = config->hash, .zones = config->zones, .owner = config,
+                            .release = owns ? release_config : NULL};
+}
+
+static bool start_engine(struct node *node, struct config *config, bool owns, struct error *err)
+{
+    struct engine_options options = {
+        .node = node->id, .host = node->host, .version = IRONCRON_VERSION, .actor = node->actor,
+        .max_running = config->max_running, .lease = config->lease,
+        .margin = margin_of(config->lease), .dry_run = node->options.dry_run,
+        .booted_at = booted_at(node->clock), .boot_id = boot_id(),
+        .schedules = node->options.schedules,
+        .history = {.runs = config->history_runs, .output = config->history_output,
+                    .audit = config->history_audit},
+        .clock = node->clock, .store = node->store, .runner = node->runner,
+        .random = random_bytes, .events = node->options.events};
+    node->engine = engine_new(&options);
+    struct job_set set = set_of(config, owns);
+    return engine_start(node->engine, &set, err);
+}
+
+// ---- the loop ------------------------------------------------------------------------------------
+
+// Arms the wall-clock timer; it also wakes when somebody sets the clock.
+static void arm(struct node *node, struct instant wake)
+{
+    if (instant_equal(node->armed, wake)) {
+        return;
+    }
+    node->armed = wake;
+    int64_t us = instant_is_none(wake) ? (int64_t)4102444800 * 1000000 : wake.us;
+    us = us < 1 ? 1 : us;
+    struct itimerspec when = {.it_value = {.tv_sec = us / 1000000,
+                                           .tv_nsec = (us % 1000000) * 1000}};
+    CHECK(timerfd_settime(node->wake_fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &when,
+                          NULL) == 0);
+}
+
+static void watch_runner(struct node *node);
+
+static void on_again(uv_idle_t *idle)
+{
+    node_turn(idle->data);
+}
+
+void node_turn(struct node *node)
+{
+    struct instant wake = INSTANT_NONE;
+    bool more = true;
+    for (int i = 0; i < ROUNDS_A_TURN && more; i++) {
+        wake = engine_turn(node->engine);
+        more = store_pump(node->store);
+        more = engine_is_busy(node->engine) || more;
+    }
+    if (more) {
+        uv_idle_start(&node->again, on_again);
+    } else {
+        uv_idle_stop(&node->again);
+    }
+    watch_runner(node);
+    arm(node, wake);
+    if (node->on_turn != NULL) {
+        node->on_turn(node);
+    }
+}
+
+static void on_wake(uv_poll_t *poll, int status, int events)
+{
+    (void)status;
+    (void)events;
+    struct node *node = poll->data;
+    uint64_t expirations;
+    if (read(node->wake_fd, &expirations, sizeof expirations) < 0 && errno == ECANCELED) {
+        LOG(LOG_WARN, "clock_set", "the system clock was set; all due times are looked at anew");
+    }
+    node->armed = (struct instant){0}; // it has fired: arm it again, also for the same instant
+    node_turn(node);
+}
+
+// Did another process write to the store? Only asked when its file has changed.
+static void look_at_store(struct node *node)
+{
+    if (node->store->ops->changed(node->store)) {
+        engine_store_changed(node->engine);
+    }
+}
+
+static int64_t stamp_of(const char *path)
+{
+    struct stat st;
+    if (path == NULL || stat(path, &st) != 0) {
+        return 0;
+    }
+    return (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec + st.st_size;
+}
+
+static void on_watch(uv_fs_event_t *handle, const char *name, int events, int status)
+{
+    (void)name;
+    (void)events;
+    (void)status;
+    struct node *node = handle->data;
+    look_at_store(node);
+    if (engine_is_busy(node->engine)) {
+        node_turn(node);
+    }
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct node *node = timer->data;
+    node->ticked_at = clock_mono(node->clock);
+    // In case that the notification does not work here: one stat, no statement.
+    int64_t stamp = stamp_of(node->store->ops->watch_path(node->store));
+    if (stamp != node->store_stamp) {
+        node->store_stamp = stamp;
+        look_at_store(node);
+    }
+    if (node->on_tick != NULL) {
+        node->on_tick(node);
+    }
+    node_turn(node);
+}
+
+static void free_handle(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+static void poll_runner(struct node *node)
+{
+    node->runner_poll = alloc_zero(1, sizeof *node->runner_poll);
+    uv_poll_init(&node->loop, node->runner_poll, process_runner_fd(node->runner));
+    node->runner_poll->data = node;
+}
+
+// The runner process has died; its runs have had their ends. Another one takes its place.
+static void replace_runner(struct node *node)
+{
+    LOG(LOG_ERROR, "runner_died",
+        "the runner process died; all its processes were ended and its runs are LOST; starting "
+        "another");
+    uv_poll_stop(node->runner_poll);
+    uv_close((uv_handle_t *)node->runner_poll, free_handle);
+    process_runner_free(node->runner);
+    node->runner = NULL;
+    struct error err = ERROR_INIT;
+    if (!fork_runner(node, &err)) {
+        LOG(LOG_ERROR, "runner_failed", "%s; stopping, since nothing can be run", err.text);
+        exit(error_exit_code(err.code));
+    }
+    engine_replace_runner(node->engine, node->runner);
+    poll_runner(node);
+}
+
+static void on_runner(uv_poll_t *poll, int status, int events)
+{
+    struct node *node = poll->data;
+    if (events & UV_WRITABLE) {
+        process_runner_write(node->runner);
+    }
+    bool alive = true;
+    if (events & UV_READABLE || status < 0) {
+        alive = process_runner_read(node->runner);
+    }
+    if (!alive) {
+        replace_runner(node);
+    }
+    node_turn(node);
+}
+
+static void watch_runner(struct node *node)
+{
+    int events = UV_READABLE | (process_runner_wants_write(node->runner) ? UV_WRITABLE : 0);
+    uv_poll_start(node->runner_poll, events, on_runner);
+}
+
+static bool open_loop(struct node *node, struct error *err)
+{
+    int result = uv_loop_init(&node->loop);
+    if (result != 0) {
+        return error_set(err, ERROR_ENVIRONMENT, "no event loop: %s", uv_strerror(result));
+    }
+    node->wake_fd = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (node->wake_fd < 0) {
+        return error_set(err, ERROR_ENVIRONMENT, "no timer: %s", strerror(errno));
+    }
+    uv_poll_init(&node->loop, &node->wake_poll, node->wake_fd);
+    poll_runner(node);
+    uv_timer_init(&node->loop, &node->tick);
+    uv_idle_init(&node->loop, &node->again);
+    uv_fs_event_init(&node->loop, &node->watch);
+    node->wake_poll.data = node->tick.data = node;
+    node->again.data = node->watch.data = node;
+    uv_poll_start(&node->wake_poll, UV_READABLE, on_wake);
+    uv_timer_start(&node->tick, on_tick, TICK_MS, TICK_MS);
+    const char *path = node->store->ops->watch_path(node->store);
+    node->watching = path != NULL && uv_fs_event_start(&node->watch, on_watch, path, 0) == 0;
+    return true;
+}
+
+// ---- life ----------------------------------------------------------------------------------------
+
+static struct uuid new_id(struct clock *clock)
+{
+    uint8_t bytes[10];
+    random_bytes(bytes, sizeof bytes);
+    return uuid_v7(instant_ms(clock_now(clock)), bytes);
+}
+
+bool node_open(struct node *node, const struct node_options *options, struct config *config,
+               bool owns_config, struct error *err)
+{
+    *node = (struct node){.options = *options, .config = config, .lock_fd = -1, .wake_fd = -1};
+    CHECK(sodium_init() >= 0);
+    node->clock = clock_system();
+    node->id = new_id(node->clock);
+    gethostname(node->host, sizeof node->host - 1);
+    node_actor(node->actor, sizeof node->actor);
+    bool ports = take_lock(node, config->store_path, err) && fork_runner(node, err) &&
+                 sqlite_store_open(config->store_path, SQLITE_STORE_WRITE, node->clock,
+                                   &node->store, err);
+    if (!ports) {
+        if (owns_config) {
+            config_free(config);
+        }
+        return false;
+    }
+    return start_engine(node, config, owns_config, err) && open_loop(node, err);
+}
+
+bool node_reload(struct node *node, struct config *config, struct error *err)
+{
+    struct job_set set = set_of(config, true);
+    if (!engine_reload(node->engine, &set, err)) {
+        return false;
+    }
+    node->config = config;
+    process_runner_set_output_max(node->runner, config->output_max);
+    return true;
+}
+
+void node_run(struct node *node)
+{
+    node->ticked_at = clock_mono(node->clock);
+    node_turn(node);
+    uv_run(&node->loop, UV_RUN_DEFAULT);
+}
+
+static void close_handle(uv_handle_t *handle, void *context)
+{
+    if (!uv_is_closing(handle)) {
+        uv_close(handle, handle == context ? free_handle : NULL);
+    }
+}
+
+void node_close(struct node *node)
+{
+    if (node->wake_fd >= 0) {
+        uv_walk(&node->loop, close_handle, node->runner_poll);
+        uv_run(&node->loop, UV_RUN_DEFAULT);
+        uv_loop_close(&node->loop);
+        close(node->wake_fd);
+    }
+    if (node->runner != NULL) {
+        process_runner_free(node->runner); // kills what runs, then is gone itself
+    }
+    engine_free(node->engine);
+    store_close(node->store);
+    if (node->lock_fd >= 0) {
+        close(node->lock_fd);
+    }
+}
