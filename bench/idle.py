@@ -1,0 +1,63 @@
+#!/usr/bin/env python3
+"""idle.py IRONCRON FOLDER [JOBS]: what many schedules cost while none is due."""
+
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+from node import Node
+
+SECONDS = 20
+
+
+def status(pid, key):
+    with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as file:
+        return int(re.search(rf"^{key}:\s+(\d+)", file.read(), re.M).group(1))
+
+
+def wakeups(pids):
+    return [status(pid, "voluntary_ctxt_switches") for pid in pids]
+
+
+def database_calls(pids):
+    """Calls that read or write files, counted by strace; None where it cannot be used."""
+    if not shutil.which("strace"):
+        return None
+    command = ["timeout", "-s", "INT", str(SECONDS), "strace", "-f", "-qq", "-e",
+               "trace=pread64,pwrite64,fdatasync,fsync,fcntl"]
+    for pid in pids:
+        command += ["-p", str(pid)]
+    out = subprocess.run(command, capture_output=True, text=True, check=False).stderr
+    return len(re.findall(r"\b(?:pread64|pwrite64|fdatasync|fsync|fcntl)\(", out)) if "attach" not in out else None
+
+
+def main():
+    binary, folder = sys.argv[1:3]
+    jobs = int(sys.argv[3]) if len(sys.argv) > 3 else 10000
+    # Due in half a year from now at the earliest.
+    month = (time.gmtime().tm_mon + 5) % 12 + 1
+    config = "jobs:\n" + "".join(
+        f'  - {{ name: job-{i}, schedule: "{i % 60} {i // 60 % 24} {i % 28 + 1} {month} *", command: [/bin/true] }}\n'
+        for i in range(jobs))
+    node = Node(binary, folder, config)
+    time.sleep(5)
+    pids = node.pids()
+    before = wakeups(pids)
+    time.sleep(SECONDS)
+    counts = [after - first for first, after in zip(before, wakeups(pids))]
+    memory = [status(pid, "VmRSS") / 1024 for pid in pids]
+    private = [status(pid, "RssAnon") / 1024 for pid in pids]
+    calls = database_calls(pids)
+    names = ["serve", "runner"] + ["other"] * len(pids)
+    for name, rss, anon, count in zip(names, memory, private, counts):
+        print(f"idle: {jobs} schedules; {name}: resident {rss:.1f} MB (anonymous {anon:.1f} MB),"
+              f" {count / SECONDS:.2f} wake-ups/s")
+    print(f"idle: together {sum(memory):.1f} MB (anonymous {sum(private):.1f} MB), {sum(counts) / SECONDS:.2f}"
+          f" wake-ups/s, file calls in {SECONDS} s: {'not counted' if calls is None else calls}")
+    return node.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
