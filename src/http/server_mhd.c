@@ -7,11 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "http/deadlines.h"
 #include "http/host.h"
 #include "http/listen.h"
 #include "http/pem.h"
@@ -24,15 +24,6 @@
 #define STREAM_BLOCK        ((size_t)32 * 1024)
 #define ROUNDS_MAX          16 // of one http_server_run: about half a megabyte of a stream
 
-// The library's own timeout starts anew at each byte, so a client that drips would hold its place
-// for ever. This deadline is for the whole half of an exchange.
-struct connection {
-    struct http_server *server;
-    struct connection *previous, *next;
-    struct mono deadline;
-    int fd;
-};
-
 struct exchange {
     struct buf body;
     bool too_large;
@@ -42,69 +33,31 @@ struct http_server {
     struct MHD_Daemon *daemon;
     struct http_server_options options;
     struct http_listener listener;
-    struct connection *connections;
-    int connection_count;
+    struct deadlines connections;
     int epoll_fd;
     char library_message[256]; // its last one: the reason when it does not start
 };
 
-static void push_deadline(struct connection *connection)
-{
-    struct http_server *server = connection->server;
-    connection->deadline =
-        mono_add(clock_mono(server->options.clock), server->options.request_timeout);
-}
-
-static void connection_opened(struct http_server *server, struct MHD_Connection *mhd, void **slot)
-{
-    struct connection *connection = alloc_zero(1, sizeof *connection);
-    connection->server = server;
-    connection->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    push_deadline(connection);
-    connection->next = server->connections;
-    if (connection->next != NULL) {
-        connection->next->previous = connection;
-    }
-    server->connections = connection;
-    server->connection_count++;
-    *slot = connection;
-}
-
-static void connection_closed(struct http_server *server, void **slot)
-{
-    struct connection *connection = *slot;
-    *slot = NULL;
-    if (connection == NULL) {
-        return;
-    }
-    if (connection->previous != NULL) {
-        connection->previous->next = connection->next;
-    } else {
-        server->connections = connection->next;
-    }
-    if (connection->next != NULL) {
-        connection->next->previous = connection->previous;
-    }
-    server->connection_count--;
-    free(connection);
-}
-
 static void connection_changed(void *context, struct MHD_Connection *mhd, void **slot,
                                enum MHD_ConnectionNotificationCode code)
 {
+    struct http_server *server = context;
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        connection_opened(context, mhd, slot);
-    } else {
-        connection_closed(context, slot);
+        const union MHD_ConnectionInfo *info =
+            MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+        *slot = deadlines_add(&server->connections, info->connect_fd);
+    } else if (*slot != NULL) {
+        deadlines_remove(&server->connections, *slot);
+        *slot = NULL;
     }
 }
 
-static void request_moved(struct MHD_Connection *mhd)
+static void request_moved(struct http_server *server, struct MHD_Connection *mhd)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     if (info != NULL && info->socket_context != NULL) {
-        push_deadline(info->socket_context);
+        deadlines_push(&server->connections, info->socket_context);
     }
 }
 
@@ -278,18 +231,17 @@ static enum MHD_Result request_arrived(void *context, struct MHD_Connection *mhd
         *data_size = 0;
         return MHD_YES;
     }
-    request_moved(mhd); // the request is here: from now on it is the answer's time
+    request_moved(server, mhd); // the request is here: from now on it is the answer's time
     return handle(server, mhd, url, method, exchange);
 }
 
 static void request_ended(void *context, struct MHD_Connection *mhd, void **slot,
                           enum MHD_RequestTerminationCode code)
 {
-    (void)context;
     (void)code;
     struct exchange *exchange = *slot;
     *slot = NULL;
-    request_moved(mhd);
+    request_moved(context, mhd);
     if (exchange != NULL) {
         buf_release(&exchange->body);
         free(exchange);
@@ -384,6 +336,8 @@ bool http_server_new(const struct http_server_options *options, struct http_serv
     struct http_server *server = alloc_zero(1, sizeof *server);
     server->options = *options;
     fill_defaults(&server->options);
+    server->connections.clock = options->clock;
+    server->connections.limit = server->options.request_timeout;
     if (!open_server(server, err)) {
         free(server);
         return false;
@@ -397,7 +351,7 @@ void http_server_free(struct http_server *server)
 {
     if (server != NULL) {
         MHD_stop_daemon(server->daemon);
-        CHECK(server->connections == NULL);
+        CHECK(server->connections.count == 0);
         free(server);
     }
 }
@@ -411,39 +365,18 @@ bool http_server_timeout(struct http_server *server, struct duration *timeout_ou
 {
     MHD_UNSIGNED_LONG_LONG ms = 0;
     bool some = MHD_get_timeout(server->daemon, &ms) == MHD_YES;
-    struct duration nearest = DURATION_MS(ms);
-    if (server->connections != NULL) {
-        struct mono now = clock_mono(server->options.clock);
-        for (const struct connection *c = server->connections; c != NULL; c = c->next) {
-            struct duration left = mono_since(c->deadline, now);
-            if (!some || left.us < nearest.us) {
-                nearest = left;
-                some = true;
-            }
-        }
+    struct duration left;
+    *timeout_out = DURATION_MS(ms);
+    if (deadlines_left(&server->connections, &left) && (!some || left.us < timeout_out->us)) {
+        *timeout_out = left;
+        some = true;
     }
-    *timeout_out = nearest.us < 0 ? DURATION_US(0) : nearest;
     return some;
-}
-
-// The library owns the descriptor; a shut-down socket makes it see the end by itself.
-static void end_overdue(struct http_server *server)
-{
-    if (server->connections == NULL) {
-        return;
-    }
-    struct mono now = clock_mono(server->options.clock);
-    for (struct connection *c = server->connections; c != NULL; c = c->next) {
-        if (!mono_before(now, c->deadline)) {
-            shutdown(c->fd, SHUT_RDWR);
-            push_deadline(c);
-        }
-    }
 }
 
 void http_server_run(struct http_server *server)
 {
-    end_overdue(server);
+    deadlines_enforce(&server->connections);
     for (int round = 0; round < ROUNDS_MAX; round++) {
         MHD_UNSIGNED_LONG_LONG ms = 1;
         MHD_run(server->daemon);
@@ -470,5 +403,5 @@ bool http_server_is_loopback(const struct http_server *server)
 
 int http_server_connections(const struct http_server *server)
 {
-    return server->connection_count;
+    return server->connections.count;
 }

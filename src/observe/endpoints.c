@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+#include "observe/endpoints.h"
+
+#include "http/accept.h"
+#include "http/problem.h"
+#include "http/route.h"
+
+static void answer_index(void *context, const struct http_request *request,
+                         struct http_response *response)
+{
+    (void)context;
+    (void)request;
+    buf_add_string(&response->body,
+                   "ironcron " IRONCRON_VERSION "\n\n"
+                   "/livez    200 while the scheduler's loop turns\n"
+                   "/readyz   200 while it can start jobs; else 503 with each failing check\n"
+                   "/metrics  for Prometheus\n");
+}
+
+static bool wants_json(const struct http_request *request)
+{
+    const char *accept = http_request_header(request, "Accept");
+    bool named = false;
+    int json = http_accept_quality(accept, "application", "json", "", &named);
+    return named && json > 0 && json >= http_accept_quality(accept, "text", "plain", "", NULL);
+}
+
+static void answer_livez(void *context, const struct http_request *request,
+                         struct http_response *response)
+{
+    (void)request;
+    struct endpoints *endpoints = context;
+    if (health_is_live(endpoints->health)) {
+        buf_add_string(&response->body, "ok\n");
+        return;
+    }
+    response->status = 503;
+    buf_printf(&response->body, "loop: %s\n", health_reason(endpoints->health, HEALTH_LOOP));
+}
+
+static void add_checks_json(struct health *health, struct buf *out)
+{
+    buf_add_string(out, "\"checks\":[");
+    for (int i = 0; i < HEALTH_CHECK_COUNT; i++) {
+        enum health_check check = (enum health_check)i;
+        const char *reason = health_reason(health, check);
+        buf_printf(out, "%s{\"name\":\"%s\",\"ok\":%s", i == 0 ? "" : ",", health_check_name(check),
+                   reason == NULL ? "true" : "false");
+        if (reason != NULL) {
+            buf_add_string(out, ",\"reason\":");
+            http_json_string(out, reason);
+        }
+        buf_add_char(out, '}');
+    }
+    buf_add_string(out, "]}\n");
+}
+
+static void answer_readyz_json(struct health *health, struct http_response *response)
+{
+    if (health_is_ready(health)) {
+        response->content_type = "application/json";
+        buf_add_string(&response->body, "{\"status\":200,");
+    } else {
+        http_problem_open(response, 503, "This node is not ready; see checks.");
+        buf_add_char(&response->body, ',');
+    }
+    add_checks_json(health, &response->body);
+}
+
+static void answer_readyz(void *context, const struct http_request *request,
+                          struct http_response *response)
+{
+    struct endpoints *endpoints = context;
+    struct health *health = endpoints->health;
+    if (wants_json(request)) {
+        answer_readyz_json(health, response);
+        return;
+    }
+    bool ready = health_is_ready(health);
+    response->status = ready ? 200 : 503;
+    for (int i = 0; i < HEALTH_CHECK_COUNT; i++) {
+        const char *name = health_check_name((enum health_check)i);
+        const char *reason = health_reason(health, (enum health_check)i);
+        if (reason == NULL) {
+            buf_printf(&response->body, "[+] %s ok\n", name);
+        } else {
+            buf_printf(&response->body, "[-] %s failed: %s\n", name, reason);
+        }
+    }
+    buf_add_string(&response->body, ready ? "ready\n" : "not ready\n");
+}
+
+static void answer_metrics(void *context, const struct http_request *request,
+                           struct http_response *response)
+{
+    struct endpoints *endpoints = context;
+    if (!endpoints->metrics_public &&
+        !access_check(&endpoints->access, request, CONFIG_ROLE_VIEWER, NULL, response)) {
+        return;
+    }
+    enum exposition_format format = exposition_negotiate(http_request_header(request, "Accept"));
+    response->content_type = exposition_content_type(format);
+    response->stream = metrics_stream(endpoints->metrics, format);
+}
+
+void endpoints_init(struct endpoints *endpoints, struct metrics *metrics, struct health *health)
+{
+    *endpoints = (struct endpoints){.metrics = metrics, .health = health};
+    access_init(&endpoints->access);
+}
+
+void endpoints_release(struct endpoints *endpoints)
+{
+    access_release(&endpoints->access);
+}
+
+void endpoints_configure(struct endpoints *endpoints, const struct config_http *http)
+{
+    access_set(&endpoints->access, http->tokens, http->token_count);
+    endpoints->metrics_public = http->metrics_public;
+}
+
+void endpoints_answer(void *context, const struct http_request *request,
+                      struct http_response *response)
+{
+    static const struct http_route routes[] = {
+        {HTTP_GET, "/", answer_index},
+        {HTTP_GET, "/livez", answer_livez},
+        {HTTP_GET, "/readyz", answer_readyz},
+        {HTTP_GET, "/metrics", answer_metrics},
+    };
+    http_route(routes, ARRAY_LENGTH(routes), context, request, response);
+}
