@@ -53,6 +53,18 @@ void engine_free(struct engine *engine)
     free(engine);
 }
 
+void engine_abandon(struct engine *engine)
+{
+    CHECK(engine->operations == 0 && engine->batch == NULL);
+    for (size_t i = 0; i < engine->jobs.count; i++) {
+        struct engine_job *job = engine->jobs.entries[i].value;
+        while (engine->jobs.entries[i].key != NULL && job->runs != NULL) {
+            run_free(job->runs);
+        }
+    }
+    engine_free(engine);
+}
+
 bool engine_start(struct engine *engine, struct job_set *set, struct error *err)
 {
     return publish_start(engine, set, err);

@@ -197,6 +197,7 @@ struct engine_run_live *run_claimed(struct engine *engine, struct engine_job *jo
                                     const struct store_slot *slot);
 void run_start(struct engine_run_live *run, const char *params);
 void run_cancel(struct engine_run_live *run, const char *by, bool at_once);
+void run_free(struct engine_run_live *run);
 void run_flush(struct engine *engine); // outputs and ends into the store
 void run_connect(struct engine *engine);
 

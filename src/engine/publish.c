@@ -274,7 +274,10 @@ static void jobs_adopt(struct engine *engine, struct publication *p, const struc
             job->throttle_count = old->throttle_count;
         }
         if (same && known) {
-            continue; // goes on as it is
+            if (heap_contains(&job->planned)) {
+                planner_plan(engine, job); // jitter, or the rules of its zone, may be new
+            }
+            continue;
         }
         job_begin(engine, job, same ? old->high_water : at);
         planner_plan(engine, job);

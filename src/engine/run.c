@@ -258,7 +258,7 @@ struct finish_batch {
     struct engine_run_live **runs;
 };
 
-static void run_free(struct engine_run_live *run)
+void run_free(struct engine_run_live *run)
 {
     struct engine_run_live **link = &run->job->runs;
     while (*link != run) {

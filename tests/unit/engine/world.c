@@ -1,0 +1,482 @@
+// SPDX-License-Identifier: MIT
+#include "world.h"
+
+// cmocka wants these before it.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "audit/verify.h"
+#include "base/alloc.h"
+#include "time/format.h"
+
+static struct world *the_world; // randomness has no context
+
+static struct instant world_now(struct clock *clock)
+{
+    return CONTAINER_OF(clock, struct world, clock)->now;
+}
+
+static struct mono world_mono(struct clock *clock)
+{
+    return CONTAINER_OF(clock, struct world, clock)->mono;
+}
+
+static void world_random(void *bytes, size_t size)
+{
+    uint8_t *at = bytes;
+    for (size_t i = 0; i < size; i++) {
+        the_world->random = the_world->random * 6364136223846793005u + 1442695040888963407u;
+        at[i] = (uint8_t)(the_world->random >> 56);
+    }
+}
+
+static struct instant parse(const char *text)
+{
+    struct instant t;
+    struct error err = ERROR_INIT;
+    if (!format_parse_time(text, instant_from_unix(0), &t, &err)) {
+        fail_msg("%s", err.text);
+    }
+    return t;
+}
+
+// ---- the runner ----------------------------------------------------------------------------------
+
+static const struct world_script *script_of(const struct world *world, const char *job)
+{
+    for (size_t i = 0; i < world->script_count; i++) {
+        if (strcmp(world->scripts[i].job, job) == 0) {
+            return &world->scripts[i];
+        }
+    }
+    return NULL;
+}
+
+static bool fake_start(struct runner *runner, const struct runner_start *start, struct error *err)
+{
+    (void)err;
+    struct world *world = CONTAINER_OF(runner, struct world, runner);
+    assert_true(world->run_count < WORLD_RUNS_MAX);
+    struct world_run *run = &world->runs[world->run_count++];
+    *run = (struct world_run){.due_at = start->due_at, .started = world->now,
+                              .ended = INSTANT_NONE, .attempt = start->attempt,
+                              .handle = start->run, .open = true};
+    snprintf(run->job, sizeof run->job, "%s", start->job->name);
+    return true;
+}
+
+static void fake_stop(struct runner *runner, uint64_t handle, bool at_once)
+{
+    (void)at_once;
+    struct world *world = CONTAINER_OF(runner, struct world, runner);
+    for (size_t i = world->open_from; i < world->run_count; i++) {
+        if (world->runs[i].open && world->runs[i].handle == handle) {
+            world->runs[i].cancelled = true;
+        }
+    }
+}
+
+static void fake_feed(struct runner *runner, struct mono deadline)
+{
+    (void)runner;
+    (void)deadline;
+}
+
+static const struct runner_ops fake_ops = {fake_start, fake_stop, fake_feed};
+
+static struct instant run_end_at(const struct world *world, const struct world_run *run)
+{
+    const struct world_script *script = script_of(world, run->job);
+    struct duration takes = script == NULL ? DURATION_MS(200) : script->takes;
+    return run->cancelled ? world->now : instant_add(run->started, takes);
+}
+
+static int runs_before(const struct world *world, const struct world_run *run)
+{
+    int count = 0;
+    for (const struct world_run *r = world->runs; r < run; r++) {
+        count += strcmp(r->job, run->job) == 0;
+    }
+    return count;
+}
+
+static void end_run(struct world *world, struct world_run *run)
+{
+    const struct world_script *script = script_of(world, run->job);
+    struct runner_end end = {.kind = run->cancelled ? RUNNER_CANCELLED : RUNNER_EXITED,
+                             .duration = instant_since(world->now, run->started)};
+    if (script != NULL && !run->cancelled) {
+        end.exit_code = script->fail_first > 0 && runs_before(world, run) < script->fail_first
+                            ? 1 : script->exit_code;
+    }
+    run->open = false;
+    run->ended = world->now;
+    world->runner.events.on_end(world->runner.events.context, run->handle, &end);
+}
+
+static void end_due_runs(struct world *world)
+{
+    while (world->open_from < world->run_count && !world->runs[world->open_from].open) {
+        world->open_from++;
+    }
+    size_t count = world->run_count;
+    for (size_t i = world->open_from; i < count; i++) {
+        struct world_run *run = &world->runs[i];
+        if (run->open && !instant_before(world->now, run_end_at(world, run))) {
+            end_run(world, run);
+        }
+    }
+}
+
+// ---- what the engine tells -----------------------------------------------------------------------
+
+static void on_started(void *context, const struct engine_run *run, struct duration delay)
+{
+    (void)context, (void)run, (void)delay;
+}
+
+static void on_ended(void *context, const struct engine_run *run, enum run_state state,
+                     enum run_failure failure, struct duration duration, const char *error)
+{
+    (void)run, (void)failure, (void)duration, (void)error;
+    ((struct world *)context)->ended[state]++;
+}
+
+static void on_passed_over(void *context, const struct job *job, struct instant due_at,
+                           enum slot_outcome outcome, enum slot_reason reason)
+{
+    (void)job, (void)due_at;
+    struct world *world = context;
+    (outcome == SLOT_MISSED ? world->missed : world->skipped)[reason]++;
+}
+
+static void on_lock(void *context, const struct job *job, enum engine_lock_result result)
+{
+    (void)context, (void)job, (void)result;
+}
+
+static void on_stale(void *context, const struct engine_run *run)
+{
+    (void)run;
+    ((struct world *)context)->stale++;
+}
+
+static void on_store(void *context, const struct error *err)
+{
+    ((struct world *)context)->store_down += err != NULL;
+}
+
+// ---- the world -----------------------------------------------------------------------------------
+
+void world_init(struct world *world, const char *start)
+{
+    *world = (struct world){.max_running = 64, .random = 1, .booted_at = INSTANT_NONE};
+    the_world = world;
+    world->clock = (struct clock){world_now, world_mono};
+    world->now = parse(start);
+    world->mono = (struct mono){(int64_t)1000 * 1000000};
+    world->store = model_store_new(&world->clock);
+    world->runner.ops = &fake_ops;
+    world->runs = alloc_zero(WORLD_RUNS_MAX, sizeof *world->runs);
+    world->jobs = alloc_zero(512, sizeof *world->jobs);
+    world->zones = zone_cache_new();
+    world->events = (struct engine_events){world, on_started, on_started, on_ended, on_passed_over,
+                                           on_lock, on_stale, on_store};
+}
+
+void world_release(struct world *world)
+{
+    if (world->engine != NULL) {
+        world_crash(world);
+    }
+    store_close(world->store);
+    zone_cache_free(world->zones);
+    for (size_t i = 0; i < world->job_count; i++) {
+        free((char *)(uintptr_t)world->jobs[i].name);
+    }
+    free(world->jobs);
+    free(world->runs);
+}
+
+void world_script(struct world *world, const struct world_script *scripts, size_t count)
+{
+    world->scripts = scripts;
+    world->script_count = count;
+}
+
+struct job *world_job(struct world *world, const char *name, const char *schedule)
+{
+    static const struct job_retries no_retries;
+    static const struct job_command no_command;
+    const struct zone *zone;
+    struct error err = ERROR_INIT;
+    struct job *job = &world->jobs[world->job_count++];
+    *job = (struct job){.name = alloc_string(name), .schedule_text = schedule, .timezone = "UTC",
+                        .kill_after = DURATION_S(10), .missed_within = DURATION_S(86400),
+                        .retries = &no_retries, .command = &no_command,
+                        .missed = JOB_MISSED_LAST};
+    assert_true(zone_cache_get(world->zones, "UTC", &zone, &err));
+    if (!schedule_parse(schedule, zone, SCHEDULE_DST_RUN, name, &job->schedule, &err)) {
+        fail_msg("%s", err.text);
+    }
+    return job;
+}
+
+// A copy of the definitions as they are now: a set lives on while runs of it do.
+struct definitions {
+    struct job *jobs;
+    size_t count;
+};
+
+static void definitions_release(void *owner)
+{
+    struct definitions *definitions = owner;
+    for (size_t i = 0; i < definitions->count; i++) {
+        free((char *)(uintptr_t)definitions->jobs[i].name);
+    }
+    free(definitions->jobs);
+    free(definitions);
+}
+
+static struct job_set world_set(struct world *world)
+{
+    struct definitions *definitions = alloc_zero(1, sizeof *definitions);
+    definitions->jobs = alloc_zero(world->job_count + 1, sizeof *definitions->jobs);
+    definitions->count = world->job_count;
+    for (size_t i = 0; i < world->job_count; i++) {
+        definitions->jobs[i] = world->jobs[i];
+        definitions->jobs[i].name = alloc_string(world->jobs[i].name);
+    }
+    return (struct job_set){.jobs = definitions->jobs, .count = definitions->count, .hash = "h",
+                            .zones = world->zones, .owner = definitions,
+                            .release = definitions_release};
+}
+
+void world_start(struct world *world)
+{
+    uint8_t bytes[10];
+    world_random(bytes, sizeof bytes);
+    struct engine_options options = {
+        .node = uuid_v7(instant_ms(world->now), bytes), .host = "sim", .version = "0",
+        .actor = "test@sim", .max_running = world->max_running, .lease = DURATION_S(60),
+        .margin = DURATION_S(15), .dry_run = world->dry_run, .booted_at = world->booted_at,
+        .boot_id = world->boot_id, .schedules = true, .clock = &world->clock,
+        .store = world->store, .runner = &world->runner, .random = world_random,
+        .events = &world->events};
+    world->engine = engine_new(&options);
+    struct job_set set = world_set(world);
+    struct error err = ERROR_INIT;
+    if (!engine_start(world->engine, &set, &err)) {
+        fail_msg("engine_start: %s", err.text);
+    }
+}
+
+void world_reload(struct world *world)
+{
+    struct job_set set = world_set(world);
+    struct error err = ERROR_INIT;
+    if (!engine_reload(world->engine, &set, &err)) {
+        fail_msg("engine_reload: %s", err.text);
+    }
+}
+
+static struct instant settle(struct world *world)
+{
+    struct instant wake;
+    int rounds = 0;
+    do {
+        wake = engine_turn(world->engine);
+        if (++rounds > 10000) {
+            fail_msg("the engine does not come to rest");
+        }
+    } while (store_pump(world->store) || engine_is_busy(world->engine));
+    return wake;
+}
+
+// To the next thing that happens, at most a second: the owner's tick.
+static struct duration next_step(const struct world *world, struct instant wake, struct instant until)
+{
+    struct instant next = instant_add(world->now, DURATION_S(1));
+    next = instant_before(until, next) ? until : next;
+    if (!instant_is_none(wake) && instant_before(wake, next)) {
+        next = wake;
+    }
+    for (size_t i = world->open_from; i < world->run_count; i++) {
+        struct instant end = run_end_at(world, &world->runs[i]);
+        if (world->runs[i].open && instant_before(end, next)) {
+            next = end;
+        }
+    }
+    struct duration step = instant_since(next, world->now);
+    return step.us < 1000 ? DURATION_MS(1) : step;
+}
+
+void world_advance(struct world *world, struct duration by)
+{
+    struct instant until = instant_add(world->now, by);
+    for (;;) {
+        struct instant wake = INSTANT_NONE;
+        if (world->engine != NULL) {
+            end_due_runs(world);
+            wake = settle(world);
+        }
+        if (!instant_before(world->now, until)) {
+            return;
+        }
+        struct duration step =
+            world->engine == NULL ? instant_since(until, world->now) : next_step(world, wake, until);
+        world->now = instant_add(world->now, step);
+        world->mono = mono_add(world->mono, step);
+    }
+}
+
+void world_jump(struct world *world, struct duration by)
+{
+    world->now = instant_add(world->now, by);
+    for (size_t i = world->open_from; i < world->run_count; i++) {
+        if (world->runs[i].open) { // durations are by the boot clock
+            world->runs[i].started = instant_add(world->runs[i].started, by);
+        }
+    }
+}
+
+// The runner kills what runs when its scheduler dies; the engine's memory is gone.
+void world_crash(struct world *world)
+{
+    for (size_t i = world->open_from; i < world->run_count; i++) {
+        struct world_run *run = &world->runs[i];
+        if (run->open) {
+            struct runner_end end = {.kind = RUNNER_GONE};
+            run->open = false;
+            run->ended = world->now;
+            world->runner.events.on_end(world->runner.events.context, run->handle, &end);
+        }
+    }
+    engine_abandon(world->engine);
+    world->engine = NULL;
+}
+
+void world_stop(struct world *world)
+{
+    engine_drain(world->engine);
+    for (int i = 0; i < 100000 && !engine_is_drained(world->engine); i++) {
+        world_advance(world, DURATION_S(1));
+    }
+    struct error err = ERROR_INIT;
+    if (!engine_leave(world->engine, &err)) {
+        fail_msg("engine_leave: %s", err.text);
+    }
+    engine_free(world->engine);
+    world->engine = NULL;
+}
+
+void world_control(struct world *world, const char *job, enum store_control_kind kind, int value)
+{
+    struct store_op_control control = {.op = {.kind = STORE_CONTROL}, .job = job, .kind = kind,
+                                       .value = value, .actor = "op@sim"};
+    struct error err = ERROR_INIT;
+    if (!store_call(world->store, &control.op, &err)) {
+        fail_msg("control: %s", err.text);
+    }
+    store_op_release(&control.op);
+    if (world->engine != NULL) {
+        engine_store_changed(world->engine);
+    }
+}
+
+struct uuid world_intent(struct world *world, enum store_intent_kind kind, const char *job)
+{
+    uint8_t bytes[10];
+    world_random(bytes, sizeof bytes);
+    struct uuid id = uuid_v7(instant_ms(world->now), bytes);
+    struct store_op_intent_put put = {.op = {.kind = STORE_INTENT_PUT},
+                                      .intent = {.intent_id = id, .kind = kind, .job = job,
+                                                 .actor = "op@sim"}};
+    struct error err = ERROR_INIT;
+    if (!store_call(world->store, &put.op, &err)) {
+        fail_msg("intent: %s", err.text);
+    }
+    store_op_release(&put.op);
+    engine_store_changed(world->engine);
+    return id;
+}
+
+int world_count(const struct world *world, const char *job)
+{
+    int count = 0;
+    for (size_t i = 0; i < world->run_count; i++) {
+        count += job == NULL || strcmp(world->runs[i].job, job) == 0;
+    }
+    return count;
+}
+
+// ---- judging -------------------------------------------------------------------------------------
+
+static bool forbids_overlap(const struct world *world, const char *name)
+{
+    for (size_t i = 0; i < world->job_count; i++) {
+        if (strcmp(world->jobs[i].name, name) == 0) {
+            return world->jobs[i].overlap != JOB_OVERLAP_ALLOW;
+        }
+    }
+    return false;
+}
+
+// From what the world saw happen, not from anybody's rows.
+static void check_overlaps(const struct world *world)
+{
+    for (size_t i = 0; i < world->run_count; i++) {
+        const struct world_run *a = &world->runs[i];
+        for (size_t j = i + 1; j < world->run_count && j < i + 2000; j++) {
+            const struct world_run *b = &world->runs[j];
+            bool together = strcmp(a->job, b->job) == 0 &&
+                            (instant_is_none(a->ended) || instant_before(b->started, a->ended));
+            if (together && forbids_overlap(world, a->job)) {
+                fail_msg("two runs of %s were open at once", a->job);
+            }
+        }
+    }
+}
+
+void world_verify(struct world *world)
+{
+    check_overlaps(world);
+    struct verify_options options = {.since = INSTANT_NONE, .node_is_live = world->engine != NULL};
+    struct verify_report report;
+    struct error err = ERROR_INIT;
+    if (!verify_store(world->store, &options, &report, &err)) {
+        fail_msg("verify: %s", err.text);
+    }
+    for (size_t i = 0; i < report.finding_count && i < 10; i++) {
+        print_error("%s: %s\n", verify_kind_name(report.findings[i].kind), report.findings[i].text);
+    }
+    assert_int_equal(report.finding_total, 0);
+    verify_report_release(&report);
+}
+
+static bool slot_row(void *context, const struct store_slot_row *row)
+{
+    char *out = context;
+    const char *outcome = slot_outcome_name(row->outcome);
+    snprintf(out, 64, "%s%s%s", outcome == NULL ? "open" : outcome,
+             row->reason == REASON_NONE ? "" : " ", slot_reason_name(row->reason));
+    return true;
+}
+
+const char *world_outcome(struct world *world, const char *job, const char *due)
+{
+    static char text[64];
+    text[0] = '\0';
+    struct store_slot_filter filter = {.job = job, .since = parse(due),
+                                       .until = instant_add(parse(due), DURATION_MS(1))};
+    struct error err = ERROR_INIT;
+    assert_true(world->store->ops->read_slots(world->store, &filter, slot_row, text, &err));
+    return text;
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+// A world for the engine in virtual time: a clock that only the world moves, the model store, a runner whose
+// jobs do what a script says, and a record of everything that ran.
+#pragma once
+
+#include "engine/engine.h"
+#include "store/model/model_store.h"
+
+#define WORLD_RUNS_MAX 200000
+
+// What the fake runner does with the runs of a job; the job's command is its name.
+struct world_script {
+    const char *job;
+    struct duration takes; // until it ends by itself
+    int exit_code;
+    int fail_first; // the first so many runs exit with 1
+};
+
+struct world_run { // one execution, as the world saw it
+    char job[64];
+    struct instant due_at;
+    struct instant started;
+    struct instant ended; // none while it runs
+    int attempt;
+    uint64_t handle;
+    bool open;
+    bool cancelled;
+};
+
+struct world {
+    struct clock clock;
+    struct instant now;
+    struct mono mono;
+    struct store *store;
+    struct engine *engine;
+    struct runner runner;
+    const struct world_script *scripts;
+    size_t script_count;
+    struct world_run *runs;
+    size_t run_count;
+    size_t open_from; // runs before it have ended
+    struct job *jobs;
+    size_t job_count;
+    struct zone_cache *zones;
+    struct engine_events events;
+    int ended[RUN_STATE_COUNT];
+    int skipped[SLOT_REASON_COUNT];
+    int missed[SLOT_REASON_COUNT];
+    int stale;
+    int store_down;
+    int max_running;
+    bool dry_run;
+    struct instant booted_at;
+    const char *boot_id;
+    uint64_t random;
+};
+
+void world_init(struct world *world, const char *start); // RFC 3339
+void world_release(struct world *world);
+void world_script(struct world *world, const struct world_script *scripts, size_t count);
+// A job with the contract's defaults; the pointer is valid until the next world_job.
+struct job *world_job(struct world *world, const char *name, const char *schedule);
+void world_start(struct world *world);
+void world_reload(struct world *world); // with the jobs as they are now
+void world_crash(struct world *world);  // the node dies with all it ran; the store stays
+void world_stop(struct world *world);   // drains and leaves
+void world_advance(struct world *world, struct duration by);
+void world_jump(struct world *world, struct duration by); // somebody sets the clock
+void world_control(struct world *world, const char *job, enum store_control_kind kind, int value);
+struct uuid world_intent(struct world *world, enum store_intent_kind kind, const char *job);
+// Runs of a job that the world saw; NULL = all.
+int world_count(const struct world *world, const char *job);
+// Fails the test when `audit verify` finds anything, or two runs of a job were open at once though
+// forbidden.
+void world_verify(struct world *world);
+// The outcome of a slot, for messages "SKIPPED overlap"; "" when there is none.
+const char *world_outcome(struct world *world, const char *job, const char *due);
