@@ -91,8 +91,7 @@ static bool take(struct parser *parser, char upper)
     return true;
 }
 
-// ---- numbers and names
-// -----------------------------------------------------------------------------
+// ---- numbers and names --------------------------------------------------------------------------
 
 // Stops counting at a thousand: no field goes that far, and it can't overflow.
 static bool read_number(struct parser *parser, int *value_out)
@@ -149,8 +148,7 @@ static bool read_value(struct parser *parser, const char *item, int *value_out)
     return true;
 }
 
-// ---- what the items do
-// -----------------------------------------------------------------------------
+// ---- what the items do --------------------------------------------------------------------------
 
 static void set_bit(struct parser *parser, int value)
 {
@@ -250,8 +248,7 @@ static bool order_range(struct parser *parser, const char *item, int first, int 
                   parser->field->highest, parser->field->lowest, *last);
 }
 
-// ---- H
-// ---------------------------------------------------------------------------------------------
+// ---- H ------------------------------------------------------------------------------------------
 
 static uint64_t hash_step(uint64_t hash, uint8_t byte)
 {
@@ -308,8 +305,7 @@ static bool parse_hash(struct parser *parser, const char *item)
     return finish_item(parser, item);
 }
 
-// ---- L, W and #
-// ------------------------------------------------------------------------------------
+// ---- L, W and # ---------------------------------------------------------------------------------
 
 static bool parse_last_day(struct parser *parser, const char *item)
 {
@@ -383,8 +379,7 @@ static bool parse_range(struct parser *parser, const char *item)
     return finish_item(parser, item);
 }
 
-// ---- fields
-// ----------------------------------------------------------------------------------------
+// ---- fields -------------------------------------------------------------------------------------
 
 static bool parse_item(struct parser *parser)
 {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What a schedule means, for people.
+#include <string.h>
+
 #include "schedule/schedule.h"
 
 #include "time/format.h"
@@ -14,8 +16,7 @@ static const char *const weekday_names[] = {
     "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday",
 };
 
-// ---- lists
-// -----------------------------------------------------------------------------------------
+// ---- lists --------------------------------------------------------------------------------------
 
 // "a", "a and b", "a, b and c": the caller says how many there are and adds each by turn.
 struct list {
@@ -96,7 +97,7 @@ static void add_values(struct buf *out, const struct wording *wording, uint64_t 
     }
 }
 
-// The step when the bits are lowest, lowest + step, … up to the field's end; 0 when they are not.
+// The step when the bits are lowest, lowest + step, … up to the highest; 0 when they are not.
 static int step_of(uint64_t bits, int lowest, int highest)
 {
     if (count_bits(bits) < 3 || lowest_bit(bits) != lowest) {
@@ -110,8 +111,7 @@ static int step_of(uint64_t bits, int lowest, int highest)
     return expected == bits ? step : 0;
 }
 
-// ---- time of day
-// -----------------------------------------------------------------------------------
+// ---- time of day --------------------------------------------------------------------------------
 
 static void add_times(const struct cron *cron, struct buf *out)
 {
@@ -135,38 +135,46 @@ static void add_times(const struct cron *cron, struct buf *out)
 }
 
 // One field of the time of day: "every minute", "every 5 minutes", "at minutes 0 and 30".
-static void add_unit(struct buf *out, const char *unit, uint64_t bits, int highest)
+static void add_unit(struct buf *out, const char *unit, uint64_t bits)
 {
     static const struct wording numbers = {0};
-    int step = step_of(bits, 0, highest);
+    int step = step_of(bits, 0, 59);
     if (step == 1) {
         buf_printf(out, "every %s", unit);
-    } else if (step > 1) {
-        buf_printf(out, "%s %d %ss", (highest + 1) % step == 0 ? "every" : "at every multiple of",
-                   step, unit);
+    } else if (step > 1 && 60 % step == 0) {
+        buf_printf(out, "every %d %ss", step, unit);
     } else {
         buf_printf(out, "at %s%s ", unit, count_bits(bits) == 1 ? "" : "s");
         add_values(out, &numbers, bits);
     }
 }
 
+static void add_hours(const struct cron *cron, struct buf *out)
+{
+    static const struct wording numbers = {0};
+    int step = step_of(cron->minutes, 0, 59);
+    if (!cron->hours_all) {
+        buf_printf(out, " of hour%s ", count_bits(cron->hours) == 1 ? "" : "s");
+        add_values(out, &numbers, cron->hours);
+    } else if (step == 0 || 60 % step != 0) {
+        buf_add_string(out, " of every hour");
+    }
+}
+
 static void add_pattern(const struct cron *cron, struct buf *out)
 {
+    bool every_minute = cron->minutes == (UINT64_C(1) << 60) - 1;
     if (cron->seconds != 1) {
-        add_unit(out, "second", cron->seconds, 59);
+        int step = step_of(cron->seconds, 0, 59);
+        add_unit(out, "second", cron->seconds);
+        if (every_minute && cron->hours_all) {
+            buf_add_string(out, step > 0 && 60 % step == 0 ? "" : " of every minute");
+            return;
+        }
         buf_add_string(out, ", ");
     }
-    if (cron->minutes == 1 && cron->seconds == 1) {
-        buf_add_string(out, "on the hour");
-    } else {
-        add_unit(out, "minute", cron->minutes, 59);
-    }
-    if (cron->hours_all) {
-        buf_add_string(out, ", every hour");
-    } else {
-        buf_add_string(out, ", ");
-        add_unit(out, "hour", cron->hours, 23);
-    }
+    add_unit(out, "minute", cron->minutes);
+    add_hours(cron, out);
 }
 
 static void add_time_of_day(const struct cron *cron, struct buf *out)
@@ -174,18 +182,12 @@ static void add_time_of_day(const struct cron *cron, struct buf *out)
     int times = count_bits(cron->hours) * count_bits(cron->minutes) * count_bits(cron->seconds);
     if (times <= NAMED_TIMES) {
         add_times(cron, out);
-    } else if (cron->hours_all && cron->minutes == (UINT64_C(1) << 60) - 1) {
-        add_unit(out, cron->seconds == 1 ? "minute" : "second",
-                 cron->seconds == 1 ? cron->minutes : cron->seconds, 59);
-        buf_add_string(
-            out, cron->seconds == 1 || step_of(cron->seconds, 0, 59) > 0 ? "" : " of every minute");
     } else {
         add_pattern(cron, out);
     }
 }
 
-// ---- days
-// ------------------------------------------------------------------------------------------
+// ---- days ---------------------------------------------------------------------------------------
 
 static bool every_day_of_month(const struct cron *cron)
 {
@@ -205,7 +207,7 @@ static void add_last_days(struct list *list, uint32_t last_days)
         if (back == 0) {
             buf_add_string(list->out, "the last day of the month");
         } else {
-            buf_printf(list->out, "%d day%s before the last day of the month", back,
+            buf_printf(list->out, "the day %d day%s before the month's last", back,
                        back == 1 ? "" : "s");
         }
     }
@@ -280,12 +282,23 @@ static void add_weekdays(const struct cron *cron, struct buf *out)
     }
 }
 
+static bool both_must_match(const struct cron *cron)
+{
+    return cron->days_star || cron->weekdays_star;
+}
+
+static bool every_day(const struct cron *cron)
+{
+    bool all_days = every_day_of_month(cron);
+    bool all_weekdays = every_weekday(cron);
+    return both_must_match(cron) ? all_days && all_weekdays : all_days || all_weekdays;
+}
+
 static void add_days(const struct cron *cron, struct buf *out)
 {
     bool all_days = every_day_of_month(cron);
     bool all_weekdays = every_weekday(cron);
-    bool both_must = cron->days_star || cron->weekdays_star;
-    if ((all_days && all_weekdays) || (!both_must && (all_days || all_weekdays))) {
+    if (every_day(cron)) {
         buf_add_string(out, "every day");
         return;
     }
@@ -293,7 +306,7 @@ static void add_days(const struct cron *cron, struct buf *out)
         add_days_of_month(cron, out);
     }
     if (!all_days && !all_weekdays) {
-        buf_add_string(out, both_must ? ", but only " : ", and also ");
+        buf_add_string(out, both_must_match(cron) ? ", but only " : ", and also ");
     }
     if (!all_weekdays) {
         add_weekdays(cron, out);
@@ -309,39 +322,46 @@ static void add_months(const struct cron *cron, struct buf *out)
     }
 }
 
-// ---- the whole
-// -------------------------------------------------------------------------------------
+// ---- the whole ----------------------------------------------------------------------------------
 
-static bool clock_ever_changes(const struct schedule *schedule)
+static bool clock_is_changed(const struct zone *zone)
 {
     struct zone_change change;
-    // From 2020 on: what the zone did before people's schedules were written does not matter to
-    // them.
-    return zone_next_change(schedule->zone, 1577836800, &change);
+    // From 2025 on: what a zone did before is history to whoever reads this.
+    return zone_next_change(zone, 1735689600, &change);
+}
+
+static void add_clock_changes(const struct schedule *schedule, struct buf *out)
+{
+    if (!clock_is_changed(schedule->zone)) {
+        buf_add_string(out, ", where the clock is not changed");
+        return;
+    }
+    if (schedule->cron.hours_all) {
+        buf_add_string(out, "; in a clock change it goes on by elapsed time: what the clock shows "
+                            "twice runs twice, what it skips is not made up");
+        return;
+    }
+    buf_add_string(out, schedule->dst == SCHEDULE_DST_RUN
+                            ? "; in a clock change, times that are skipped run once, right after"
+                            : "; in a clock change, times that are skipped do not run");
+    buf_add_string(out, ", and a time that comes twice runs the first time only");
 }
 
 static void explain_cron(const struct schedule *schedule, struct buf *out)
 {
-    add_time_of_day(&schedule->cron, out);
-    buf_add_string(out, ", ");
-    add_days(&schedule->cron, out);
-    add_months(&schedule->cron, out);
-    buf_printf(out, "; time zone %s", zone_name(schedule->zone));
-    if (!clock_ever_changes(schedule)) {
-        buf_add_string(out, ", where the clock is never changed");
-        return;
+    const struct cron *cron = &schedule->cron;
+    add_time_of_day(cron, out);
+    // "every 5 minutes" needs no "every day".
+    if (!cron->hours_all || !every_day(cron)) {
+        buf_add_char(out, ' ');
+        add_days(cron, out);
     }
-    if (schedule->cron.hours_all) {
-        buf_add_string(out,
-                       "; when the clock is changed it goes on by elapsed time: a repeated hour "
-                       "runs twice, a skipped one is not made up");
-        return;
+    add_months(cron, out);
+    buf_printf(out, ", %s", zone_name(schedule->zone));
+    if (strcmp(zone_name(schedule->zone), "UTC") != 0) {
+        add_clock_changes(schedule, out);
     }
-    buf_add_string(out,
-                   schedule->dst == SCHEDULE_DST_RUN
-                       ? "; when the clock goes forward, times in the gap run once, right after it"
-                       : "; when the clock goes forward, times in the gap do not run");
-    buf_add_string(out, "; when it goes back, a repeated time runs the first time only");
 }
 
 static void explain_every(const struct schedule *schedule, struct buf *out)

@@ -17,8 +17,7 @@
 // 26 hours.
 #define WALL_REACH ((int64_t)3 * DAY_SECONDS)
 
-// ---- text
-// ------------------------------------------------------------------------------------------
+// ---- text ---------------------------------------------------------------------------------------
 
 struct alias {
     const char *name;
@@ -148,8 +147,7 @@ bool schedule_parse(const char *text, const struct zone *zone, enum schedule_dst
     return true;
 }
 
-// ---- the next slot
-// ---------------------------------------------------------------------------------
+// ---- the next slot ------------------------------------------------------------------------------
 
 static bool next_wall(const struct schedule *schedule, int64_t from_wall, int64_t *wall_out)
 {

@@ -41,8 +41,7 @@ void format_in_zone(struct instant t, const struct zone *zone, char out[FORMAT_T
              offset_minutes < 0 ? '-' : '+', distance / 60, distance % 60);
 }
 
-// ---- durations
-// -------------------------------------------------------------------------------------
+// ---- durations ----------------------------------------------------------------------------------
 
 struct unit {
     uint64_t us;

@@ -163,8 +163,7 @@ bool format_parse_time(const char *text, struct instant now, struct instant *tim
     return true;
 }
 
-// ---- durations
-// -------------------------------------------------------------------------------------
+// ---- durations ----------------------------------------------------------------------------------
 
 struct unit {
     const char *name;

@@ -9,8 +9,7 @@
 #define OFFSET_HOURS    24  // POSIX
 #define RULE_TIME_HOURS 167 // RFC 9636 extends POSIX's 24
 
-// ---- reading
-// ---------------------------------------------------------------------------------------
+// ---- reading ------------------------------------------------------------------------------------
 
 struct reader {
     const char *at;
@@ -171,8 +170,7 @@ bool posix_tz_parse(const char *text, size_t length, struct posix_tz *tz_out)
     return true;
 }
 
-// ---- answering
-// -------------------------------------------------------------------------------------
+// ---- answering ----------------------------------------------------------------------------------
 
 static int64_t weekday_rule_days(const struct posix_tz_day *rule, int year)
 {
