@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The configuration, loaded and checked against one schema table (config/schema.c). All errors at once,
-// each with file, line, column, reason and the nearest valid name. Owns everything it points to.
+// The configuration, loaded and checked against one schema table (config/schema.c). All errors at
+// once, each with file, line, column, reason and the nearest valid name. Owns everything it points
+// to.
 #pragma once
 
 #include <stdbool.h>
@@ -37,8 +38,8 @@ struct config_http {
 struct config {
     struct arena arena;
     struct zone_cache *zones;
-    const char *path;   // of the main file, as given
-    const char *folder; // what relative paths are relative to
+    const char *path;        // of the main file, as given
+    const char *folder;      // what relative paths are relative to
     const char *environment; // NULL
     const char *revision;    // NULL
     const char *store;       // "sqlite:/abs/path" or "postgresql://…" (refused in this version)
@@ -47,18 +48,23 @@ struct config {
     int max_running;
     struct duration drain;
     struct duration lease;
+    const struct job_variable *labels; // of this node; name NULL ends; NULL = none
     struct duration history_runs, history_output, history_audit;
     int64_t output_max;
     struct config_http http;
-    struct job *jobs;
+    struct job *jobs; // in the order of definition: the main file's first, then the included files'
     size_t job_count;
-    char hash[65]; // SHA-256 of the definitions before substitution: secrets are not in it
+    const uint32_t *by_name;  // indices into jobs, in the order of their names
+    const char *const *files; // all that were read, the main one first
+    size_t file_count;
+    bool holds_secrets; // a file itself holds a secret, not only a reference to one
+    char hash[65];      // SHA-256 of the definitions before substitution: secrets are not in it
 };
 
 // One complaint about the configuration.
 struct config_problem {
     const char *file;
-    int line;   // 1-based; 0 = the file as a whole
+    int line; // 1-based; 0 = the file as a whole
     int column;
     const char *text; // reason, and the remedy or nearest valid name
 };
@@ -75,9 +81,10 @@ void config_problems_release(struct config_problems *problems);
 // "ironcron.yml:12:5: unknown key "schedul"; did you mean "schedule"?", one a line.
 void config_problems_print(const struct config_problems *problems, struct buf *out);
 
-// NULL path: $IRONCRON_CONFIG, ./ironcron.yml, /etc/ironcron/ironcron.yml. False: problems is filled with
-// at least one entry and *config_out untouched. Registers secrets with the log.
-bool config_load(const char *path, struct config **config_out, struct config_problems *problems) MUST_USE;
+// NULL path: $IRONCRON_CONFIG, ./ironcron.yml, /etc/ironcron/ironcron.yml. False: problems is
+// filled with at least one entry and *config_out untouched. Registers secrets with the log.
+bool config_load(const char *path, struct config **config_out,
+                 struct config_problems *problems) MUST_USE;
 void config_free(struct config *config);
 const struct job *config_job(const struct config *config, const char *name); // NULL
 // The job name nearest to a mistyped one, or NULL.

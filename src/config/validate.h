@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Startup validation: what the machine must offer for a configuration that is right by itself. Without
-// side effects. `ironcron validate` prints it, `serve` refuses to start on a failed check.
+// Startup validation: what the machine must offer for a configuration that is right by itself.
+// Without side effects. `ironcron validate` prints it, `serve` refuses to start on a failed check.
 #pragma once
 
 #include <stdbool.h>
@@ -13,7 +13,7 @@
 enum validate_result { VALIDATE_OK, VALIDATE_WARNING, VALIDATE_FAILED };
 
 struct validate_check {
-    const char *name;   // "store", "command rollup-daily", "port", "clock", "disk", "zones", …
+    const char *name; // "store", "command rollup-daily", "port", "clock", "disk", "zones", …
     enum validate_result result;
     const char *detail; // what was found
     const char *remedy; // NULL when OK: what to do, with the command where there is one

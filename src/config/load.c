@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: MIT
+// The order of a load: bytes, tree, held against the schema, settings, jobs, included files, hash.
+#include "config/load.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "config/include.h"
+#include "config/jobs.h"
+#include "config/settings.h"
+#include "config/yaml_reader.h"
+
+#define ARENA_MAX ((size_t)4 << 30)
+
+const char *load_path(struct load *load, const char *path)
+{
+    if (path[0] == '/') {
+        return pool_text(&load->pool, path);
+    }
+    const char *folder = load->config->folder;
+    char *full = alloc_zero(strlen(folder) + strlen(path) + 2, 1);
+    sprintf(full, "%s%s%s", folder, strcmp(folder, "/") == 0 ? "" : "/", path);
+    const char *kept = pool_text(&load->pool, full);
+    free(full);
+    return kept;
+}
+
+// ---- files
+// ---------------------------------------------------------------------------------------
+
+static bool read_bytes(int fd, struct buf *out, struct error *err)
+{
+    char block[65536];
+    while (out->length <= TREE_BYTES_MAX) {
+        ssize_t got = read(fd, block, sizeof block);
+        if (got == 0) {
+            return true;
+        }
+        if (got > 0) {
+            buf_add(out, block, (size_t)got);
+        } else if (errno != EINTR) {
+            return error_set(err, ERROR_CONFIG, "cannot be read: %s", strerror(errno));
+        }
+    }
+    return true; // one byte too many is enough for the reader to refuse it
+}
+
+static bool read_file(const char *name, struct buf *out, struct error *err)
+{
+    buf_init(out, TREE_BYTES_MAX + 131072);
+    int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) {
+        return error_set(err, ERROR_CONFIG, "cannot be opened: %s", strerror(errno));
+    }
+    bool fine = read_bytes(fd, out, err);
+    close(fd);
+    return fine;
+}
+
+static void remember_file(struct load *load, const char *name)
+{
+    ARRAY_RESERVE(load->files, load->file_count, load->file_capacity);
+    load->files[load->file_count++] = pool_text(&load->pool, name);
+}
+
+void load_include(struct load *load, const char *name)
+{
+    remember_file(load, name);
+    AUTO(buf_release) struct buf bytes;
+    struct error err = ERROR_INIT;
+    if (!read_file(name, &bytes, &err)) {
+        config_problems_add(load->problems, name, 0, 0, "the included file %s", err.text);
+        return;
+    }
+    AUTO(tree_release) struct tree tree;
+    tree_init(&tree, load->files[load->file_count - 1]);
+    if (yaml_reader_read(&tree, buf_string(&bytes), bytes.length, load->problems)) {
+        struct conform conform = {&tree, load->problems, &load->substitution, load->config->path};
+        conform_check(&conform);
+        jobs_build(load, &conform, tree_find(tree.root, "jobs"));
+    }
+}
+
+// ---- the end
+// -------------------------------------------------------------------------------------
+
+static const struct job *sorted_jobs; // for qsort, which hands nothing through
+
+static int compare_names(const void *a, const void *b)
+{
+    const uint32_t *left = a;
+    const uint32_t *right = b;
+    return strcmp(sorted_jobs[*left].name, sorted_jobs[*right].name);
+}
+
+static void finish_jobs(struct load *load)
+{
+    struct config *config = load->config;
+    size_t count = load->job_count;
+    config->jobs = arena_alloc(&config->arena, count + 1, sizeof *config->jobs);
+    uint32_t *by_name = arena_alloc(&config->arena, count + 1, sizeof *by_name);
+    for (size_t i = 0; i < count; i++) {
+        config->jobs[i] = load->jobs[i];
+        by_name[i] = (uint32_t)i;
+    }
+    sorted_jobs = config->jobs;
+    qsort(by_name, count, sizeof *by_name, compare_names);
+    config->by_name = by_name;
+    config->job_count = count;
+}
+
+static void finish(struct load *load, const struct tree_node *root)
+{
+    struct config *config = load->config;
+    finish_jobs(load);
+    const char **files = arena_alloc(&config->arena, load->file_count + 1, sizeof *files);
+    memcpy(files, load->files, load->file_count * sizeof *files);
+    config->files = files;
+    config->file_count = load->file_count;
+
+    struct digest_job *digests = alloc_zero(load->job_count + 1, sizeof *digests);
+    for (size_t i = 0; i < load->job_count; i++) {
+        digests[i] = load->extras[i].digest;
+    }
+    digest_config(root, digests, load->job_count, config->hash);
+    free(digests);
+}
+
+static void build(struct load *load, struct tree *tree)
+{
+    struct conform conform = {tree, load->problems, &load->substitution, NULL};
+    conform_check(&conform);
+    settings_build(load, &conform, tree->root);
+    load->defaults = jobs_defaults_new(load, &conform, tree->root);
+    jobs_build(load, &conform, tree_find(tree->root, "jobs"));
+    include_files(load, &conform, tree_find(tree->root, "include"));
+    if (load->problems->count == 0) {
+        finish(load, tree->root);
+    }
+}
+
+static void load_release(struct load *load)
+{
+    jobs_defaults_free(load->defaults);
+    pool_release(&load->pool);
+    map_release(&load->names);
+    free(load->jobs);
+    free(load->extras);
+    free(load->files);
+}
+
+static struct config *config_new(const char *name, const char *folder)
+{
+    struct config *config = alloc_zero(1, sizeof *config);
+    arena_init(&config->arena, ARENA_MAX);
+    config->zones = zone_cache_new();
+    config->path = arena_string(&config->arena, name);
+    config->folder = arena_string(&config->arena, folder);
+    return config;
+}
+
+bool config_load_bytes(const char *name, const char *folder, const char *bytes, size_t length,
+                       bool closed, struct config **config_out, struct config_problems *problems)
+{
+    struct config *config = config_new(name, folder);
+    struct load load = {.config = config,
+                        .problems = problems,
+                        .substitution = {.folder = config->folder, .closed = closed}};
+    pool_init(&load.pool, &config->arena);
+    remember_file(&load, name);
+    AUTO(tree_release) struct tree tree;
+    tree_init(&tree, load.files[0]);
+    if (yaml_reader_read(&tree, bytes, length, problems)) {
+        build(&load, &tree);
+    }
+    load_release(&load);
+    if (problems->count > 0) {
+        config_problems_sort(problems);
+        config_free(config);
+        return false;
+    }
+    *config_out = config;
+    return true;
+}
+
+// ---- the way in
+// ----------------------------------------------------------------------------------
+
+static const char *default_path(void)
+{
+    const char *path = getenv("IRONCRON_CONFIG");
+    if (path != NULL && path[0] != '\0') {
+        return path;
+    }
+    return access("ironcron.yml", F_OK) == 0 ? "ironcron.yml" : "/etc/ironcron/ironcron.yml";
+}
+
+// The folder of the file as it was named: where a link points to is not asked.
+static bool folder_of(const char *path, char folder[PATH_MAX])
+{
+    char part[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    size_t length = slash == NULL ? 0 : (size_t)(slash - path);
+    if (length >= sizeof part) {
+        errno = ENAMETOOLONG;
+        return false;
+    }
+    memcpy(part, path, length);
+    part[length] = '\0';
+    const char *name = slash == NULL ? "." : length == 0 ? "/" : part;
+    return realpath(name, folder) != NULL;
+}
+
+bool config_load(const char *path, struct config **config_out, struct config_problems *problems)
+{
+    const char *name = path == NULL ? default_path() : path;
+    AUTO(buf_release) struct buf bytes;
+    struct error err = ERROR_INIT;
+    if (!read_file(name, &bytes, &err)) {
+        config_problems_add(
+            problems, name, 0, 0,
+            "the configuration %s; name one with -c FILE or $IRONCRON_CONFIG, or write "
+            "one with \"ironcron init\"",
+            err.text);
+        return false;
+    }
+    char folder[PATH_MAX];
+    if (!folder_of(name, folder)) {
+        config_problems_add(problems, name, 0, 0, "its folder cannot be resolved: %s",
+                            strerror(errno));
+        return false;
+    }
+    return config_load_bytes(name, folder, buf_string(&bytes), bytes.length, false, config_out,
+                             problems);
+}

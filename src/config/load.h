@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+// What a load has in hand between the bytes of the main file and the finished struct config.
+// Internal to this room (and its fuzz target).
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/map.h"
+#include "config/config.h"
+#include "config/conform.h"
+#include "config/digest.h"
+#include "config/pool.h"
+
+// What of a job is needed only until all jobs are known.
+struct load_job {
+    struct digest_job digest;
+    int column; // where its definition begins
+};
+
+struct load {
+    struct config *config; // in the making
+    struct config_problems *problems;
+    struct substitution substitution;
+    struct pool pool;
+    struct job *jobs;
+    struct load_job *extras; // one for each job
+    size_t job_count, job_capacity, extra_capacity;
+    struct map names;               // of a job to its index + 1
+    struct jobs_defaults *defaults; // what every job starts from
+    const char **files;
+    size_t file_count, file_capacity;
+};
+
+// Parses bytes as a main file called `name`, whose folder is `folder` (absolute). `closed`: neither
+// the environment nor the file system is touched, but for time zones; nothing is registered with
+// the log.
+bool config_load_bytes(const char *name, const char *folder, const char *bytes, size_t length,
+                       bool closed, struct config **config_out,
+                       struct config_problems *problems) MUST_USE;
+
+// An included file: read, checked, its jobs added. `name` as people would write it.
+void load_include(struct load *load, const char *name);
+// A path of the configuration, made absolute, in the config's arena.
+const char *load_path(struct load *load, const char *path);

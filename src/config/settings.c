@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+#include "config/settings.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/utf8.h"
+
+// What an apply function needs.
+struct target {
+    struct load *load;
+    const struct conform *conform;
+    struct config *config;
+};
+
+static void apply_node(void *context, const struct tree_node *node)
+{
+    const struct target *target = context;
+    struct config *config = target->config;
+    switch (node->schema->id) {
+    case KEY_NODE_MAX_RUNNING:
+        config->max_running = (int)node->number;
+        return;
+    case KEY_NODE_DRAIN:
+        config->drain = DURATION_US(node->number);
+        return;
+    case KEY_NODE_LEASE:
+        config->lease = DURATION_US(node->number);
+        return;
+    case KEY_NODE_LABELS: {
+        struct job_variable *labels = arena_alloc(&config->arena, node->count + 1, sizeof *labels);
+        size_t count = 0;
+        for (const struct tree_node *item = node->first; item != NULL; item = item->next) {
+            labels[count++] = (struct job_variable){pool_text(&target->load->pool, item->key),
+                                                    pool_text(&target->load->pool, item->text)};
+        }
+        config->labels = labels;
+        return;
+    }
+    default:
+        return;
+    }
+}
+
+static void apply_history(void *context, const struct tree_node *node)
+{
+    struct config *config = ((const struct target *)context)->config;
+    switch (node->schema->id) {
+    case KEY_HISTORY_RUNS:
+        config->history_runs = DURATION_US(node->number);
+        return;
+    case KEY_HISTORY_OUTPUT:
+        config->history_output = DURATION_US(node->number);
+        return;
+    case KEY_HISTORY_OUTPUT_MAX:
+        config->output_max = node->number;
+        return;
+    case KEY_HISTORY_AUDIT:
+        config->history_audit = DURATION_US(node->number);
+        return;
+    default:
+        return;
+    }
+}
+
+static void complain_store(const struct target *target, const struct tree_node *node,
+                           const char *text)
+{
+    conform_complain(target->conform, node, "store: %s", text);
+}
+
+static void apply_store(const struct target *target, const struct tree_node *node)
+{
+    struct config *config = target->config;
+    if (strncmp(node->text, "postgresql:", 11) == 0 || strncmp(node->text, "postgres:", 9) == 0) {
+        complain_store(target, node, "PostgreSQL is not in this version: use sqlite:FILE");
+        return;
+    }
+    if (strncmp(node->text, "sqlite:", 7) != 0) {
+        complain_store(target, node, "must be sqlite:FILE, such as sqlite:ironcron.db");
+        return;
+    }
+    const char *path = node->text + 7;
+    if (strcmp(path, ":memory:") == 0) {
+        complain_store(target, node,
+                       "a store in memory would forget every run at a restart; name a file");
+        return;
+    }
+    if (path[0] == '\0' || path[strlen(path) - 1] == '/' || strpbrk(path, "?#") != NULL) {
+        complain_store(target, node, "the part behind \"sqlite:\" must be the name of a file");
+        return;
+    }
+    config->store_path = load_path(target->load, path);
+    config->store = arena_printf(&config->arena, "sqlite:%s", config->store_path);
+}
+
+static void apply_timezone(const struct target *target, const struct tree_node *node)
+{
+    const struct zone *zone;
+    struct error err = ERROR_INIT;
+    if (zone_cache_get(target->config->zones, node->text, &zone, &err)) {
+        target->config->timezone = pool_text(&target->load->pool, node->text);
+    } else if (node->substituted) {
+        conform_complain(target->conform, node, "timezone: \"%.80s\" names no time zone",
+                         node->raw);
+    } else {
+        conform_complain(target->conform, node, "timezone: %s", err.text);
+    }
+}
+
+static void apply_top(void *context, const struct tree_node *node)
+{
+    const struct target *target = context;
+    struct config *config = target->config;
+    switch (node->schema->id) {
+    case KEY_ENVIRONMENT:
+        config->environment = pool_text(&target->load->pool, node->text);
+        return;
+    case KEY_REVISION:
+        config->revision = pool_text(&target->load->pool, node->text);
+        return;
+    case KEY_STORE:
+        apply_store(target, node);
+        return;
+    case KEY_TIMEZONE:
+        apply_timezone(target, node);
+        return;
+    default:
+        return;
+    }
+}
+
+// The environment is outside: what is not clean text is not taken from it.
+static void revision_from_environment(struct load *load)
+{
+    const char *revision = load->substitution.closed ? NULL : getenv("IRONCRON_REVISION");
+    if (load->config->revision == NULL && revision != NULL && revision[0] != '\0' &&
+        strlen(revision) <= 128 && utf8_is_valid(revision, strlen(revision))) {
+        load->config->revision = pool_text(&load->pool, revision);
+    }
+}
+
+void settings_build(struct load *load, const struct conform *conform, const struct tree_node *root)
+{
+    struct target target = {load, conform, load->config};
+    load->config->timezone = "UTC";
+    conform_apply(root, SECTION_TOP, apply_top, &target);
+    conform_apply(tree_find(root, "node"), SECTION_NODE, apply_node, &target);
+    conform_apply(tree_find(root, "history"), SECTION_HISTORY, apply_history, &target);
+    settings_build_http(load, conform, tree_find(root, "http"));
+    revision_from_environment(load);
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+#include "config/tree.h"
+
+#include <string.h>
+
+void tree_init(struct tree *tree, const char *file)
+{
+    *tree = (struct tree){.file = file};
+    // Nodes and texts of the largest file that is read, and what substitution may add.
+    arena_init(&tree->arena, (size_t)512 * 1024 * 1024);
+}
+
+void tree_release(struct tree *tree)
+{
+    arena_release(&tree->arena);
+    tree->root = NULL;
+}
+
+struct tree_node *tree_add(struct tree *tree, struct tree_node *parent, enum tree_kind kind)
+{
+    struct tree_node *node = arena_alloc(&tree->arena, 1, sizeof *node);
+    node->kind = kind;
+    node->raw = node->text = "";
+    if (parent == NULL) {
+        tree->root = node;
+        return node;
+    }
+    if (parent->last == NULL) {
+        parent->first = node;
+    } else {
+        parent->last->next = node;
+    }
+    parent->last = node;
+    parent->count++;
+    return node;
+}
+
+struct tree_node *tree_find(const struct tree_node *map, const char *key)
+{
+    struct tree_node *child = map == NULL || map->kind != TREE_MAP ? NULL : map->first;
+    while (child != NULL && strcmp(child->key, key) != 0) {
+        child = child->next;
+    }
+    return child;
+}
+
+const char *tree_describe(const struct tree_node *node)
+{
+    if (node->kind == TREE_MAP) {
+        return "a map";
+    }
+    if (node->kind == TREE_LIST) {
+        return "a list";
+    }
+    return node->plain && node->raw[0] == '\0' ? "nothing" : "text";
+}
