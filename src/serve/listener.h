@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The HTTP server on the node's event loop: its descriptor, and its timeout, without which idle clients
-// would never be dropped.
+// The HTTP server on the node's event loop: its descriptor, and its timeout, without which idle
+// clients would never be dropped.
 #pragma once
 
 #include <stdbool.h>

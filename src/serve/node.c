@@ -18,11 +18,13 @@
 #include "serve/node_lock.h"
 #include "store/sqlite/sqlite_store.h"
 
-#define TICK_MS       1000
-#define ROUNDS_A_TURN 64 // then the loop gets its turn, so that HTTP and signals are heard under load
-#define LOCK_WAIT     DURATION_S(90)
+#define TICK_MS 1000
+#define ROUNDS_A_TURN                                                                              \
+    64 // then the loop gets its turn, so that HTTP and signals are heard under load
+#define LOCK_WAIT DURATION_S(90)
 
-// The time from the runner's deadline to the last process gone, with room for a clock that runs wrong.
+// The time from the runner's deadline to the last process gone, with room for a clock that runs
+// wrong.
 static struct duration margin_of(struct duration lease)
 {
     return (struct duration){lease.us / 4};
@@ -45,7 +47,8 @@ static void random_bytes(void *bytes, size_t size)
     randombytes_buf(bytes, size);
 }
 
-// ---- boot facts ----------------------------------------------------------------------------------
+// ---- boot facts
+// ----------------------------------------------------------------------------------
 
 static const char *boot_id(void)
 {
@@ -63,12 +66,15 @@ static const char *boot_id(void)
 static struct instant booted_at(struct clock *clock)
 {
     struct duration up = {clock_mono(clock).us};
-    return instant_from_unix(instant_unix(instant_add(clock_now(clock), (struct duration){-up.us})));
+    return instant_from_unix(
+        instant_unix(instant_add(clock_now(clock), (struct duration){-up.us})));
 }
 
-// ---- the pieces ----------------------------------------------------------------------------------
+// ---- the pieces
+// ----------------------------------------------------------------------------------
 
-// Where the scheduler before has died, its runner may still be ending what it ran: that is waited for.
+// Where the scheduler before has died, its runner may still be ending what it ran: that is waited
+// for.
 static bool take_lock(struct node *node, const char *store_path, struct error *err)
 {
     struct node_lock_holder holder;
@@ -96,44 +102,79 @@ static bool take_lock(struct node *node, const char *store_path, struct error *e
 
 static bool fork_runner(struct node *node, struct error *err)
 {
-    struct duration lease = node->config->lease;
+    struct duration lease = node->loaded->config->lease;
     struct duration trusted = {lease.us - margin_of(lease).us};
-    struct process_runner_options options = {
-        .lock_fd = node->lock_fd, .output_max = node->config->output_max,
-        .deadline = mono_add(clock_mono(node->clock), trusted)};
+    struct process_runner_options options = {.lock_fd = node->lock_fd,
+                                             .output_max = node->loaded->config->output_max,
+                                             .deadline =
+                                                 mono_add(clock_mono(node->clock), trusted)};
     return process_runner_new(&options, &node->runner, err);
 }
 
-static void release_config(void *owner)
+struct loaded *loaded_new(const struct config *config, bool borrowed)
 {
-    config_free(owner);
+    struct loaded *loaded = alloc_zero(1, sizeof *loaded);
+    *loaded = (struct loaded){.config = config, .borrowed = borrowed, .references = 1};
+    return loaded;
 }
 
-static struct job_set set_of(struct config *config, bool owns)
+void loaded_release(struct loaded *loaded)
 {
-    return (struct job_set){.jobs = config->jobs, .count = config->job_count,
-                            .hash = config->hash, .zones = config->zones, .owner = config,
-                            .release = owns ? release_config : NULL};
+    if (loaded == NULL || --loaded->references > 0) {
+        return;
+    }
+    if (!loaded->borrowed) {
+        config_free((struct config *)(uintptr_t)loaded->config);
+    }
+    free(loaded);
 }
 
-static bool start_engine(struct node *node, struct config *config, bool owns, struct error *err)
+static void release_set(void *owner)
 {
-    struct engine_options options = {
-        .node = node->id, .host = node->host, .version = IRONCRON_VERSION, .actor = node->actor,
-        .max_running = config->max_running, .lease = config->lease,
-        .margin = margin_of(config->lease), .dry_run = node->options.dry_run,
-        .booted_at = booted_at(node->clock), .boot_id = boot_id(),
-        .schedules = node->options.schedules,
-        .history = {.runs = config->history_runs, .output = config->history_output,
-                    .audit = config->history_audit},
-        .clock = node->clock, .store = node->store, .runner = node->runner,
-        .random = random_bytes, .events = node->options.events};
+    loaded_release(owner);
+}
+
+static struct job_set set_of(struct loaded *loaded)
+{
+    const struct config *config = loaded->config;
+    loaded->references++;
+    return (struct job_set){.jobs = config->jobs,
+                            .count = config->job_count,
+                            .hash = config->hash,
+                            .zones = config->zones,
+                            .owner = loaded,
+                            .release = release_set};
+}
+
+static bool start_engine(struct node *node, struct error *err)
+{
+    const struct config *config = node->loaded->config;
+    struct engine_options options = {.node = node->id,
+                                     .host = node->host,
+                                     .version = IRONCRON_VERSION,
+                                     .actor = node->actor,
+                                     .max_running = config->max_running,
+                                     .lease = config->lease,
+                                     .margin = margin_of(config->lease),
+                                     .dry_run = node->options.dry_run,
+                                     .booted_at = booted_at(node->clock),
+                                     .boot_id = boot_id(),
+                                     .schedules = node->options.schedules,
+                                     .history = {.runs = config->history_runs,
+                                                 .output = config->history_output,
+                                                 .audit = config->history_audit},
+                                     .clock = node->clock,
+                                     .store = node->store,
+                                     .runner = node->runner,
+                                     .random = random_bytes,
+                                     .events = node->options.events};
     node->engine = engine_new(&options);
-    struct job_set set = set_of(config, owns);
+    struct job_set set = set_of(node->loaded);
     return engine_start(node->engine, &set, err);
 }
 
-// ---- the loop ------------------------------------------------------------------------------------
+// ---- the loop
+// ------------------------------------------------------------------------------------
 
 // Arms the wall-clock timer; it also wakes when somebody sets the clock.
 static void arm(struct node *node, struct instant wake)
@@ -144,8 +185,8 @@ static void arm(struct node *node, struct instant wake)
     node->armed = wake;
     int64_t us = instant_is_none(wake) ? (int64_t)4102444800 * 1000000 : wake.us;
     us = us < 1 ? 1 : us;
-    struct itimerspec when = {.it_value = {.tv_sec = us / 1000000,
-                                           .tv_nsec = (us % 1000000) * 1000}};
+    struct itimerspec when = {
+        .it_value = {.tv_sec = us / 1000000, .tv_nsec = (us % 1000000) * 1000}};
     CHECK(timerfd_settime(node->wake_fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &when,
                           NULL) == 0);
 }
@@ -313,7 +354,8 @@ static bool open_loop(struct node *node, struct error *err)
     return true;
 }
 
-// ---- life ----------------------------------------------------------------------------------------
+// ---- life
+// ----------------------------------------------------------------------------------------
 
 static struct uuid new_id(struct clock *clock)
 {
@@ -322,35 +364,32 @@ static struct uuid new_id(struct clock *clock)
     return uuid_v7(instant_ms(clock_now(clock)), bytes);
 }
 
-bool node_open(struct node *node, const struct node_options *options, struct config *config,
-               bool owns_config, struct error *err)
+bool node_open(struct node *node, const struct node_options *options, struct loaded *loaded,
+               struct error *err)
 {
-    *node = (struct node){.options = *options, .config = config, .lock_fd = -1, .wake_fd = -1};
+    *node = (struct node){.options = *options, .loaded = loaded, .lock_fd = -1, .wake_fd = -1};
+    loaded->references++;
     CHECK(sodium_init() >= 0);
     node->clock = clock_system();
     node->id = new_id(node->clock);
     gethostname(node->host, sizeof node->host - 1);
     node_actor(node->actor, sizeof node->actor);
-    bool ports = take_lock(node, config->store_path, err) && fork_runner(node, err) &&
-                 sqlite_store_open(config->store_path, SQLITE_STORE_WRITE, node->clock,
-                                   &node->store, err);
-    if (!ports) {
-        if (owns_config) {
-            config_free(config);
-        }
-        return false;
-    }
-    return start_engine(node, config, owns_config, err) && open_loop(node, err);
+    return take_lock(node, loaded->config->store_path, err) && fork_runner(node, err) &&
+           sqlite_store_open(loaded->config->store_path, SQLITE_STORE_WRITE, node->clock,
+                             &node->store, err) &&
+           start_engine(node, err) && open_loop(node, err);
 }
 
-bool node_reload(struct node *node, struct config *config, struct error *err)
+bool node_reload(struct node *node, struct loaded *loaded, struct error *err)
 {
-    struct job_set set = set_of(config, true);
+    struct job_set set = set_of(loaded);
     if (!engine_reload(node->engine, &set, err)) {
         return false;
     }
-    node->config = config;
-    process_runner_set_output_max(node->runner, config->output_max);
+    loaded->references++;
+    loaded_release(node->loaded);
+    node->loaded = loaded;
+    process_runner_set_output_max(node->runner, loaded->config->output_max);
     return true;
 }
 
@@ -381,6 +420,7 @@ void node_close(struct node *node)
     }
     engine_free(node->engine);
     store_close(node->store);
+    loaded_release(node->loaded);
     if (node->lock_fd >= 0) {
         close(node->lock_fd);
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// A node: the ports wired to one engine, and what turns it. Shared by `serve` and by the short-lived node
-// of commands that act. Owns the lock, the runner, the store, the engine and the current configuration.
+// A node: the ports wired to one engine, and what turns it. Shared by `serve` and by the
+// short-lived node of commands that act. Owns the lock, the runner, the store, the engine and the
+// current configuration.
 #pragma once
 
 #include <stdbool.h>
@@ -11,6 +12,17 @@
 #include "config/config.h"
 #include "engine/engine.h"
 #include "store/store.h"
+
+// A configuration that several hold: the node, and the engine for the runs that were started under
+// it.
+struct loaded {
+    const struct config *config;
+    bool borrowed; // somebody else frees it
+    int references;
+};
+struct loaded *loaded_new(const struct config *config,
+                          bool borrowed); // one reference, the caller's
+void loaded_release(struct loaded *loaded);
 
 struct node_options {
     const char *command; // "serve", "run": for the lock file
@@ -24,21 +36,21 @@ struct node {
     struct clock *clock;
     struct uuid id;
     char host[256];
-    char actor[320]; // user@host
-    const struct config *config; // the newest; owned by the engine's set when `owns_config`
+    char actor[320];       // user@host
+    struct loaded *loaded; // the newest configuration
     int lock_fd;
     struct runner *runner;
     struct store *store;
     struct engine *engine;
     uv_loop_t loop;
     uv_poll_t *runner_poll; // of the present runner
-    uv_poll_t wake_poll; // a timerfd on the wall clock: due times, suspend and clock steps
+    uv_poll_t wake_poll;    // a timerfd on the wall clock: due times, suspend and clock steps
     int wake_fd;
     struct instant armed;
     uv_timer_t tick;
     uv_fs_event_t watch;
     bool watching;
-    uv_idle_t again; // active while a turn has left work
+    uv_idle_t again;     // active while a turn has left work
     int64_t store_stamp; // of the watched file, to notice a change without notification
     struct mono ticked_at;
     // Called after each turn and each second; may be NULL.
@@ -47,14 +59,14 @@ struct node {
     void *context;
 };
 
-// Takes the lock, forks the runner, opens the store, starts the engine. The config must outlive the node;
-// with `owns_config` it is freed when the engine no longer needs it, also on failure.
-bool node_open(struct node *node, const struct node_options *options, struct config *config,
-               bool owns_config, struct error *err) MUST_USE;
+// Takes the lock, forks the runner, opens the store, starts the engine. The node takes its own
+// reference to the configuration.
+bool node_open(struct node *node, const struct node_options *options, struct loaded *loaded,
+               struct error *err) MUST_USE;
 // Turns until uv_stop(&node->loop).
 void node_run(struct node *node);
 void node_turn(struct node *node);
-bool node_reload(struct node *node, struct config *config, struct error *err) MUST_USE;
+bool node_reload(struct node *node, struct loaded *loaded, struct error *err) MUST_USE;
 // Ends the runner (and whatever runs), closes the store, frees the lock.
 void node_close(struct node *node);
 

@@ -94,9 +94,9 @@ bool node_lock_sign(int fd, const struct node_lock_holder *holder, struct error 
 {
     char since[FORMAT_TIME_SIZE];
     format_utc_ms(holder->started_at, since);
-    json_t *json = json_pack("{s:s, s:s, s:s, s:i, s:s}", "command", holder->command, "host",
-                             holder->host, "node", holder->node, "pid", holder->pid, "started_at",
-                             since);
+    json_t *json =
+        json_pack("{s:s, s:s, s:s, s:i, s:s}", "command", holder->command, "host", holder->host,
+                  "node", holder->node, "pid", holder->pid, "started_at", since);
     char text[2048];
     size_t length = json == NULL ? 0 : json_dumpb(json, text, sizeof text - 1, JSON_SORT_KEYS);
     json_decref(json);

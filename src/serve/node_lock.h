@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The node's file lock beside a SQLite store (STORE.lock, flock): one node at a time. Whoever holds it is
-// the node; the file says who that is, for messages. Only the scheduler and its runner hold it, and the
-// runner is the last to let go, so that a free lock proves that no job of the node runs any more.
+// The node's file lock beside a SQLite store (STORE.lock, flock): one node at a time. Whoever holds
+// it is the node; the file says who that is, for messages. Only the scheduler and its runner hold
+// it, and the runner is the last to let go, so that a free lock proves that no job of the node runs
+// any more.
 #pragma once
 
 #include <stdbool.h>
@@ -18,8 +19,8 @@ struct node_lock_holder {
     struct instant started_at;
 };
 
-// Takes the lock. False with ERROR_REFUSED and *holder_out filled when somebody has it (the error names
-// it); the descriptor is the caller's, close-on-exec.
+// Takes the lock. False with ERROR_REFUSED and *holder_out filled when somebody has it (the error
+// names it); the descriptor is the caller's, close-on-exec.
 bool node_lock_take(const char *store_path, int *fd_out, struct node_lock_holder *holder_out,
                     struct error *err) MUST_USE;
 // Writes who holds it.

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
-// The short-lived node: where no node lives, a command that acts becomes one for as long as its run takes.
+// The short-lived node: where no node lives, a command that acts becomes one for as long as its run
+// takes.
 #include <unistd.h>
 
 #include "base/log.h"
+#include "observe/fanout.h"
 #include "serve/node.h"
 #include "serve/serve.h"
 
@@ -14,33 +16,6 @@ struct once {
     int quiet; // looks in a row without anything to do
 };
 
-static void ignore_run(void *context, const struct engine_run *run, struct duration delay)
-{
-    (void)context, (void)run, (void)delay;
-}
-
-static void ignore_end(void *context, const struct engine_run *run, enum run_state state,
-                       enum run_failure failure, struct duration duration, const char *error)
-{
-    (void)context, (void)run, (void)state, (void)failure, (void)duration, (void)error;
-}
-
-static void ignore_passed(void *context, const struct job *job, struct instant due_at,
-                          enum slot_outcome outcome, enum slot_reason reason)
-{
-    (void)context, (void)job, (void)due_at, (void)outcome, (void)reason;
-}
-
-static void ignore_lock(void *context, const struct job *job, enum engine_lock_result result)
-{
-    (void)context, (void)job, (void)result;
-}
-
-static void ignore_stale(void *context, const struct engine_run *run)
-{
-    (void)context, (void)run;
-}
-
 static void tell_store(void *context, const struct error *err)
 {
     (void)context;
@@ -49,10 +24,8 @@ static void tell_store(void *context, const struct error *err)
     }
 }
 
-static const struct engine_events quiet_events = {
-    .on_started = ignore_run, .on_handed_over = ignore_run, .on_ended = ignore_end,
-    .on_passed_over = ignore_passed, .on_lock = ignore_lock, .on_stale = ignore_stale,
-    .on_store = tell_store};
+// A person waits at the terminal and is told by the command itself; only trouble is logged.
+static const struct engine_events trouble = {.on_store = tell_store};
 
 static void on_look(uv_timer_t *timer)
 {
@@ -85,12 +58,16 @@ static void on_signal(uv_signal_t *signal, int number)
 bool serve_once(const struct serve_once_options *options, struct error *err)
 {
     struct once once = {.options = options};
-    struct node_options node_options = {.command = "run", .dry_run = options->dry_run,
-                                        .events = &quiet_events};
+    struct fanout fanout;
+    fanout_init(&fanout);
+    fanout_add(&fanout, &trouble);
+    struct node_options node_options = {
+        .command = "run", .dry_run = options->dry_run, .events = &fanout.events};
     struct node node;
-    // The node reads the configuration only; the caller keeps it.
-    struct config *config = (struct config *)(uintptr_t)options->config;
-    if (!node_open(&node, &node_options, config, false, err)) {
+    struct loaded *loaded = loaded_new(options->config, true);
+    bool open = node_open(&node, &node_options, loaded, err);
+    loaded_release(loaded);
+    if (!open) {
         node_close(&node);
         return false;
     }

@@ -1,2 +1,417 @@
 // SPDX-License-Identifier: MIT
-typedef int placeholder_serve;
+// `ironcron serve`, in the order in which it happens: environment, configuration, startup
+// validation, the node, HTTP; then the loop, with reloads; then the stop.
+#include "serve/serve.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/log.h"
+#include "config/validate.h"
+#include "observe/endpoints.h"
+#include "observe/fanout.h"
+#include "observe/run_log.h"
+#include "serve/listener.h"
+#include "serve/node.h"
+#include "time/format.h"
+
+// How long after the end of `drain` the ends may take to reach the store before we give up: the
+// next node then records those runs as LOST.
+#define LAST_WAIT DURATION_S(30)
+// A loop that has not turned for so long is not alive.
+#define LOOP_LIMIT  DURATION_S(10)
+#define ZONES_EVERY DURATION_S(60)
+
+enum stopping { STOP_NOT, STOP_DRAINING, STOP_ENDING, STOP_AT_ONCE };
+
+struct serve {
+    const struct serve_options *options;
+    struct node node;
+    struct metrics *metrics;
+    struct health health;
+    struct endpoints endpoints;
+    struct fanout fanout;
+    struct listener listener;
+    uv_signal_t signals[3];
+    enum stopping stopping;
+    struct mono stop_deadline; // of the present phase of stopping
+    struct mono zones_looked_at;
+    int exit_code;
+};
+
+// ---- the environment
+// -----------------------------------------------------------------------------
+
+bool serve_dry_run_from_environment(bool *dry_run_out, struct error *err)
+{
+    static const char *const yes[] = {"1", "true", "yes", "on"};
+    static const char *const no[] = {"0", "false", "no", "off", ""};
+    const char *value = getenv("JOB_DRY_RUN");
+    for (size_t i = 0; value != NULL && i < ARRAY_LENGTH(yes); i++) {
+        if (strcasecmp(value, yes[i]) == 0) {
+            *dry_run_out = true;
+            return true;
+        }
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(no); i++) {
+        if (value == NULL || strcasecmp(value, no[i]) == 0) {
+            *dry_run_out = false;
+            return true;
+        }
+    }
+    return error_set(err, ERROR_CONFIG,
+                     "JOB_DRY_RUN is \"%s\": it must be 1, true, yes or on for a dry-run, or 0, "
+                     "false, no, off or empty for live. Whether jobs are executed is not guessed",
+                     value);
+}
+
+static void timestamp(char out[LOG_TIME_SIZE])
+{
+    format_utc_ms(clock_now(clock_system()), out);
+}
+
+static int fail(const struct error *err)
+{
+    LOG(LOG_ERROR, "start_refused", "%s", err->text);
+    return error_exit_code(err->code);
+}
+
+// ---- configuration and validation
+// -------------------------------------------------------------------
+
+static void log_problems(const struct config_problems *problems)
+{
+    for (size_t i = 0; i < problems->count; i++) {
+        const struct config_problem *p = &problems->list[i];
+        LOG(LOG_ERROR, "config_problem", "%s:%d:%d: %s", p->file, p->line, p->column, p->text);
+    }
+}
+
+static struct config *load(const char *path)
+{
+    struct config_problems problems;
+    struct config *config = NULL;
+    config_problems_init(&problems);
+    if (!config_load(path, &config, &problems)) {
+        log_problems(&problems);
+        config = NULL;
+    }
+    config_problems_release(&problems);
+    return config;
+}
+
+// True when no check failed; each failed one and each warning is logged.
+static bool validate(const struct config *config, bool port_is_ours, enum error_code *code_out)
+{
+    struct validate_options options = {.port_is_ours = port_is_ours, .clock = clock_system()};
+    struct validate_report report;
+    validate_config(config, &options, &report);
+    for (size_t i = 0; i < report.count; i++) {
+        const struct validate_check *check = &report.checks[i];
+        if (check->result == VALIDATE_OK) {
+            continue;
+        }
+        bool failed = check->result == VALIDATE_FAILED;
+        struct log_field fields[] = {{"check", check->name}, {NULL, NULL}};
+        log_record(failed ? LOG_ERROR : LOG_WARN, failed ? "check_failed" : "check_warning", fields,
+                   "%s%s%s", check->detail, check->remedy == NULL ? "" : ": ",
+                   check->remedy == NULL ? "" : check->remedy);
+    }
+    bool passed = report.failed == 0;
+    *code_out = report.code;
+    validate_report_release(&report);
+    return passed;
+}
+
+// ---- reload
+// --------------------------------------------------------------------------------------
+
+static bool reload_with(struct serve *serve, struct config *config, struct error *err)
+{
+    struct loaded *loaded = loaded_new(config, false);
+    struct loaded *old = serve->node.loaded;
+    old->references++; // the metrics point to its jobs until they are told of the new ones
+    bool done = node_reload(&serve->node, loaded, err);
+    if (done) {
+        metrics_set_jobs(serve->metrics, config->jobs, config->job_count);
+        endpoints_configure(&serve->endpoints, &config->http);
+    }
+    loaded_release(old);
+    loaded_release(loaded);
+    return done;
+}
+
+// The new configuration, or the old one and the reason.
+static void reload(struct serve *serve)
+{
+    struct error err = ERROR_INIT;
+    enum error_code code;
+    struct config *config = load(serve->options->config_path);
+    bool done = false;
+    if (config == NULL) {
+        error_set(&err, ERROR_CONFIG, "the configuration has errors: see `ironcron validate`");
+    } else if (strcmp(config->store_path, serve->node.loaded->config->store_path) != 0) {
+        config_free(config);
+        error_set(&err, ERROR_CONFIG, "the store can't be changed by a reload: restart for that");
+    } else if (!validate(config, true, &code)) {
+        config_free(config);
+        error_set(&err, ERROR_ENVIRONMENT, "a check failed: see `ironcron validate`");
+    } else {
+        done = reload_with(serve, config, &err);
+    }
+    engine_reload_done(serve->node.engine, done ? NULL : &err);
+    if (done) {
+        LOG(LOG_INFO, "reloaded", "%zu jobs are in force", serve->node.loaded->config->job_count);
+    } else {
+        LOG(LOG_ERROR, "reload_refused", "%s; the old configuration stays in force", err.text);
+    }
+}
+
+// The rules of time zones change several times a year; what is in use is read anew.
+static void look_at_zones(struct serve *serve)
+{
+    struct mono now = clock_mono(serve->node.clock);
+    if (mono_since(now, serve->zones_looked_at).us < ZONES_EVERY.us) {
+        return;
+    }
+    serve->zones_looked_at = now;
+    if (zone_cache_is_stale(serve->node.loaded->config->zones)) {
+        LOG(LOG_WARN, "zones_changed", "the time zone data of this host have changed; reloading");
+        reload(serve);
+    }
+}
+
+// ---- stopping
+// ------------------------------------------------------------------------------------
+
+static void stop_next(struct serve *serve)
+{
+    struct node *node = &serve->node;
+    struct mono now = clock_mono(node->clock);
+    struct duration drain = node->loaded->config->drain;
+    switch (serve->stopping) {
+    case STOP_NOT:
+        serve->stopping = STOP_DRAINING;
+        serve->stop_deadline = mono_add(now, drain);
+        health_set(&serve->health, HEALTH_DRAINING, "the node is stopping");
+        LOG(LOG_INFO, "draining", "no new runs; %d running may finish",
+            engine_running(node->engine));
+        engine_drain(node->engine);
+        break;
+    case STOP_DRAINING:
+        serve->stopping = STOP_ENDING;
+        serve->stop_deadline = mono_add(now, LAST_WAIT);
+        LOG(LOG_WARN, "ending_runs", "%d runs did not finish in time and are ended",
+            engine_running(node->engine));
+        engine_stop_runs(node->engine, false);
+        break;
+    case STOP_ENDING:
+    case STOP_AT_ONCE:
+        LOG(LOG_ERROR, "stop_forced",
+            "the ends of %d runs could not be stored; the next node records "
+            "them as LOST",
+            engine_running(node->engine));
+        serve->exit_code = 75;
+        uv_stop(&node->loop);
+        break;
+    }
+}
+
+static void stop_at_once(struct serve *serve)
+{
+    serve->stopping = STOP_AT_ONCE;
+    serve->stop_deadline = mono_add(clock_mono(serve->node.clock), LAST_WAIT);
+    LOG(LOG_WARN, "stop_at_once", "second signal: %d runs are killed",
+        engine_running(serve->node.engine));
+    engine_drain(serve->node.engine);
+    engine_stop_runs(serve->node.engine, true);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct serve *serve = handle->data;
+    if (number == SIGHUP) {
+        reload(serve);
+    } else if (serve->stopping == STOP_NOT) {
+        stop_next(serve);
+    } else {
+        stop_at_once(serve);
+    }
+    node_turn(&serve->node);
+}
+
+// ---- each turn, each second
+// ----------------------------------------------------------------------
+
+static void on_turn(struct node *node)
+{
+    struct serve *serve = node->context;
+    health_tick(&serve->health);
+    if (engine_wants_reload(node->engine)) {
+        reload(serve);
+    }
+    if (serve->stopping != STOP_NOT && engine_is_drained(node->engine)) {
+        uv_stop(&node->loop);
+    }
+}
+
+static void on_tick(struct node *node)
+{
+    struct serve *serve = node->context;
+    look_at_zones(serve);
+    if (serve->stopping != STOP_NOT &&
+        !mono_before(clock_mono(node->clock), serve->stop_deadline)) {
+        stop_next(serve);
+    }
+}
+
+// ---- the start
+// -----------------------------------------------------------------------------------
+
+static void watch(struct serve *serve, const struct config *config)
+{
+    metrics_set_jobs(serve->metrics, config->jobs, config->job_count);
+    fanout_init(&serve->fanout);
+    fanout_add(&serve->fanout, metrics_events(serve->metrics));
+    fanout_add(&serve->fanout, run_log_events());
+    fanout_add(&serve->fanout, health_events(&serve->health));
+}
+
+static bool open_http(struct serve *serve, const struct config *config, struct error *err)
+{
+    const struct config_http *http = &config->http;
+    endpoints_configure(&serve->endpoints, http);
+    if (!http->enabled) {
+        LOG(LOG_WARN, "not_listening", "http.listen is off: no metrics and no health checks");
+        return true;
+    }
+    struct http_server_options options = {.host = http->host,
+                                          .port = http->port,
+                                          .tls_cert = http->tls_cert,
+                                          .tls_key = http->tls_key,
+                                          .clock = clock_system(),
+                                          .handler = endpoints_answer,
+                                          .context = &serve->endpoints};
+    if (!listener_open(&serve->listener, &serve->node.loop, &options, err)) {
+        return false;
+    }
+    struct log_field fields[] = {{"address", http_server_address(serve->listener.server)},
+                                 {NULL, NULL}};
+    log_record(LOG_INFO, "listening", fields, "metrics and health checks are served");
+    return true;
+}
+
+static void watch_signals(struct serve *serve)
+{
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+    for (size_t i = 0; i < ARRAY_LENGTH(numbers); i++) {
+        uv_signal_init(&serve->node.loop, &serve->signals[i]);
+        serve->signals[i].data = serve;
+        uv_signal_start(&serve->signals[i], on_signal, numbers[i]);
+    }
+}
+
+static void log_start(const struct serve *serve, const struct config *config)
+{
+    char node[UUID_TEXT_SIZE];
+    char jobs[24];
+    uuid_format(serve->node.id, node);
+    snprintf(jobs, sizeof jobs, "%zu", config->job_count);
+    bool dry = engine_is_dry_run(serve->node.engine);
+    struct log_field fields[] = {{"node", node},
+                                 {"jobs", jobs},
+                                 {"store", config->store_path},
+                                 {"mode", dry ? "dry-run" : "live"},
+                                 {"version", IRONCRON_VERSION},
+                                 {NULL, NULL}};
+    log_record(LOG_INFO, "started", fields, "%s",
+               dry ? "dry-run: slots are claimed and audited, nothing is executed" : "jobs run");
+}
+
+static bool start(struct serve *serve, struct config *config, bool dry_run, struct error *err)
+{
+    serve->metrics = metrics_new(
+        &(struct metrics_options){.version = IRONCRON_VERSION, .revision = config->revision});
+    health_init(&serve->health, clock_system(), LOOP_LIMIT);
+    endpoints_init(&serve->endpoints, serve->metrics, &serve->health);
+    watch(serve, config);
+    struct node_options options = {
+        .command = "serve", .dry_run = dry_run, .schedules = true, .events = &serve->fanout.events};
+    struct loaded *loaded = loaded_new(config, false);
+    bool open = node_open(&serve->node, &options, loaded, err);
+    loaded_release(loaded);
+    if (!open) {
+        return false;
+    }
+    serve->node.context = serve;
+    serve->node.on_turn = on_turn;
+    serve->node.on_tick = on_tick;
+    metrics_watch_engine(serve->metrics, serve->node.engine);
+    metrics_set_nodes_live(serve->metrics, 1);
+    watch_signals(serve);
+    if (!open_http(serve, config, err)) {
+        return false;
+    }
+    health_set(&serve->health, HEALTH_STORE, NULL);
+    health_set(&serve->health, HEALTH_RUNNER, NULL);
+    return true;
+}
+
+static void leave(struct serve *serve)
+{
+    struct error err = ERROR_INIT;
+    if (!engine_is_drained(serve->node.engine)) {
+        return;
+    }
+    if (!engine_leave(serve->node.engine, &err)) {
+        serve->exit_code = fail(&err);
+        return;
+    }
+    LOG(LOG_INFO, "stopped", "all runs have ended and are recorded");
+}
+
+static int serve_config(struct serve *serve, struct config *config, bool dry_run)
+{
+    struct error err = ERROR_INIT;
+    bool started = start(serve, config, dry_run, &err);
+    if (started) {
+        log_start(serve, config);
+        node_run(&serve->node);
+        leave(serve);
+    } else {
+        serve->exit_code = fail(&err);
+    }
+    listener_close(&serve->listener);
+    metrics_watch_engine(serve->metrics, NULL);
+    node_close(&serve->node);
+    endpoints_release(&serve->endpoints);
+    metrics_free(serve->metrics);
+    return serve->exit_code;
+}
+
+int serve_run(const struct serve_options *options)
+{
+    log_configure(options->json_logs ? LOG_FORMAT_JSON : LOG_FORMAT_LOGFMT, LOG_INFO, timestamp);
+    signal(SIGPIPE, SIG_IGN);
+    struct error err = ERROR_INIT;
+    bool dry_run = false;
+    if (!serve_dry_run_from_environment(&dry_run, &err)) {
+        return fail(&err);
+    }
+    struct config *config = load(options->config_path);
+    if (config == NULL) {
+        return error_exit_code(ERROR_CONFIG);
+    }
+    enum error_code code;
+    if (!validate(config, false, &code)) {
+        config_free(config);
+        LOG(LOG_ERROR, "start_refused", "startup validation failed: see `ironcron validate`");
+        return error_exit_code(code);
+    }
+    static struct serve serve; // large, and one for the process
+    serve = (struct serve){.options = options};
+    return serve_config(&serve, config, dry_run || options->dry_run);
+}

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// `ironcron serve` and the short-lived node of the commands that act: the wiring of ports to the engine.
+// `ironcron serve` and the short-lived node of the commands that act: the wiring of ports to the
+// engine.
 #pragma once
 
 #include <stdbool.h>
@@ -16,9 +17,9 @@ struct serve_options {
 // Runs until told to stop; returns the exit code. Prints its own errors.
 int serve_run(const struct serve_options *options);
 
-// Carries out the pending intents as a short-lived node: for commands that act where no node lives. Refused
-// when one does. `on_turn` (may be NULL) is called about every 50 ms with the open store, for progress;
-// returns when no intent is pending and nothing runs.
+// Carries out the pending intents as a short-lived node: for commands that act where no node lives.
+// Refused when one does. `on_turn` (may be NULL) is called about every 50 ms with the open store,
+// for progress; returns when no intent is pending and nothing runs.
 struct serve_once_options {
     const struct config *config;
     bool dry_run;
