@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
-"""The include rule: a folder of src/ includes only what the table allows.
+"""The include rule: a folder of src/ (a room) includes only what the table allows.
 
-The table is the fenced block `layers` in docs/architecture.md (tools/layers.txt where that page has none).
-One row a folder: `folder : what it may include besides itself ; third-party headers`. The longest
-folder that matches a file is its row. `a` allows the headers of a/ but not of a/b/ when a/b has a row of
-its own; `a/b.h` allows that one header; `*` allows every folder. `.` is src/ itself.
+The table is the fenced block `layers` in docs/architecture.md, one row a room, from the bottom to the top:
+`room  rooms it may include besides itself  + third-party libraries`; `-` is none. What is stricter than a
+room's row stands in INSIDE and HEADERS below.
 
     tools/check_layers.py [ROOT]      checks; prints file:line for each violation
     tools/check_layers.py --self-test shows that each kind of violation is seen
@@ -15,93 +14,74 @@ import re
 import sys
 import tempfile
 
+# Parts of a room that are a port's implementation: who may include them besides themselves.
+INSIDE = {
+    "store/sqlite/": {"serve", "cli"},
+    "store/model/": set(),
+    "runner/process_runner.h": {"runner", "serve"},
+}
+# Third-party headers that belong to a part of their room only.
+HEADERS = {"sqlite3.h": "store/sqlite/"}
+PAGE = "docs/architecture.md"
+# src/main.c itself.
+MAIN = {"cli"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 # The C library, POSIX and Linux: allowed everywhere. Whatever is not here is third-party.
 PLATFORM = re.compile(
     r"^(assert|ctype|dirent|errno|fcntl|fenv|float|glob|grp|inttypes|langinfo|limits|locale|malloc|math"
     r"|mntent|netdb|poll|pthread|pwd|sched|setjmp|signal|spawn|stdalign|stdarg|stdatomic|stdbool|stddef"
     r"|stdint|stdio|stdlib|stdnoreturn|string|strings|syslog|termios|threads|time|unistd|utime|wchar"
-    r"|fnmatch|regex|getopt|paths|endian|execinfo|ucontext|link|dlfcn"
+    r"|fnmatch|libgen|regex|getopt|paths|endian|execinfo|ucontext|link|dlfcn"
     r"|(sys|linux|arpa|net|netinet|asm|bits)/[a-z0-9_./-]+)\.h$")
 
 
-class Row:
-    def __init__(self, folder, may_include, third_party):
-        self.folder = folder
-        self.may_include = may_include
-        self.third_party = third_party
+class Room:
+    def __init__(self, place, rooms, libraries):
+        self.place = place  # in the order of the table
+        self.rooms = rooms
+        self.libraries = libraries
 
 
 def read_table(root):
-    page = os.path.join(root, "docs/architecture.md")
-    source = page
-    lines = []
-    if os.path.exists(page):
-        inside = False
-        for number, line in enumerate(open(page, encoding="utf-8"), 1):
+    """{room: Room} and what is wrong with the table."""
+    table, wrong, inside = {}, [], False
+    with open(os.path.join(root, PAGE), encoding="utf-8") as page:
+        for number, line in enumerate(page, 1):
             if line.startswith("```"):
                 inside = line.strip() == "```layers"
-            elif inside:
-                lines.append((number, line))
-    if not lines:
-        source = os.path.join(root, "tools/layers.txt")
-        lines = list(enumerate(open(source, encoding="utf-8"), 1))
-    table = {}
-    for number, line in lines:
-        line = line.split("#")[0].strip()
-        if not line:
-            continue
-        folder, colon, rest = line.partition(":")
-        if not colon:
-            sys.exit(f"{source}:{number}: expected `folder : folders ; headers`")
-        folders, _, headers = rest.partition(";")
-        table[folder.strip()] = Row(folder.strip(), set(folders.split()), set(headers.split()))
-    return source, table
+            elif inside and line.strip():
+                rooms, _, libraries = line.partition("+")
+                name, *rooms = [word for word in rooms.split() if word != "-"]
+                for room in rooms:
+                    if room not in table:
+                        wrong.append(f"{PAGE}:{number}: {name} may include {room}, which is not below it")
+                table[name] = Room(len(table), set(rooms), {word + ".h" for word in libraries.split()})
+    if not table:
+        wrong.append(f"{PAGE}:1: has no block `layers`")
+    return table, wrong
 
 
-def folder_of(path, table):
-    """The row of a path relative to src/, or None."""
-    folder = os.path.dirname(path)
-    while folder:
-        if folder in table:
-            return table[folder]
-        folder = os.path.dirname(folder)
-    return table.get(".") if "/" not in path else None
+def room_of(path):
+    """The room of a path relative to src/; empty for src/main.c."""
+    return path.split("/")[0] if "/" in path else ""
 
 
-def table_problems(source, table):
-    known = set(table)
-    for row in table.values():
-        for name in row.may_include - {"*"}:
-            folder = os.path.dirname(name) if name.endswith(".h") else name
-            if folder not in known:
-                yield f"{source}: {row.folder} may include {name}, which is in no row"
-
-    def below(folder):
-        row = table.get(folder)
-        names = known - {".", folder} if row and "*" in row.may_include else (row.may_include if row else ())
-        return {os.path.dirname(n) if n.endswith(".h") else n for n in names}
-
-    # `*` means "everything below me": rows further down are not below.
-    order = list(table)
-    for row in table.values():
-        for name in below(row.folder):
-            if "*" in row.may_include:
-                continue
-            if name in order and order.index(name) > order.index(row.folder):
-                yield f"{source}: {row.folder} may include {name}, which stands above it"
+def part_of(path):
+    return next((part for part in INSIDE if path.startswith(part)), None)
 
 
-def may_include(row, header, table):
-    target = folder_of(header, table)
-    if target is None:
+def may_include(path, header, table):
+    room, target, part = room_of(path), room_of(header), part_of(header)
+    if part and part_of(path) != part and room not in INSIDE[part]:
         return False
-    if target is row or header in row.may_include:
-        return True
-    if "*" in row.may_include:
-        order = list(table)
-        return order.index(target.folder) < order.index(row.folder)
-    return target.folder in row.may_include
+    return target == room or target in (table[room].rooms if room else MAIN)
+
+
+def may_include_library(path, header, table):
+    room = room_of(path)
+    if not room or header not in table[room].libraries:
+        return False
+    return path.startswith(HEADERS.get(header, ""))
 
 
 def includes(path):
@@ -130,9 +110,24 @@ def cycles(graph):
         yield from visit(node)
 
 
+def file_problems(path, relative, src, table, graph):
+    room = room_of(relative)
+    for number, angled, header in includes(path):
+        where = f"{path}:{number}"
+        if angled:
+            if not PLATFORM.match(header) and not may_include_library(relative, header, table):
+                yield f"{where}: {relative} may not include <{header}>"
+        elif not os.path.exists(os.path.join(src, header)):
+            yield f'{where}: "{header}" is not a path below src/'
+        elif not may_include(relative, header, table):
+            yield f'{where}: {room or "main.c"} may not include "{header}"'
+        else:
+            graph.setdefault(relative, []).append(header)
+
+
 def problems(root):
-    source, table = read_table(root)
-    yield from table_problems(source, table)
+    table, wrong = read_table(root)
+    yield from wrong
     src = os.path.join(root, "src")
     graph = {}
     for folder, _, names in sorted(os.walk(src)):
@@ -141,39 +136,40 @@ def problems(root):
                 continue
             path = os.path.join(folder, name)
             relative = os.path.relpath(path, src)
-            row = folder_of(relative, table)
-            if row is None:
-                yield f"{path}:1: folder {os.path.dirname(relative)} has no row in {source}"
-                continue
-            for number, angled, header in includes(path):
-                where = f"{path}:{number}"
-                if angled:
-                    if not PLATFORM.match(header) and header not in row.third_party:
-                        yield f"{where}: {row.folder} may not include <{header}>"
-                elif not os.path.exists(os.path.join(src, header)):
-                    yield f'{where}: "{header}" is not a path below src/'
-                elif not may_include(row, header, table):
-                    yield f'{where}: {row.folder} may not include "{header}"'
-                else:
-                    graph.setdefault(relative, []).append(header)
+            if room_of(relative) in table or not room_of(relative):
+                yield from file_problems(path, relative, src, table, graph)
+            else:
+                yield f"{path}:1: folder {room_of(relative)} has no row in {PAGE}"
     for cycle in cycles(graph):
         yield "include cycle: " + " -> ".join(cycle)
 
 
+TABLE = """# A page
+```layers
+base   -
+time   base
+store  base time       + sqlite3
+runner base time
+engine base time store runner
+serve  base time store runner engine + uv
+cli    base time store runner engine serve
+```
+"""
 SELF_TEST = [
     # file, text, what must be said (None: nothing)
     ("base/a.h", "", None),
     ("time/t.h", '#include "base/a.h"\n#include <time.h>\n#include <sys/stat.h>\n', None),
     ("base/b.c", '#include "time/t.h"\n', 'base may not include "time/t.h"'),
-    ("time/s.c", "#include <sqlite3.h>\n", "time may not include <sqlite3.h>"),
+    ("time/s.c", "#include <sqlite3.h>\n", "time/s.c may not include <sqlite3.h>"),
     ("store/sqlite/q.c", "#include <sqlite3.h>\n", None),
     ("store/sqlite/q.h", "", None),
+    ("store/t.c", "#include <sqlite3.h>\n", "store/t.c may not include <sqlite3.h>"),
     ("store/s.c", '#include "store/sqlite/q.h"\n', 'store may not include "store/sqlite/q.h"'),
-    ("store/model/m.c", '#include "store/sqlite/q.h"\n', 'store/model may not include "store/sqlite/q.h"'),
+    ("store/model/m.c", '#include "store/sqlite/q.h"\n', 'store may not include "store/sqlite/q.h"'),
     ("runner/runner.h", "", None),
-    ("runner/process.h", "", None),
+    ("runner/process_runner.h", "", None),
     ("engine/e.c", '#include "runner/runner.h"\n', None),
-    ("engine/f.c", '#include "runner/process.h"\n', 'engine may not include "runner/process.h"'),
+    ("engine/f.c", '#include "runner/process_runner.h"\n', 'engine may not include "runner/process_runner.h"'),
     ("cli/c.c", '#include "store/sqlite/q.h"\n#include "engine/e.h"\n', None),
     ("engine/e.h", "", None),
     ("cli/c.h", "", None),
@@ -183,42 +179,34 @@ SELF_TEST = [
     ("base/x.h", '#include "base/y.h"\n', "include cycle: base/x.h -> base/y.h -> base/x.h"),
     ("base/y.h", '#include "base/x.h"\n', None),
     ("main.c", '#include "cli/c.h"\n', None),
+    ("other.c", '#include "engine/e.h"\n', 'main.c may not include "engine/e.h"'),
 ]
 
 
+def write(root, path, text):
+    full = os.path.join(root, path)
+    os.makedirs(os.path.dirname(full), exist_ok=True)
+    with open(full, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
 def self_test():
-    table = """base : ;
-time : base ;
-store : base time ;
-store/model : base time store ;
-store/sqlite : base time store ; sqlite3.h
-runner : base time ;
-engine : base time store runner/runner.h ;
-serve : * ; uv.h
-cli : * ;
-. : base cli ;
-"""
+    wrong = []
     with tempfile.TemporaryDirectory() as root:
+        write(root, PAGE, TABLE)
         for path, text, _ in SELF_TEST:
-            full = os.path.join(root, "src", path)
-            os.makedirs(os.path.dirname(full), exist_ok=True)
-            open(full, "w", encoding="utf-8").write(text)
-        os.makedirs(os.path.join(root, "tools"))
-        with open(os.path.join(root, "tools/layers.txt"), "w", encoding="utf-8") as file:
-            file.write(table)
+            write(root, f"src/{path}", text)
         found = list(problems(root))
-        wrong = []
         for path, _, expected in SELF_TEST:
             said = [p for p in found if f"/src/{path}:" in p]
             if expected is None and said:
                 wrong.append(f"{path}: not expected: {said}")
             if expected is not None and not any(expected in p for p in found):
                 wrong.append(f"{path}: not seen: {expected}")
-        with open(os.path.join(root, "tools/layers.txt"), "w", encoding="utf-8") as file:
-            file.write("base : time ;\ntime : base nowhere ;\n")
-        found = list(table_problems(*read_table(root)))
-        for expected in ("base may include time, which stands above it", "nowhere, which is in no row"):
-            if not any(expected in p for p in found):
+        for text, expected in (("```layers\nbase time\ntime -\n```\n", "base may include time, which is not below"),
+                               ("nothing here\n", "has no block")):
+            write(root, PAGE, text)
+            if not any(expected in p for p in read_table(root)[1]):
                 wrong.append(f"table: not seen: {expected}")
     return wrong
 

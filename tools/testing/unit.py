@@ -65,8 +65,7 @@ def run_programs(result, names):
         test = json.loads(line)
         out = test.get("stdout", "") + test.get("stderr", "")
         code = 124 if test.get("result") == "TIMEOUT" else test.get("returncode", 1)
-        count(result, f"{test['suite'][0].split(':')[-1] if test['suite'] else ''}/"
-              f"{test['name'].split(' / ')[-1]}", code, out)
+        count(result, test["name"].replace("ironcron:", "").replace(" / ", "/"), code, out)
 
 
 def unit(result):
