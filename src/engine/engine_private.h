@@ -15,6 +15,8 @@
 #define LATE_LIMIT DURATION_S(60)
 // At most so many slots are made up with missed: all (contract).
 #define CATCHUP_MAX 1000
+// Attempts at one slot (contract: retries 100).
+#define ATTEMPTS_MAX 100
 // Output that waits for a store that does not take it; more is dropped and counted.
 #define OUTPUT_WAITING_MAX ((size_t)64 * 1024 * 1024)
 

@@ -31,6 +31,16 @@ static struct engine_set *set_new(const struct job_set *set)
     return held;
 }
 
+static struct map definitions_of(const struct job_set *set)
+{
+    struct map definitions;
+    map_init(&definitions);
+    for (size_t i = 0; i < set->count; i++) {
+        map_put(&definitions, set->jobs[i].name, (void *)(uintptr_t)&set->jobs[i]);
+    }
+    return definitions;
+}
+
 // ---- slots of a schedule that goes out of force
 // ---------------------------------------------------
 
@@ -327,13 +337,14 @@ static void retries_adopt(struct engine *engine, const struct store_op_load *loa
     }
 }
 
-// Runs of nodes that died: counted here, and tried again where the job says that it may be.
+// Runs of nodes that died are counted here. Whether they are tried again is asked by the store
+// within the commit that ends them; the attempts to come are among the retries that it loads.
 static void lost_adopt(struct engine *engine, const struct store_op_join *join)
 {
     const struct engine_events *events = engine->options.events;
     for (size_t i = 0; i < join->lost_count; i++) {
         const struct store_lost *lost = &join->lost[i];
-        struct engine_job *job = map_get(&engine->jobs, lost->job);
+        const struct engine_job *job = map_get(&engine->jobs, lost->job);
         if (job == NULL) {
             continue;
         }
@@ -344,12 +355,15 @@ static void lost_adopt(struct engine *engine, const struct store_op_join *join)
                                    .trigger = lost->trigger};
         events->on_ended(events->context, &facts, RUN_LOST, FAILURE_LOST, DURATION_S(0),
                          "its node died");
-        bool again = job->job->on_lost == JOB_LOST_RETRY && lost->trigger != TRIGGER_MANUAL &&
-                     lost->attempt < 100 && engine->options.schedules;
-        if (again) {
-            retry_add(engine, job, lost->due_at, lost->attempt + 1, join->now);
-        }
     }
+}
+
+static struct instant lost_retry(void *context, const struct store_lost *lost, struct instant now)
+{
+    const struct map *definitions = context;
+    const struct job *job = map_get(definitions, lost->job);
+    bool again = job != NULL && job->on_lost == JOB_LOST_RETRY && lost->attempt < ATTEMPTS_MAX;
+    return again ? now : INSTANT_NONE;
 }
 
 struct boot_search {
@@ -383,7 +397,8 @@ static bool boot_is_known(const struct engine *engine, bool *known_out, struct e
     return true;
 }
 
-static bool join(struct engine *engine, struct store_op_join *join_out, struct error *err)
+static bool join(struct engine *engine, struct map *definitions, struct store_op_join *join_out,
+                 struct error *err)
 {
     char detail[512];
     snprintf(
@@ -396,7 +411,9 @@ static bool join(struct engine *engine, struct store_op_join *join_out, struct e
                                        .node = engine->options.node,
                                        .host = engine->options.host,
                                        .version = engine->options.version,
-                                       .detail = detail};
+                                       .detail = detail,
+                                       .lost_retry = lost_retry,
+                                       .lost_context = definitions};
     if (!store_call(engine->options.store, &join_out->op, err)) {
         return error_wrap(err, "joining the store");
     }
@@ -512,7 +529,8 @@ bool publish_start(struct engine *engine, struct job_set *set, struct error *err
     engine->set = set_new(set);
     bool boot_known = false;
     struct store_op_join joined;
-    if (!boot_is_known(engine, &boot_known, err) || !join(engine, &joined, err)) {
+    AUTO(map_release) struct map definitions = definitions_of(set);
+    if (!boot_is_known(engine, &boot_known, err) || !join(engine, &definitions, &joined, err)) {
         return false;
     }
     engine->unsealed = true;
@@ -544,11 +562,7 @@ static bool reload_publish(struct engine *engine, const struct job_set *set, str
     if (!store_call(engine->options.store, &load.op, err)) {
         return error_wrap(err, "loading the store");
     }
-    struct map names;
-    map_init(&names);
-    for (size_t i = 0; i < set->count; i++) {
-        map_put(&names, set->jobs[i].name, (void *)(uintptr_t)&set->jobs[i]);
-    }
+    AUTO(map_release) struct map names = definitions_of(set);
     struct instant at = clock_now(engine->options.clock);
     bool done = publish_all(engine, set, &load, at, err);
     for (size_t i = 0; done && i < engine->jobs.count; i++) {
@@ -559,7 +573,6 @@ static bool reload_publish(struct engine *engine, const struct job_set *set, str
             job_leave(engine, job);
         }
     }
-    map_release(&names);
     store_op_release(&load.op);
     return done;
 }

@@ -63,7 +63,8 @@ struct instant retry_at(const struct engine *engine, const struct engine_run_liv
     const struct job_retries *retries = run->facts.job->retries;
     bool has_slot = run->facts.trigger != TRIGGER_MANUAL;
     bool failed = run->state == RUN_FAILED || run->state == RUN_TIMED_OUT;
-    if (run->state == RUN_LOST && run->facts.job->on_lost == JOB_LOST_RETRY && has_slot) {
+    bool lost_again = run->state == RUN_LOST && run->facts.job->on_lost == JOB_LOST_RETRY;
+    if (lost_again && has_slot && run->facts.attempt < ATTEMPTS_MAX) {
         return clock_now(engine->options.clock);
     }
     if (!has_slot || !failed || run->facts.attempt > retries->max) {
