@@ -65,8 +65,8 @@ struct store_op {
 
 // Registers this boot of a node. On SQLite the caller holds the node's file lock, which proves that every
 // other node is dead: each gets state 'lost', and each of their STARTED runs becomes LOST (audited),
-// its slot stays open when on_lost is retry (the engine decides; see store_lost), else LOST.
-// Audit: NODE_STARTED with detail {"dry_run":…,"host":…,"version":…}.
+// its slot stays open when lost_retry says so, else becomes LOST. REFUSED when this node was declared
+// dead meanwhile. Audit: NODE_STARTED with detail {"dry_run":…,"host":…,"version":…}.
 struct store_lost {
     int64_t job_id;
     const char *job;
@@ -81,6 +81,10 @@ struct store_op_join {
     const char *host;
     const char *version;
     const char *detail; // JSON
+    // Asked inside the commit for each LOST run that has a slot: when its next attempt is due (the slot
+    // stays open and store_op_load returns the retry), or INSTANT_NONE (the slot is LOST). NULL: all LOST.
+    struct instant (*lost_retry)(void *context, const struct store_lost *lost, struct instant now);
+    void *lost_context;
     // out
     struct instant now; // the store's clock
     struct store_lost *lost; // runs of the dead that became LOST
@@ -113,7 +117,9 @@ struct store_op_load {
 
 // Records which schedules are in force from `at` on. For each item: the spec in force before is closed
 // at `at`, the new one opened; a new or changed job's high-water mark becomes max(old, at). spec NULL
-// removes the job (its rows stay). Items whose spec is the one in force change nothing.
+// removes the job (its rows stay). Items whose spec is the one in force change nothing, and so a repeat
+// answers changed = false. Where the mark lies after `at`, the change takes effect at the mark.
+// REFUSED when `node` is given and not live.
 // Audit: CONFIG_PUBLISHED with `detail`, only when something changed.
 struct store_publish_item {
     const char *name;
@@ -154,15 +160,19 @@ struct store_slot {
     int64_t job_id;
     struct instant due_at;  // MANUAL: when it was asked for; no slot row
     enum store_decision decision;
-    enum run_trigger trigger; // RETRY demands an open slot with no STARTED run and attempt = last + 1;
-                              // BACKFILL an existing or missing slot at or below the mark, not open
+    enum run_trigger trigger; // RETRY demands a slot that is open or LOST, with no STARTED run, and attempt =
+                              // last + 1; with SKIP or MISS it closes the slot.
+                              // BACKFILL an existing or missing slot at or below the mark, not open; with
+                              // DRY_RUN an existing slot keeps its outcome. MANUAL, BACKFILL: only runs
     int attempt;
     struct uuid run_id; // RUN and DRY_RUN: chosen by the caller
     enum slot_reason reason;
     bool forbid_overlap;
     bool skip_on_overlap;
     int throttle_count;  // stored with the job
-    const char *detail;  // JSON for the audit row, or NULL
+    const char *detail;  // JSON for the audit row; NULL = the store writes {"attempt":1,"due_at":…,
+                         // "trigger":…}, or {"due_at":…,"reason":…,"trigger":…} where nothing runs. A RUN
+                         // that becomes SKIPPED (overlap) always gets the latter
     // out
     enum store_verdict verdict;
     int64_t fence;              // rises at each claim in the store
@@ -179,7 +189,7 @@ struct store_op_decide {
 
 // Ends runs. Guarded: run_id and fence match and the state is STARTED; otherwise nothing is changed
 // but an audit row STALE, and the item is stale. An end already written by the same fence with the same
-// state is answered as written (a repeat of an unknown commit).
+// state is answered as written (a repeat of an unknown commit). A fenced node may say so too: it is stale.
 struct store_end {
     struct uuid run_id;
     int64_t fence;
@@ -201,7 +211,8 @@ struct store_op_finish {
     size_t end_count;
 };
 
-// Appends to a run's output. `offset` = bytes of this run's output before it (a repeat is recognised).
+// Appends to a run's output. `offset` = bytes of this run's output before it (a repeat is recognised, what
+// overlaps is cut). REFUSED when the run is unknown or bytes before `offset` are missing.
 struct store_chunk {
     struct uuid run_id;
     int64_t offset;
@@ -219,7 +230,8 @@ struct store_op_output {
 enum store_control_kind { CONTROL_PAUSE, CONTROL_DRY_RUN, CONTROL_THROTTLE, CONTROL_KIND_COUNT };
 const char *store_control_name(enum store_control_kind kind); // "pause", "dry-run", "throttle"
 
-// Sets or lifts a runtime control. Kept with from and to, since the ledger is recomputed from it.
+// Sets or lifts a runtime control. Kept with from and to, since the ledger is recomputed from it. The store
+// does not ask whether the job exists.
 // Audit: PAUSED/RESUMED, DRY_RUN_ON/DRY_RUN_OFF, THROTTLED/UNTHROTTLED; detail
 // {"as":…,"factor":…,"reason":…} without the absent ones.
 struct store_op_control {
@@ -247,7 +259,7 @@ struct store_intent {
     const char *actor;
     const char *as;
     const char *reason;
-    struct instant created_at;
+    struct instant created_at; // set by the store
     enum store_intent_state state;
     const char *answer; // why it was refused, or what was done
 };
@@ -304,10 +316,12 @@ struct store_op_seal {
 };
 
 // Deletes history older than the given instants, a bounded piece a call: never an open run, never an
-// open slot, never unsealed audit rows. Pruned audit rows leave the anchor (last pruned seq and hash).
+// open slot or its run, never unsealed audit rows. Pruned audit rows leave the anchor (last pruned seq
+// and hash). Runs are looked at in the order of their claims, up to the first claimed after the instant.
 struct store_op_prune {
     struct store_op op;
-    struct instant runs_before;   // by ended_at; slots by due_at, never above the high-water mark
+    struct instant runs_before;   // by ended_at; slots by due_at, never above the high-water mark; with the
+                                  // runs their output; ended intents by created_at. Not given = kept
     struct instant output_before;
     struct instant audit_before;
     size_t limit; // rows a table
@@ -349,6 +363,7 @@ struct store_run_row {
     enum run_failure failure;
     const char *error; // NULL
 };
+// Optional instants here and in operations: INSTANT_NONE or zero = not given.
 struct store_run_filter { // NULL, none, nil = any
     const char *job;
     struct uuid run_id;
@@ -367,6 +382,8 @@ struct store_slot_row {
     struct uuid run_id; // nil
     enum slot_reason reason;
 };
+// Slots are kept by due time: reading all jobs of a span costs what it yields, reading one job of a long
+// span costs the whole span. So ask once for all jobs where you want several.
 struct store_slot_filter {
     const char *job;
     struct instant since; // due_at >= since

@@ -10,7 +10,8 @@ enum sqlite_store_mode {
     SQLITE_STORE_READ_ONLY, // never writes; an absent file is ERROR_UNAVAILABLE
 };
 
-// Refuses: a file of a newer version (ERROR_VERSION), one that is no database or is damaged (ERROR_STORE,
-// with the remedy), a network filesystem (ERROR_ENVIRONMENT), no permission, no space.
+// Refuses: a file of a newer version (ERROR_VERSION), one that is no database or is damaged
+// (ERROR_STORE, with the remedy), a network filesystem (ERROR_ENVIRONMENT), no permission, no
+// space.
 bool sqlite_store_open(const char *path, enum sqlite_store_mode mode, struct clock *clock,
                        struct store **store_out, struct error *err) MUST_USE;

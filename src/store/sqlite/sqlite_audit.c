@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+// The audit log: rows are added in the commit of their cause, and sealed into the chain a little
+// later.
+#include "store/sqlite/sqlite_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "store/chain.h"
+
+int64_t sqlite_next_fence(struct sqlite_store *store)
+{
+    if (store->fence == 0) {
+        store->fence = sql_integer(store, SQL_LAST_FENCE, 0, NULL, 0);
+    }
+    return ++store->fence;
+}
+
+void sqlite_audit_add(struct sqlite_store *store, const struct audit_entry *entry)
+{
+    if (store->audit_id == 0) {
+        store->audit_id = sql_integer(store, SQL_LAST_AUDIT, 0, NULL, 0);
+    }
+    store->audit_id++;
+    sql_run(store, SQL_AUDIT_INSERT,
+            VALUES(value_int(store->audit_id), value_int(instant_ms(store->now)),
+                   value_text(entry->event), value_int_or_null(entry->job_id != 0, entry->job_id),
+                   value_text(entry->job), value_uuid(entry->run_id), value_uuid(entry->node),
+                   value_text(entry->actor), value_text(entry->detail)));
+}
+
+enum store_result sqlite_audit(struct sqlite_store *store, struct store_op *base)
+{
+    const struct store_op_audit *op = CONTAINER_OF(base, struct store_op_audit, op);
+    sqlite_audit_add(store, &(struct audit_entry){.event = op->event,
+                                                  .job = op->job,
+                                                  .run_id = &op->run_id,
+                                                  .node = &op->node,
+                                                  .actor = op->actor,
+                                                  .detail = op->detail});
+    return STORE_OK;
+}
+
+// ---- sealing
+// -------------------------------------------------------------------------------------
+
+struct chain_head {
+    int64_t seq;
+    uint8_t hash[CHAIN_HASH_SIZE];
+};
+
+static void copy_hash(sqlite3_stmt *row, int column, uint8_t out[CHAIN_HASH_SIZE])
+{
+    if (sqlite3_column_bytes(row, column) == CHAIN_HASH_SIZE) {
+        memcpy(out, sqlite3_column_blob(row, column), CHAIN_HASH_SIZE);
+    }
+}
+
+// The last sealed row; after everything was pruned, the anchor; at the beginning zeros.
+static struct chain_head head_get(struct sqlite_store *store)
+{
+    struct chain_head head = {.seq = 0};
+    sqlite3_stmt *row = sql_query(store, SQL_SEAL_LAST, NULL, 0);
+    if (row != NULL) {
+        head.seq = sqlite3_column_int64(row, 0);
+        copy_hash(row, 1, head.hash);
+        sql_end(row);
+        return head;
+    }
+    head.seq = sql_integer(store, SQL_META_GET, 0, VALUES(value_text("anchor_seq")));
+    row = sql_query(store, SQL_META_GET, VALUES(value_text("anchor_hash")));
+    if (row != NULL) {
+        copy_hash(row, 0, head.hash);
+        sql_end(row);
+    }
+    return head;
+}
+
+static void seal_row(sqlite3_stmt *row, struct chain_head *head)
+{
+    struct store_audit_row content = {
+        .seq = sqlite3_column_int64(row, 0),
+        .at = column_instant(row, 1),
+        .event = column_text(row, 2),
+        .job = column_text(row, 3),
+        .run_id = column_uuid(row, 4),
+        .node = column_uuid(row, 5),
+        .actor = column_text(row, 6),
+        .detail = column_text(row, 7),
+    };
+    memcpy(content.prev_hash, head->hash, CHAIN_HASH_SIZE);
+    head->seq = content.seq;
+    chain_hash(&content, head->hash);
+}
+
+enum store_result sqlite_seal(struct sqlite_store *store, struct store_op *base)
+{
+    struct store_op_seal *op = CONTAINER_OF(base, struct store_op_seal, op);
+    struct chain_head head = head_get(store);
+    op->sealed = 0;
+    op->more = false;
+    // One row more than is sealed, to know whether there is more.
+    sqlite3_stmt *row = sql_query(store, SQL_SEAL_ROWS,
+                                  VALUES(value_int(head.seq), value_int((int64_t)op->limit + 1)));
+    for (; row != NULL; row = sql_next(store, row) ? row : NULL) {
+        if (op->sealed == op->limit) {
+            op->more = true;
+            sql_end(row);
+            break;
+        }
+        seal_row(row, &head);
+        sql_run(store, SQL_SEAL_INSERT,
+                VALUES(value_int(head.seq), value_bytes(VALUE_BLOB, head.hash, CHAIN_HASH_SIZE)));
+        op->sealed++;
+    }
+    return STORE_OK;
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: MIT
+// Runtime controls, kept with from and to, and the intents of operators.
+#include "store/sqlite/sqlite_private.h"
+
+#include <stdlib.h>
+
+#include "base/alloc.h"
+
+struct control_now {
+    bool exists;
+    int64_t id;
+    int64_t value;
+    int64_t from_ms;
+};
+
+static struct control_now control_get(struct sqlite_store *store, const struct store_op_control *op)
+{
+    struct control_now now = {.exists = false};
+    sqlite3_stmt *row =
+        sql_query(store, SQL_CONTROL_NOW, VALUES(value_int(op->kind), value_text(op->job)));
+    if (row != NULL) {
+        now = (struct control_now){true, sqlite3_column_int64(row, 0), sqlite3_column_int64(row, 1),
+                                   sqlite3_column_int64(row, 2)};
+        sql_end(row);
+    }
+    return now;
+}
+
+static void free_text(char **text)
+{
+    free(*text);
+}
+
+enum store_result sqlite_control(struct sqlite_store *store, struct store_op *base)
+{
+    struct store_op_control *op = CONTAINER_OF(base, struct store_op_control, op);
+    struct control_now now = control_get(store, op);
+    op->changed = op->value != (now.exists ? now.value : 0);
+    if (!op->changed) {
+        return STORE_OK;
+    }
+    int64_t at = instant_ms(store->now);
+    if (now.exists) {
+        at = at > now.from_ms ? at : now.from_ms; // an interval never ends before it began
+        sql_run(store, SQL_CONTROL_CLOSE, VALUES(value_int(now.id), value_int(at)));
+    }
+    if (op->value != 0) {
+        sql_run(store, SQL_CONTROL_OPEN,
+                VALUES(value_text(op->job), value_int(op->kind), value_int(op->value),
+                       value_int(at), value_text(op->actor), value_text(op->as),
+                       value_text(op->reason)));
+    }
+    static const struct uuid nil;
+    AUTO(free_text) char *detail = operation_control_detail(op);
+    sqlite_audit_add(store, &(struct audit_entry){.event = operation_control_event(op),
+                                                  .job = op->job,
+                                                  .run_id = &nil,
+                                                  .node = &nil,
+                                                  .actor = op->actor,
+                                                  .detail = detail});
+    return STORE_OK;
+}
+
+// ---- intents
+// -------------------------------------------------------------------------------------
+
+enum store_result sqlite_intent_put(struct sqlite_store *store, struct store_op *base)
+{
+    struct store_intent *intent = &CONTAINER_OF(base, struct store_op_intent_put, op)->intent;
+    intent->created_at = instant_from_ms(instant_ms(store->now));
+    intent->state = INTENT_PENDING;
+    sql_run(store, SQL_INTENT_PUT,
+            VALUES(value_uuid(&intent->intent_id), value_int(intent->kind), value_text(intent->job),
+                   value_uuid(&intent->run_id), value_text(intent->params),
+                   value_int(intent->dry_run), value_text(intent->actor), value_text(intent->as),
+                   value_text(intent->reason), value_instant(intent->created_at)));
+    return STORE_OK;
+}
+
+void sqlite_intent_column(sqlite3_stmt *row, struct arena *arena, struct store_intent *out)
+{
+    *out = (struct store_intent){
+        .intent_id = column_uuid(row, 0),
+        .kind = (enum store_intent_kind)sqlite3_column_int(row, 1),
+        .job = column_string(row, 2, arena),
+        .run_id = column_uuid(row, 3),
+        .params = column_string(row, 4, arena),
+        .dry_run = sqlite3_column_int(row, 5) != 0,
+        .actor = column_string(row, 6, arena),
+        .as = column_string(row, 7, arena),
+        .reason = column_string(row, 8, arena),
+        .created_at = column_instant(row, 9),
+        .state = (enum store_intent_state)sqlite3_column_int(row, 10),
+        .answer = column_string(row, 11, arena),
+    };
+}
+
+struct store_control_row sqlite_control_column(sqlite3_stmt *row)
+{
+    return (struct store_control_row){
+        .job = column_text(row, 0),
+        .kind = (enum store_control_kind)sqlite3_column_int(row, 1),
+        .value = sqlite3_column_int(row, 2),
+        .from = column_instant(row, 3),
+        .to = column_instant(row, 4),
+        .actor = column_text(row, 5),
+        .reason = column_text(row, 6),
+    };
+}
+
+static const char *keep(struct arena *arena, const char *text)
+{
+    return text == NULL ? NULL : arena_string(arena, text);
+}
+
+static void take_intents(struct sqlite_store *store, struct store_op_intent_take *op)
+{
+    size_t capacity = 0;
+    struct store_intent *intents = NULL;
+    sqlite3_stmt *row = sql_query(store, SQL_INTENTS, NULL, 0);
+    for (; row != NULL; row = sql_next(store, row) ? row : NULL) {
+        ARRAY_RESERVE(intents, op->intent_count, capacity);
+        sqlite_intent_column(row, &op->op.arena, &intents[op->intent_count++]);
+    }
+    if (op->intent_count > 0) {
+        op->intents = (struct store_intent *)(void *)arena_bytes(
+            &op->op.arena, (const char *)intents, op->intent_count * sizeof *intents);
+    }
+    free(intents);
+}
+
+static void take_controls(struct sqlite_store *store, struct store_op_intent_take *op)
+{
+    size_t capacity = 0;
+    struct store_control_row *controls = NULL;
+    struct arena *arena = &op->op.arena;
+    sqlite3_stmt *row = sql_query(store, SQL_CONTROLS_NOW, NULL, 0);
+    for (; row != NULL; row = sql_next(store, row) ? row : NULL) {
+        ARRAY_RESERVE(controls, op->control_count, capacity);
+        struct store_control_row control = sqlite_control_column(row);
+        control.job = keep(arena, control.job);
+        control.actor = keep(arena, control.actor);
+        control.reason = keep(arena, control.reason);
+        controls[op->control_count++] = control;
+    }
+    if (op->control_count > 0) {
+        op->controls = (struct store_control_row *)(void *)arena_bytes(
+            arena, (const char *)controls, op->control_count * sizeof *controls);
+    }
+    free(controls);
+}
+
+enum store_result sqlite_intent_take(struct sqlite_store *store, struct store_op *base)
+{
+    struct store_op_intent_take *op = CONTAINER_OF(base, struct store_op_intent_take, op);
+    op->intents = NULL;
+    op->intent_count = 0;
+    op->controls = NULL;
+    op->control_count = 0;
+    take_intents(store, op);
+    take_controls(store, op);
+    return STORE_OK;
+}
+
+enum store_result sqlite_intent_end(struct sqlite_store *store, struct store_op *base)
+{
+    const struct store_op_intent_end *op = CONTAINER_OF(base, struct store_op_intent_end, op);
+    int64_t rows = sql_run(store, SQL_INTENT_END,
+                           VALUES(value_uuid(&op->intent_id), value_int(op->state),
+                                  value_uuid(&op->run_id), value_text(op->answer)));
+    if (rows > 0) {
+        return STORE_OK;
+    }
+    sqlite3_stmt *row = sql_query(store, SQL_INTENT_GET, VALUES(value_uuid(&op->intent_id)));
+    if (row == NULL) {
+        return operation_refuse(&base->err, "there is no such intent");
+    }
+    sql_end(row); // ended before: by this very operation, or by another node
+    return STORE_OK;
+}

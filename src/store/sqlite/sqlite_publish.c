@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+// Which schedules are in force, from when to when: what the ledger is recomputed from later.
+#include "store/sqlite/sqlite_private.h"
+
+#include <string.h>
+
+struct force_now {
+    bool exists;
+    bool is_same;
+    int64_t from_ms;
+};
+
+static struct force_now force_get(struct sqlite_store *store, int64_t job_id, const char *spec)
+{
+    struct force_now force = {.exists = false};
+    sqlite3_stmt *row = sql_query(store, SQL_FORCE_NOW, VALUES(value_int(job_id)));
+    if (row != NULL) {
+        force = (struct force_now){
+            .exists = true,
+            .is_same = spec != NULL && strcmp(column_text(row, 0), spec) == 0,
+            .from_ms = sqlite3_column_int64(row, 1),
+        };
+        sql_end(row);
+    }
+    return force;
+}
+
+static int64_t job_add(struct sqlite_store *store, const char *name, int64_t at)
+{
+    sql_run(store, SQL_JOB_INSERT, VALUES(value_text(name), value_int(at)));
+    return sqlite3_last_insert_rowid(store->db);
+}
+
+// A schedule that was in force for no time at all leaves no row.
+static void force_close(struct sqlite_store *store, int64_t job_id, int64_t from, int64_t to)
+{
+    if (to > from) {
+        sql_run(store, SQL_FORCE_CLOSE, VALUES(value_int(job_id), value_int(from), value_int(to)));
+    } else {
+        sql_run(store, SQL_FORCE_DELETE, VALUES(value_int(job_id), value_int(from)));
+    }
+}
+
+// True when something changed. Slots up to the mark are decided, under the schedule of their time:
+// the new one takes over at the mark when that lies after `at` (a clock that went back).
+static bool publish_item(struct sqlite_store *store, struct store_publish_item *item, int64_t at)
+{
+    int64_t mark = at;
+    item->job_id = 0;
+    sqlite3_stmt *row = sql_query(store, SQL_JOB_BY_NAME, VALUES(value_text(item->name)));
+    if (row != NULL) {
+        item->job_id = sqlite3_column_int64(row, 0);
+        mark = sqlite3_column_int64(row, 1) > at ? sqlite3_column_int64(row, 1) : at;
+        sql_end(row);
+    } else if (item->spec != NULL) {
+        item->job_id = job_add(store, item->name, at);
+    } else {
+        return false;
+    }
+    struct force_now force = force_get(store, item->job_id, item->spec);
+    if (force.is_same || (!force.exists && item->spec == NULL)) {
+        return false;
+    }
+    if (force.exists) {
+        force_close(store, item->job_id, force.from_ms, mark);
+    }
+    if (item->spec != NULL) {
+        sql_run(store, SQL_FORCE_OPEN,
+                VALUES(value_int(item->job_id), value_int(mark), value_text(item->spec)));
+        sql_run(store, SQL_JOB_SET_MARK, VALUES(value_int(item->job_id), value_int(mark)));
+    }
+    return true;
+}
+
+enum store_result sqlite_publish(struct sqlite_store *store, struct store_op *base)
+{
+    struct store_op_publish *op = CONTAINER_OF(base, struct store_op_publish, op);
+    if (!uuid_is_nil(op->node) && sqlite_live_node(store, &op->node) == 0) {
+        return operation_refuse(
+            &base->err, "this node is not live in the store: it was fenced or never joined");
+    }
+    op->changed = false;
+    for (size_t i = 0; i < op->item_count && store->failed == SQLITE_OK; i++) {
+        op->changed |= publish_item(store, &op->items[i], instant_ms(op->at));
+    }
+    if (op->changed) {
+        static const struct uuid nil;
+        sqlite_audit_add(store, &(struct audit_entry){.event = "CONFIG_PUBLISHED",
+                                                      .run_id = &nil,
+                                                      .node = &op->node,
+                                                      .actor = op->actor,
+                                                      .detail = op->detail});
+    }
+    return STORE_OK;
+}
