@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: MIT
+// pause, resume, dry-run, throttle: runtime controls, written to the store, obeyed by its node.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "cli/controls.h"
+#include "cli/intent.h"
+#include "cli/json.h"
+#include "cli/run.h"
+#include "cli/session.h"
+#include "cli/terminal.h"
+#include "time/format.h"
+
+#define TEXT_MAX 8192
+
+// A control as it was asked for, and what came of it.
+struct wish {
+    struct session session;
+    struct controls before; // in force before the change
+    enum store_control_kind kind;
+    const char *job; // NULL = all
+    int value;
+    bool changed;
+    size_t cancelled;
+};
+
+static void wish_release(struct wish *wish)
+{
+    controls_release(&wish->before);
+    session_release(&wish->session);
+}
+
+static bool carry_out(struct wish *wish, const struct invocation *invocation, struct error *err)
+{
+    struct session *session = &wish->session;
+    if (!session_config(session, invocation, err)) {
+        return false;
+    }
+    // A control of a job that has left the configuration can still be lifted.
+    if (wish->job != NULL && wish->value != 0 && session_job(session, wish->job, err) == NULL) {
+        return false;
+    }
+    if (!session_write(session, err) || !controls_load(&wish->before, session, err)) {
+        return false;
+    }
+    if (wish->job != NULL && wish->value == 0 &&
+        controls_exact(&wish->before, wish->job, wish->kind) == NULL &&
+        session_job(session, wish->job, err) == NULL) {
+        return false;
+    }
+    struct store_op_control control = {
+        .op.kind = STORE_CONTROL,
+        .job = wish->job,
+        .kind = wish->kind,
+        .value = wish->value,
+        .actor = session->actor,
+        .as = invocation_text(invocation, "as"),
+        .reason = invocation_text(invocation, "reason"),
+    };
+    if (!store_call(session->store, &control.op, err)) {
+        return false;
+    }
+    wish->changed = control.changed;
+    store_op_release(&control.op);
+    return true;
+}
+
+// ---- saying what was done
+// ------------------------------------------------------------------------
+
+static const char *past(const struct wish *wish)
+{
+    static const char *const set[] = {"paused", "in dry-run", "throttled"};
+    static const char *const lifted[] = {"not paused any more", "live again",
+                                         "not throttled any more"};
+    static const char *const was_not[] = {"not paused", "not in dry-run", "not throttled"};
+    return wish->value != 0 ? set[wish->kind]
+           : wish->changed  ? lifted[wish->kind]
+                            : was_not[wish->kind];
+}
+
+static void redo(const struct wish *wish, char *out, size_t size)
+{
+    const struct store_control_row *row = controls_exact(&wish->before, wish->job, wish->kind);
+    const char *name = wish->job != NULL ? wish->job : wish->kind == CONTROL_DRY_RUN ? "" : "--all";
+    switch (wish->kind) {
+    case CONTROL_PAUSE:
+        snprintf(out, size, "ironcron pause %s", name);
+        break;
+    case CONTROL_DRY_RUN:
+        snprintf(out, size, "ironcron dry-run on%s%s", *name != '\0' ? " " : "", name);
+        break;
+    default:
+        snprintf(out, size, "ironcron throttle %s x%d", name, row != NULL ? row->value : 2);
+        break;
+    }
+}
+
+static void undo(const struct wish *wish, char *out, size_t size)
+{
+    if (wish->value != 0) {
+        controls_undo(wish->kind, wish->job, out, size);
+    } else {
+        redo(wish, out, size);
+    }
+}
+
+// Lifting one control leaves what another one still forbids.
+static void say_what_stays(const struct wish *wish, struct buf *out)
+{
+    const struct store_control_row *all = controls_exact(&wish->before, NULL, wish->kind);
+    if (wish->value == 0 && wish->job != NULL && all != NULL) {
+        buf_add_string(out, "\nBut all jobs are ");
+        controls_describe(all, wish->session.zone, out);
+        char command[256];
+        controls_undo(wish->kind, NULL, command, sizeof command);
+        buf_printf(out, "; lift that: %s", command);
+    }
+    for (size_t i = 0; wish->value == 0 && wish->job == NULL && i < wish->before.count; i++) {
+        const struct store_control_row *row = &wish->before.rows[i];
+        if (row->kind == wish->kind && row->job != NULL && row->value != 0) {
+            buf_printf(out, "\n%s stays ", row->job);
+            controls_describe(row, wish->session.zone, out);
+        }
+    }
+    if (!wish->session.has_node) {
+        buf_add_string(out, "\nNo node is live; it counts from the next start: ironcron serve");
+    }
+}
+
+static void say(const struct wish *wish, const struct invocation *invocation)
+{
+    AUTO(buf_release) struct buf out;
+    buf_init(&out, TEXT_MAX);
+    const struct store_control_row *was = controls_exact(&wish->before, wish->job, wish->kind);
+    char back[256];
+    undo(wish, back, sizeof back);
+    buf_add_string(&out, wish->job != NULL ? wish->job : "all jobs");
+    buf_add_string(&out, wish->job != NULL ? " is " : " are ");
+    if (!wish->changed && was != NULL) {
+        buf_add_string(&out, "already ");
+        controls_describe(was, wish->session.zone, &out);
+        buf_printf(&out, "; nothing changed. Undo: %s", back);
+    } else if (!wish->changed) {
+        buf_printf(&out, "%s; nothing changed", past(wish));
+    } else {
+        char since[FORMAT_TIME_SIZE];
+        format_in_zone(clock_now(wish->session.clock), wish->session.zone, since);
+        buf_add_string(&out, past(wish));
+        if (wish->kind == CONTROL_THROTTLE && wish->value != 0) {
+            buf_printf(&out, " x%d", wish->value);
+        }
+        buf_printf(&out, " since %s by %s", since, wish->session.actor);
+        const char *reason = invocation_text(invocation, "reason");
+        buf_printf(&out, reason != NULL ? " (%s)" : "%s", reason != NULL ? reason : "");
+        buf_printf(&out, ". Undo: %s", back);
+    }
+    if (wish->cancelled > 0) {
+        buf_printf(&out, "\n%zu running run%s cancelled", wish->cancelled,
+                   wish->cancelled == 1 ? " is" : "s are");
+    }
+    say_what_stays(wish, &out);
+    char *clean = terminal_clean_lines(buf_string(&out), out.length);
+    puts(clean);
+    free(clean);
+}
+
+static void say_json(const struct wish *wish, const struct invocation *invocation)
+{
+    char back[256];
+    undo(wish, back, sizeof back);
+    json_print(
+        json_pack("{s:s, s:o, s:i, s:b, s:o, s:s, s:o, s:o, s:s, s:b, s:i}", "control",
+                  store_control_name(wish->kind), "job", json_text(wish->job), "value", wish->value,
+                  "changed", (int)wish->changed, "at", json_time(clock_now(wish->session.clock)),
+                  "actor", wish->session.actor, "as", json_text(invocation_text(invocation, "as")),
+                  "reason", json_text(invocation_text(invocation, "reason")), "undo", back,
+                  "node_is_live", (int)wish->session.has_node, "cancelled", (int)wish->cancelled));
+}
+
+static void report(const struct wish *wish, const struct invocation *invocation)
+{
+    if (invocation->json) {
+        say_json(wish, invocation);
+    } else {
+        say(wish, invocation);
+    }
+}
+
+static bool control(struct invocation *invocation, enum store_control_kind kind, const char *job,
+                    int value, struct error *err)
+{
+    AUTO(wish_release) struct wish wish = {.kind = kind, .job = job, .value = value};
+    if (!carry_out(&wish, invocation, err)) {
+        return false;
+    }
+    report(&wish, invocation);
+    return true;
+}
+
+// ---- pause
+// ---------------------------------------------------------------------------------------
+
+struct running {
+    struct uuid ids[1024];
+    size_t count;
+};
+
+static bool note_running(void *context, const struct store_run_row *row)
+{
+    struct running *running = context;
+    if (running->count == ARRAY_LENGTH(running->ids)) {
+        return false;
+    }
+    running->ids[running->count++] = row->run_id;
+    return true;
+}
+
+static bool cancel_running(struct wish *wish, const struct invocation *invocation,
+                           struct error *err)
+{
+    struct running running = {0};
+    struct store_run_filter filter = {.job = wish->job,
+                                      .by_state = true,
+                                      .state = RUN_STARTED,
+                                      .since = INSTANT_NONE,
+                                      .until = INSTANT_NONE};
+    struct store *store = wish->session.store;
+    if (!wish->session.has_node) {
+        return true; // nothing runs where no node lives
+    }
+    if (!store->ops->read_runs(store, &filter, note_running, &running, err)) {
+        return false;
+    }
+    for (size_t i = 0; i < running.count; i++) {
+        struct store_intent intent = {.kind = INTENT_CANCEL, .run_id = running.ids[i]};
+        if (!intent_put(&wish->session, invocation, &intent, err)) {
+            return false;
+        }
+    }
+    wish->cancelled = running.count;
+    return true;
+}
+
+bool command_pause(struct invocation *invocation, int *exit_out, struct error *err)
+{
+    (void)exit_out;
+    AUTO(wish_release)
+    struct wish wish = {.kind = CONTROL_PAUSE, .job = invocation->arguments[0], .value = 1};
+    if (!carry_out(&wish, invocation, err)) {
+        return false;
+    }
+    if (invocation_has(invocation, "cancel-running") && !cancel_running(&wish, invocation, err)) {
+        return false;
+    }
+    report(&wish, invocation);
+    return true;
+}
+
+bool command_resume(struct invocation *invocation, int *exit_out, struct error *err)
+{
+    (void)exit_out;
+    return control(invocation, CONTROL_PAUSE, invocation->arguments[0], 0, err);
+}
+
+bool command_dry_run(struct invocation *invocation, int *exit_out, struct error *err)
+{
+    (void)exit_out;
+    return control(invocation, CONTROL_DRY_RUN, invocation->arguments[1],
+                   (int)invocation->numbers[0], err);
+}
+
+bool command_throttle(struct invocation *invocation, int *exit_out, struct error *err)
+{
+    (void)exit_out;
+    return control(invocation, CONTROL_THROTTLE, invocation->arguments[0],
+                   (int)invocation->numbers[1], err);
+}

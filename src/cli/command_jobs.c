@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: MIT
+// `jobs`: what there is, how it goes, when it comes next.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/json.h"
+#include "cli/overview.h"
+#include "cli/run.h"
+#include "cli/table.h"
+#include "cli/words.h"
+#include "time/format.h"
+
+#define NEXT_SHOWN 3
+#define RUNS_SHOWN 10
+
+// ---- JSON
+// ----------------------------------------------------------------------------------------
+
+static json_t *json_optional_control(const struct store_control_row *row)
+{
+    return row != NULL ? json_control(row) : json_null();
+}
+
+static json_t *json_job(const struct job_view *view)
+{
+    const struct job *job = view->job;
+    json_t *document = json_pack("{s:s, s:s, s:b, s:b, s:i, s:i, s:b}", "job", job->name, "state",
+                                 job_view_state(view), "paused", view->pause != NULL, "dry_run",
+                                 view->dry_run != NULL, "throttle",
+                                 view->throttle != NULL ? view->throttle->value : 0, "running",
+                                 view->running, "failing", (int)job_view_is_failing(view));
+    json_object_set_new(document, "kind", json_string(job_kind_name(job->kind)));
+    json_object_set_new(document, "schedule", json_text(job->schedule_text));
+    json_object_set_new(document, "timezone", json_text(job->timezone));
+    json_object_set_new(document, "description", json_text(job->description));
+    json_object_set_new(document, "owner", json_text(job->owner));
+    json_object_set_new(document, "runbook", json_text(job->runbook));
+    json_object_set_new(document, "next_due_at", json_time(view->next_due));
+    json_object_set_new(document, "late_since", json_time(view->late_since));
+    json_object_set_new(document, "high_water", json_time(view->high_water));
+    json_object_set_new(document, "last_run",
+                        view->last != NULL ? json_run(&view->last->row) : json_null());
+    json_object_set_new(document, "pause", json_optional_control(view->pause));
+    json_object_set_new(document, "dry_run_control", json_optional_control(view->dry_run));
+    json_object_set_new(document, "throttle_control", json_optional_control(view->throttle));
+    return document;
+}
+
+static json_t *json_strings(const char *const *list)
+{
+    json_t *array = json_array();
+    for (; list != NULL && *list != NULL; list++) {
+        json_array_append_new(array, json_text(*list));
+    }
+    return array;
+}
+
+// Names of the environment only: a value may be a secret.
+static json_t *json_definition(const struct job *job)
+{
+    json_t *names = json_array();
+    const struct job_variable *variable = job->command->env;
+    for (; variable != NULL && variable->name != NULL; variable++) {
+        json_array_append_new(names, json_text(variable->name));
+    }
+    json_t *retries = json_pack(
+        "{s:i, s:o, s:f, s:o, s:f}", "max", job->retries->max, "backoff_ms",
+        json_duration(job->retries->backoff), "factor", job->retries->factor, "max_backoff_ms",
+        json_duration(job->retries->max_backoff), "jitter", job->retries->jitter);
+    return json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:i}",
+        "command", json_strings(job->command->argv), "user", json_text(job->command->user),
+        "workdir", json_text(job->command->workdir), "env_names", names, "pass_env",
+        json_strings(job->command->pass_env), "dst",
+        job->schedule.dst == SCHEDULE_DST_RUN ? "run" : "skip", "jitter_ms",
+        json_duration(job->jitter), "timeout_ms", json_duration(job->timeout), "kill_after_ms",
+        json_duration(job->kill_after), "overlap", job_overlap_name(job->overlap), "missed",
+        job_missed_name(job->missed), "missed_within_ms", json_duration(job->missed_within),
+        "on_lost", job_on_lost_name(job->on_lost), "must_succeed_within_ms",
+        json_duration(job->must_succeed_within), "retries", retries, "file",
+        json_text(job->config_file), "line", (int)job->config_line);
+}
+
+// ---- the list
+// ------------------------------------------------------------------------------------
+
+static void list_view(struct table *table, const struct job_view *view, struct instant now)
+{
+    char text[128];
+    char when[WORDS_TIME_SIZE];
+    const struct job *job = view->job;
+    job_view_states(view, text, sizeof text);
+    table_cell(table, COLOUR_BOLD, job->name);
+    table_cell(table, job_view_colour(view), text);
+    table_cellf(table, COLOUR_NONE, "%s", job->schedule_text);
+    if (instant_is_none(view->next_due)) {
+        table_cell(table, COLOUR_DIM, "-");
+    } else {
+        format_in_zone(view->next_due, job->schedule.zone, text);
+        table_cell(table, COLOUR_NONE, text);
+    }
+    if (view->last == NULL) {
+        table_cell(table, COLOUR_DIM, "-");
+        table_cell(table, COLOUR_DIM, "-");
+        return;
+    }
+    const struct store_run_row *last = &view->last->row;
+    words_relative(last->ended_at, now, when);
+    table_cell(table, run_state_colour(last->state), run_state_name(last->state));
+    table_cell(table, COLOUR_NONE, when);
+}
+
+static bool open_overview(struct session *session, struct overview *overview,
+                          const struct invocation *invocation, struct error *err)
+{
+    return session_config(session, invocation, err) && session_read(session, err) &&
+           overview_load(overview, session, err);
+}
+
+bool command_jobs(struct invocation *invocation, int *exit_out, struct error *err)
+{
+    (void)exit_out;
+    AUTO(session_release) struct session session = {0};
+    AUTO(overview_release) struct overview overview = {0};
+    if (!open_overview(&session, &overview, invocation, err)) {
+        return false;
+    }
+    if (invocation->json) {
+        json_t *array = json_array();
+        for (size_t i = 0; i < overview.count; i++) {
+            json_array_append_new(array, json_job(&overview.views[i]));
+        }
+        json_print(array);
+        return true;
+    }
+    AUTO_TABLE table = table_new("JOB|STATE|SCHEDULE|NEXT|LAST|WHEN");
+    for (size_t i = 0; i < overview.count; i++) {
+        list_view(table, &overview.views[i], overview.now);
+    }
+    table_print(table, stdout, 0);
+    return true;
+}
+
+// ---- one job
+// -------------------------------------------------------------------------------------
+
+static void line(const char *name, enum colour colour, const char *text)
+{
+    if (text != NULL) {
+        printf("  %-14s ", name);
+        terminal_put(stdout, colour, text);
+        putchar('\n');
+    }
+}
+
+static void line_duration(const char *name, struct duration d)
+{
+    char text[FORMAT_DURATION_SIZE];
+    format_duration(d, text);
+    line(name, COLOUR_NONE, d.us == 0 ? "none" : text);
+}
+
+static void print_command(const struct job_command *command)
+{
+    printf("  %-14s", "command");
+    for (size_t i = 0; command->argv[i] != NULL; i++) {
+        putchar(' ');
+        terminal_put(stdout, COLOUR_NONE, command->argv[i]);
+    }
+    putchar('\n');
+    line("user", COLOUR_NONE, command->user);
+    line("workdir", COLOUR_NONE, command->workdir);
+}
+
+static void print_definition(const struct job_view *view)
+{
+    const struct job *job = view->job;
+    char text[512];
+    line("description", COLOUR_NONE, job->description);
+    line("owner", COLOUR_NONE, job->owner);
+    line("runbook", COLOUR_NONE, job->runbook);
+    snprintf(text, sizeof text, "%s (%s, dst: %s)", job->schedule_text, job->timezone,
+             job->schedule.dst == SCHEDULE_DST_RUN ? "run" : "skip");
+    line("schedule", COLOUR_NONE, text);
+    print_command(job->command);
+    line_duration("timeout", job->timeout);
+    line_duration("kill after", job->kill_after);
+    snprintf(text, sizeof text, "%s; missed: %s; lost: %s; retries: %d",
+             job_overlap_name(job->overlap), job_missed_name(job->missed),
+             job_on_lost_name(job->on_lost), job->retries->max);
+    line("overlap", COLOUR_NONE, text);
+    snprintf(text, sizeof text, "%s:%u", job->config_file != NULL ? job->config_file : "",
+             (unsigned)job->config_line);
+    line("defined in", COLOUR_DIM, text);
+}
+
+static void print_control(const struct store_control_row *row, const struct session *session)
+{
+    if (row == NULL) {
+        return;
+    }
+    AUTO(buf_release) struct buf text;
+    char undo[256];
+    buf_init(&text, 8192);
+    controls_undo(row->kind, row->job, undo, sizeof undo);
+    buf_add_string(&text, row->job == NULL ? "all jobs " : "");
+    controls_describe(row, session->zone, &text);
+    buf_printf(&text, "; lift it: %s", undo);
+    line("", COLOUR_WARN, buf_string(&text));
+}
+
+static void print_next(const struct job_view *view, struct instant now)
+{
+    struct instant slot = schedule_next(&view->job->schedule, now);
+    puts("next slots");
+    for (int i = 0; i < NEXT_SHOWN && !instant_is_none(slot); i++) {
+        char at[FORMAT_TIME_SIZE];
+        char when[WORDS_TIME_SIZE];
+        format_in_zone(slot, view->job->schedule.zone, at);
+        words_relative(slot, now, when);
+        printf("  %s  %s\n", at, when);
+        slot = schedule_next(&view->job->schedule, slot);
+    }
+    if (instant_is_none(view->next_due)) {
+        puts("  none");
+    }
+}
+
+struct strip {
+    struct run_kept *runs; // newest first
+    size_t count;
+};
+
+static bool note_run(void *context, const struct store_run_row *row)
+{
+    struct strip *strip = context;
+    run_kept_copy(&strip->runs[strip->count++], row);
+    return strip->count < RUNS_SHOWN;
+}
+
+static bool read_strip(struct strip *strip, const struct session *session, const char *job,
+                       struct error *err)
+{
+    struct store_run_filter filter = {
+        .job = job, .since = INSTANT_NONE, .until = INSTANT_NONE, .limit = RUNS_SHOWN};
+    return session->store == NULL ||
+           session->store->ops->read_runs(session->store, &filter, note_run, strip, err);
+}
+
+static void print_strip(const struct strip *strip, const char *job)
+{
+    printf("last runs      ");
+    for (size_t i = strip->count; i > 0; i--) {
+        enum run_state state = strip->runs[i - 1].row.state;
+        terminal_print(stdout, run_state_colour(state), "%c", run_state_mark(state));
+    }
+    printf("%s\n", strip->count == 0 ? "none" : "   (oldest first; see: ironcron help jobs show)");
+    for (size_t i = 0; i < strip->count && i < 3; i++) {
+        const struct store_run_row *row = &strip->runs[i].row;
+        char id[UUID_TEXT_SIZE];
+        char result[512];
+        uuid_format(row->run_id, id);
+        run_result(row, result, sizeof result);
+        printf("  %s  ", id);
+        terminal_print(stdout, run_state_colour(row->state), "%-9s", run_state_name(row->state));
+        printf("  ");
+        terminal_put(stdout, COLOUR_NONE, result);
+        putchar('\n');
+    }
+    printf("All of them: ironcron runs --job %s\n", job);
+}
+
+static void show_job(const struct session *session, const struct overview *overview,
+                     const struct job_view *view, const struct strip *strip)
+{
+    char states[128];
+    job_view_states(view, states, sizeof states);
+    terminal_print(stdout, COLOUR_BOLD, "%s", view->job->name);
+    printf(": ");
+    terminal_print(stdout, job_view_colour(view), "%s\n", states);
+    print_control(view->pause, session);
+    print_control(view->dry_run, session);
+    print_control(view->throttle, session);
+    print_definition(view);
+    print_next(view, overview->now);
+    print_strip(strip, view->job->name);
+}
+
+static void show_json(const struct overview *overview, const struct job_view *view,
+                      const struct strip *strip)
+{
+    json_t *document = json_job(view);
+    json_t *next = json_array();
+    json_t *runs = json_array();
+    struct instant slot = schedule_next(&view->job->schedule, overview->now);
+    for (int i = 0; i < NEXT_SHOWN && !instant_is_none(slot); i++) {
+        json_array_append_new(next, json_time(slot));
+        slot = schedule_next(&view->job->schedule, slot);
+    }
+    for (size_t i = 0; i < strip->count; i++) {
+        json_array_append_new(runs, json_run(&strip->runs[i].row));
+    }
+    json_object_set_new(document, "definition", json_definition(view->job));
+    json_object_set_new(document, "next", next);
+    json_object_set_new(document, "runs", runs);
+    json_print(document);
+}
+
+bool command_jobs_show(struct invocation *invocation, int *exit_out, struct error *err)
+{
+    (void)exit_out;
+    AUTO(session_release) struct session session = {0};
+    AUTO(overview_release) struct overview overview = {0};
+    if (!session_config(&session, invocation, err)) {
+        return false;
+    }
+    const struct job *job = session_job(&session, invocation->arguments[0], err);
+    if (job == NULL || !session_read(&session, err) || !overview_load(&overview, &session, err)) {
+        return false;
+    }
+    struct run_kept runs[RUNS_SHOWN];
+    struct strip strip = {.runs = runs};
+    if (!read_strip(&strip, &session, job->name, err)) {
+        return false;
+    }
+    const struct job_view *view = overview_job(&overview, job->name);
+    if (invocation->json) {
+        show_json(&overview, view, &strip);
+    } else {
+        show_job(&session, &overview, view, &strip);
+    }
+    return true;
+}

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: MIT
+// `next`: what a schedule means, asked without a store.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "cli/json.h"
+#include "cli/run.h"
+#include "cli/session.h"
+#include "schedule/schedule.h"
+#include "time/format.h"
+
+#define COUNT_DEFAULT   5
+#define CHANGES_SHOWN   2
+#define EXPLANATION_MAX 8192
+
+// The schedule in question, from a job or from the command line.
+struct question {
+    struct session session; // config NULL when none was found
+    struct zone_cache *zones;
+    const struct zone *zone;
+    const struct job *job; // NULL for a bare schedule
+    const char *text;
+    struct schedule schedule;
+};
+
+static void question_release(struct question *question)
+{
+    zone_cache_free(question->zones);
+    session_release(&question->session);
+}
+
+// Only a word without blanks can be a job's name; only then is the configuration looked for, and
+// one that is broken or absent is no obstacle unless it was named.
+static bool find_job(struct question *question, struct invocation *invocation, struct error *err)
+{
+    const char *word = invocation->arguments[0];
+    if (strpbrk(word, " \t@*") != NULL) {
+        return true;
+    }
+    if (invocation->config_path != NULL) {
+        if (!session_config(&question->session, invocation, err)) {
+            return false;
+        }
+    } else if (!session_config_quietly(&question->session, invocation)) {
+        return true;
+    }
+    question->job = config_job(question->session.config, word);
+    return true;
+}
+
+static bool parse(struct question *question, const struct invocation *invocation, struct error *err)
+{
+    const char *tz = invocation_text(invocation, "tz");
+    const struct job *job = question->job;
+    enum schedule_dst dst = job != NULL ? job->schedule.dst : SCHEDULE_DST_RUN;
+    const char *name = tz != NULL ? tz : job != NULL ? job->timezone : "UTC";
+    question->text = job != NULL ? job->schedule_text : invocation->arguments[0];
+    question->zones = zone_cache_new();
+    if (!zone_cache_get(question->zones, name, &question->zone, err)) {
+        err->code = ERROR_USAGE;
+        return tz != NULL ? error_wrap(err, "--tz") : false;
+    }
+    if (!schedule_parse(question->text, question->zone, dst, job != NULL ? job->name : "",
+                        &question->schedule, err)) {
+        err->code = ERROR_USAGE;
+        return false;
+    }
+    return true;
+}
+
+// A single word that is no schedule was probably meant as a job.
+static bool not_a_schedule(const struct question *question, const struct invocation *invocation,
+                           struct error *err)
+{
+    struct error ignored = ERROR_INIT;
+    if (question->session.config != NULL && question->job == NULL) {
+        (void)session_job(&question->session, invocation->arguments[0], &ignored);
+        return error_set(err, ERROR_NOT_FOUND, "%s", ignored.text);
+    }
+    return false;
+}
+
+static void print_slots(const struct question *question, struct instant from, int64_t count)
+{
+    struct instant slot = schedule_next(&question->schedule, from);
+    for (int64_t i = 0; i < count && !instant_is_none(slot); i++) {
+        char text[FORMAT_TIME_SIZE];
+        format_in_zone(slot, question->zone, text);
+        puts(text);
+        slot = schedule_next(&question->schedule, slot);
+    }
+}
+
+static json_t *json_slots(const struct question *question, struct instant from, int64_t count)
+{
+    json_t *slots = json_array();
+    struct instant slot = schedule_next(&question->schedule, from);
+    for (int64_t i = 0; i < count && !instant_is_none(slot); i++) {
+        char local[FORMAT_TIME_SIZE];
+        format_in_zone(slot, question->zone, local);
+        json_array_append_new(slots,
+                              json_pack("{s:o, s:s}", "due_at", json_time(slot), "local", local));
+        slot = schedule_next(&question->schedule, slot);
+    }
+    return slots;
+}
+
+// ---- --explain
+// -----------------------------------------------------------------------------------
+
+static const char *const effect_names[] = {
+    [SCHEDULE_CHANGE_NONE] = "none",       [SCHEDULE_CHANGE_MOVED] = "moved",
+    [SCHEDULE_CHANGE_SKIPPED] = "skipped", [SCHEDULE_CHANGE_ONCE] = "once",
+    [SCHEDULE_CHANGE_ELAPSED] = "elapsed",
+};
+
+static const char *plural(int count)
+{
+    return count == 1 ? "" : "s";
+}
+
+static void effect_text(const struct question *question, const struct schedule_change *change,
+                        char *out, size_t size)
+{
+    char moved[FORMAT_TIME_SIZE] = "";
+    int n = change->affected;
+    if (change->effect == SCHEDULE_CHANGE_MOVED) {
+        format_in_zone(change->moved_to, question->zone, moved);
+    }
+    switch (change->effect) {
+    case SCHEDULE_CHANGE_NONE:
+        snprintf(out, size, "no slot is near; nothing changes");
+        break;
+    case SCHEDULE_CHANGE_MOVED:
+        snprintf(out, size, "%d slot%s of the missing hour run%s once, at %s", n, plural(n),
+                 n == 1 ? "s" : "", moved);
+        break;
+    case SCHEDULE_CHANGE_SKIPPED:
+        snprintf(out, size, "%d slot%s of the missing hour %s skipped (dst: skip)", n, plural(n),
+                 n == 1 ? "is" : "are");
+        break;
+    case SCHEDULE_CHANGE_ONCE:
+        snprintf(out, size, "%d wall time%s that come%s twice run%s at the first pass only", n,
+                 plural(n), n == 1 ? "s" : "", n == 1 ? "s" : "");
+        break;
+    case SCHEDULE_CHANGE_ELAPSED:
+        snprintf(out, size,
+                 "goes on by elapsed time: nothing is skipped, nothing is repeated "
+                 "out of step");
+        break;
+    }
+}
+
+static void offset_text(int32_t seconds, char out[16])
+{
+    int32_t minutes = abs(seconds) / 60;
+    snprintf(out, 16, "%c%02d:%02d", seconds < 0 ? '-' : '+', minutes / 60, minutes % 60);
+}
+
+static void print_change(const struct question *question, const struct schedule_change *change)
+{
+    char at[FORMAT_TIME_SIZE];
+    char before[16];
+    char after[16];
+    char effect[256];
+    format_in_zone(instant_from_unix(change->change.at), question->zone, at);
+    offset_text(change->change.offset_before, before);
+    offset_text(change->change.offset_after, after);
+    effect_text(question, change, effect, sizeof effect);
+    printf("Clock change %s (UTC%s to UTC%s): %s.\n", at, before, after, effect);
+}
+
+static json_t *json_change(const struct question *question, const struct schedule_change *change)
+{
+    char effect[256];
+    effect_text(question, change, effect, sizeof effect);
+    return json_pack(
+        "{s:o, s:i, s:i, s:s, s:i, s:o, s:s}", "at",
+        json_time(instant_from_unix(change->change.at)), "offset_before",
+        (int)change->change.offset_before, "offset_after", (int)change->change.offset_after,
+        "effect", effect_names[change->effect], "affected", change->affected, "moved_to",
+        change->effect == SCHEDULE_CHANGE_MOVED ? json_time(change->moved_to) : json_null(), "text",
+        effect);
+}
+
+static void explain(const struct question *question, struct instant from, json_t *document)
+{
+    AUTO(buf_release) struct buf words;
+    buf_init(&words, EXPLANATION_MAX);
+    schedule_explain(&question->schedule, &words);
+    json_t *changes = json_array();
+    if (document == NULL) {
+        printf("\n%s\n", buf_string(&words));
+    }
+    struct schedule_change change;
+    for (int i = 0; i < CHANGES_SHOWN && schedule_next_change(&question->schedule, from, &change);
+         i++) {
+        if (document == NULL) {
+            print_change(question, &change);
+        }
+        json_array_append_new(changes, json_change(question, &change));
+        from = instant_from_unix(change.change.at);
+    }
+    if (document == NULL && json_array_size(changes) == 0) {
+        printf("The clock of %s does not change any more.\n", zone_name(question->zone));
+    }
+    if (document != NULL) {
+        json_object_set_new(document, "explanation", json_text(buf_string(&words)));
+        json_object_set(document, "changes", changes);
+    }
+    json_decref(changes);
+}
+
+static void answer(const struct question *question, const struct invocation *invocation)
+{
+    struct instant from =
+        invocation_has(invocation, "from") ? invocation_time(invocation, "from") : invocation->now;
+    int64_t count = invocation_number(invocation, "count", COUNT_DEFAULT);
+    bool wants_words = invocation_has(invocation, "explain");
+    if (!invocation->json) {
+        print_slots(question, from, count);
+        if (wants_words) {
+            explain(question, from, NULL);
+        }
+        return;
+    }
+    json_t *document =
+        json_pack("{s:o, s:o, s:s, s:o}", "job",
+                  json_text(question->job != NULL ? question->job->name : NULL), "schedule",
+                  json_text(question->text), "timezone", zone_name(question->zone), "slots",
+                  json_slots(question, from, count));
+    if (wants_words) {
+        explain(question, from, document);
+    }
+    json_print(document);
+}
+
+bool command_next(struct invocation *invocation, int *exit_out, struct error *err)
+{
+    AUTO(question_release) struct question question = {0};
+    if (!find_job(&question, invocation, err)) {
+        return false;
+    }
+    if (!parse(&question, invocation, err)) {
+        return not_a_schedule(&question, invocation, err);
+    }
+    if (question.schedule.kind == SCHEDULE_REBOOT && !invocation->json) {
+        fputs("@reboot has no times: it is due once for each boot of a host that runs a node\n",
+              stderr);
+    } else if (instant_is_none(schedule_next(&question.schedule, invocation->now)) &&
+               !schedule_ever_fires(&question.schedule, invocation->now)) {
+        *exit_out = 1;
+        fputs("ironcron: this schedule has no slot to come\n", stderr);
+    }
+    answer(&question, invocation);
+    return true;
+}

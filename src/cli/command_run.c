@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: MIT
+// `run`: one manual run, by the live node or by a short-lived one of our own.
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "cli/follow.h"
+#include "cli/intent.h"
+#include "cli/json.h"
+#include "cli/run.h"
+#include "cli/run_text.h"
+#include "cli/session.h"
+#include "cli/terminal.h"
+#include "serve/serve.h"
+
+#define ANSWER_MAX ((size_t)1024 * 1024)
+
+// A manual run on its way.
+struct trip {
+    struct session session;
+    struct invocation *invocation;
+    const struct job *job;
+    struct uuid intent_id;
+    struct store_intent intent; // as last read; texts in `arena`
+    struct arena arena;
+    bool is_announced;
+    bool is_left; // Ctrl-C: the run goes on without us
+    struct follow follow;
+    struct run_kept run; // as last read
+    struct error failure;
+};
+
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int signal_number)
+{
+    (void)signal_number;
+    interrupted = 1;
+}
+
+static void trip_release(struct trip *trip)
+{
+    arena_release(&trip->arena);
+    session_release(&trip->session);
+}
+
+static char *params_json(const struct invocation *invocation)
+{
+    json_t *params = json_object();
+    for (size_t i = 0; i < invocation->use_count; i++) {
+        const struct option_use *use = &invocation->uses[i];
+        if (strcmp(use->option->name, "param") == 0) {
+            size_t length = strcspn(use->text, "=");
+            char *key = alloc_bytes(use->text, length);
+            json_object_set_new(params, key, json_text(use->text + length + 1));
+            free(key);
+        }
+    }
+    char *text = json_object_size(params) > 0 ? json_dumps(params, JSON_COMPACT) : NULL;
+    json_decref(params);
+    return text;
+}
+
+static bool ask(struct trip *trip, struct error *err)
+{
+    char *params = params_json(trip->invocation);
+    struct store_intent intent = {.kind = INTENT_RUN,
+                                  .job = trip->job->name,
+                                  .params = params,
+                                  .dry_run = invocation_has(trip->invocation, "dry-run")};
+    bool asked = intent_put(&trip->session, trip->invocation, &intent, err);
+    trip->intent_id = intent.intent_id;
+    free(params);
+    return asked;
+}
+
+// ---- on the way
+// ----------------------------------------------------------------------------------
+
+static void announce(struct trip *trip)
+{
+    char id[UUID_TEXT_SIZE];
+    uuid_format(trip->run.row.run_id, id);
+    fprintf(stderr, "run %s of %s started\n", id, trip->job->name);
+    trip->follow =
+        (struct follow){.run_id = trip->run.row.run_id, .is_silent = trip->invocation->json};
+    trip->is_announced = true;
+}
+
+// Looks once: is it answered, did it start, what has it printed, has it ended?
+static bool look(struct trip *trip, struct store *store, struct error *err)
+{
+    if (trip->intent.state == INTENT_PENDING || uuid_is_nil(trip->intent.run_id)) {
+        arena_release(&trip->arena);
+        arena_init(&trip->arena, ANSWER_MAX);
+        if (!store->ops->read_intent(store, trip->intent_id, &trip->arena, &trip->intent, err)) {
+            return false;
+        }
+    }
+    if (uuid_is_nil(trip->intent.run_id)) {
+        return true;
+    }
+    if (!run_kept_read(&trip->run, store, trip->intent.run_id, err)) {
+        return false;
+    }
+    if (trip->run.is_there && !trip->is_announced) {
+        announce(trip);
+    }
+    return !trip->is_announced || follow_print(&trip->follow, store, err);
+}
+
+static bool is_over(const struct trip *trip)
+{
+    bool refused = trip->intent.state == INTENT_REFUSED;
+    return refused || (trip->run.is_there && run_state_is_final(trip->run.row.state));
+}
+
+static void on_turn(void *context, struct store *store)
+{
+    struct trip *trip = context;
+    if (trip->failure.code == ERROR_NONE) {
+        (void)look(trip, store, &trip->failure);
+    }
+}
+
+static bool leave(struct trip *trip, int *exit_out)
+{
+    char id[UUID_TEXT_SIZE] = "";
+    if (trip->run.is_there) {
+        uuid_format(trip->run.row.run_id, id);
+        fprintf(stderr,
+                "\nThe run goes on. Follow it: ironcron runs output %s -f\n"
+                "End it: ironcron runs cancel %s\n",
+                id, id);
+    } else {
+        fprintf(stderr, "\nThe node was asked and will start it. See: ironcron runs --job %s\n",
+                trip->job->name);
+    }
+    *exit_out = 1;
+    return true;
+}
+
+static bool node_is_gone(struct trip *trip, struct error *err)
+{
+    if (trip->run.is_there) {
+        return error_set(err, ERROR_REFUSED,
+                         "the node stopped while the run was going; the next node records it as "
+                         "LOST. Start it: ironcron serve");
+    }
+    return error_set(err, ERROR_REFUSED,
+                     "the node stopped before it started the run; the next node will. Start it: "
+                     "ironcron serve");
+}
+
+static bool wait_for_node(struct trip *trip, struct error *err)
+{
+    struct sigaction action = {.sa_handler = on_interrupt};
+    sigaction(SIGINT, &action, NULL);
+    while (true) {
+        session_look_for_node(&trip->session);
+        bool is_gone = !trip->session.has_node;
+        if (!look(trip, trip->session.store, err)) {
+            return false;
+        }
+        if (is_over(trip)) {
+            return true;
+        }
+        if (interrupted) {
+            trip->is_left = true;
+            return true;
+        }
+        if (is_gone) {
+            return node_is_gone(trip, err);
+        }
+        intent_pause();
+    }
+}
+
+// Nobody will carry it out: left pending, it would run at some later start, to everybody's
+// surprise.
+static void withdraw(struct trip *trip, const struct error *why)
+{
+    struct error ignored = ERROR_INIT;
+    struct store_op_intent_end end = {.op.kind = STORE_INTENT_END,
+                                      .intent_id = trip->intent_id,
+                                      .state = INTENT_REFUSED,
+                                      .answer = why->text};
+    if (session_write(&trip->session, &ignored) &&
+        store_call(trip->session.store, &end.op, &ignored)) {
+        store_op_release(&end.op);
+    }
+}
+
+static bool be_the_node(struct trip *trip, struct error *err)
+{
+    struct serve_once_options options = {
+        .config = trip->session.config, .context = trip, .on_turn = on_turn};
+    if (!serve_dry_run_from_environment(&options.dry_run, err)) {
+        withdraw(trip, err);
+        return false;
+    }
+    session_close_store(&trip->session);
+    if (serve_once(&options, err)) {
+        *err = trip->failure;
+        return err->code == ERROR_NONE && session_read(&trip->session, err) &&
+               look(trip, trip->session.store, err);
+    }
+    session_look_for_node(&trip->session);
+    if (trip->session.has_node) { // one came up in between: it has the wish
+        return session_read(&trip->session, err) && wait_for_node(trip, err);
+    }
+    withdraw(trip, err);
+    return false;
+}
+
+static bool travel(struct trip *trip, struct error *err)
+{
+    return trip->session.has_node ? wait_for_node(trip, err) : be_the_node(trip, err);
+}
+
+// ---- the end
+// -------------------------------------------------------------------------------------
+
+static bool conclude(struct trip *trip, int *exit_out, struct error *err)
+{
+    if (trip->intent.state == INTENT_REFUSED) {
+        return error_set(err, ERROR_REFUSED, "%s was not run: %s", trip->job->name,
+                         trip->intent.answer != NULL ? trip->intent.answer : "the node refused");
+    }
+    if (!trip->run.is_there) {
+        return error_set(
+            err, ERROR_REFUSED, "%s was not run: %s\nSee: ironcron audit --job %s", trip->job->name,
+            trip->intent.answer != NULL ? trip->intent.answer : "the node did not get to it",
+            trip->job->name);
+    }
+    follow_end(&trip->follow);
+    const struct store_run_row *row = &trip->run.row;
+    *exit_out = row->state == RUN_SUCCESS || row->state == RUN_DRY_RUN ? 0 : 1;
+    if (trip->invocation->json) {
+        json_print(json_run(row));
+    }
+    AUTO(buf_release) struct buf text;
+    buf_init(&text, 8192);
+    run_conclusion(row, &text);
+    char *clean = terminal_clean(buf_string(&text));
+    fprintf(stderr, "%s\n", clean);
+    free(clean);
+    return true;
+}
+
+static bool leave_it_to_the_node(struct trip *trip)
+{
+    if (trip->invocation->json) {
+        trip->intent = (struct store_intent){.intent_id = trip->intent_id,
+                                             .kind = INTENT_RUN,
+                                             .job = trip->job->name,
+                                             .state = INTENT_PENDING};
+        json_print(json_intent(&trip->intent));
+        return true;
+    }
+    printf("%s was asked for at the node on %s (pid %d). See: ironcron runs --job %s\n",
+           trip->job->name, trip->session.node.host, trip->session.node.pid, trip->job->name);
+    return true;
+}
+
+bool command_run(struct invocation *invocation, int *exit_out, struct error *err)
+{
+    AUTO(trip_release) struct trip trip = {.invocation = invocation};
+    bool is_detached = invocation_has(invocation, "detach");
+    if (is_detached && invocation_has(invocation, "wait")) {
+        return error_set(err, ERROR_USAGE, "give --wait or --detach, not both");
+    }
+    arena_init(&trip.arena, ANSWER_MAX);
+    struct session *session = &trip.session;
+    if (!session_config(session, invocation, err)) {
+        return false;
+    }
+    trip.job = session_job(session, invocation->arguments[0], err);
+    if (trip.job == NULL || !session_write(session, err)) {
+        return false;
+    }
+    if (is_detached && !session->has_node) {
+        return error_set(err, ERROR_REFUSED,
+                         "no node is live that could run %s in the background; leave --detach out, "
+                         "or start one: ironcron serve",
+                         trip.job->name);
+    }
+    if (!ask(&trip, err)) {
+        return false;
+    }
+    if (is_detached) {
+        return leave_it_to_the_node(&trip);
+    }
+    if (!travel(&trip, err)) {
+        return false;
+    }
+    return trip.is_left ? leave(&trip, exit_out) : conclude(&trip, exit_out, err);
+}

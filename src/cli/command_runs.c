@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: MIT
+// `runs`: the history, one run, its output, and ending it.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/follow.h"
+#include "cli/intent.h"
+#include "cli/json.h"
+#include "cli/run.h"
+#include "cli/run_text.h"
+#include "cli/session.h"
+#include "cli/table.h"
+#include "time/format.h"
+
+#define LIMIT_DEFAULT  20
+#define TAIL_BYTES     2048
+#define CANCEL_SECONDS 15
+#define ANSWER_MAX     ((size_t)1024 * 1024)
+
+// ---- the list
+// ------------------------------------------------------------------------------------
+
+struct listing {
+    const struct session *session;
+    struct table *table; // or
+    json_t *array;
+};
+
+static void list_cells(const struct listing *listing, const struct store_run_row *row)
+{
+    char id[UUID_TEXT_SIZE];
+    char started[FORMAT_TIME_SIZE];
+    char took[80];
+    char result[512];
+    uuid_format(row->run_id, id);
+    format_in_zone(row->started_at, listing->session->zone, started);
+    run_duration(row, clock_now(listing->session->clock), took, sizeof took);
+    run_result(row, result, sizeof result);
+    struct table *table = listing->table;
+    table_cell(table, COLOUR_NONE, id);
+    table_cell(table, COLOUR_NONE, row->job);
+    table_cell(table, run_state_colour(row->state), run_state_name(row->state));
+    table_cell(table, COLOUR_NONE, started);
+    table_cell(table, COLOUR_NONE, took);
+    if (row->attempt > 1) {
+        table_cellf(table, COLOUR_NONE, "%s, attempt %d", run_trigger_name(row->trigger),
+                    row->attempt);
+    } else {
+        table_cell(table, COLOUR_NONE, run_trigger_name(row->trigger));
+    }
+    table_cell(table, COLOUR_NONE, result);
+}
+
+static bool list_run(void *context, const struct store_run_row *row)
+{
+    struct listing *listing = context;
+    if (listing->array != NULL) {
+        json_array_append_new(listing->array, json_run(row));
+    } else {
+        list_cells(listing, row);
+    }
+    return true;
+}
+
+static struct store_run_filter filter_of(const struct invocation *invocation)
+{
+    return (struct store_run_filter){
+        .job = invocation_text(invocation, "job"),
+        .by_state = invocation_has(invocation, "state"),
+        .state = (enum run_state)invocation_number(invocation, "state", 0),
+        .since = invocation_time(invocation, "since"),
+        .until = invocation_time(invocation, "until"),
+        .limit = (size_t)invocation_number(invocation, "limit", LIMIT_DEFAULT),
+    };
+}
+
+static bool list_all(const struct invocation *invocation, const struct session *session,
+                     struct error *err)
+{
+    AUTO_TABLE table = table_new("RUN|JOB|STATE|STARTED|TOOK|TRIGGER|RESULT");
+    struct listing listing = {.session = session, .table = table};
+    listing.array = invocation->json ? json_array() : NULL;
+    struct store_run_filter filter = filter_of(invocation);
+    if (session->store != NULL &&
+        !session->store->ops->read_runs(session->store, &filter, list_run, &listing, err)) {
+        json_decref(listing.array);
+        return false;
+    }
+    if (invocation->json) {
+        json_print(listing.array);
+    } else if (table_rows(table) == 0) {
+        fputs(session->store == NULL
+                  ? "nothing has run yet: there is no store; start: ironcron serve\n"
+                  : "no runs match\n",
+              stderr);
+    } else {
+        table_print(table, stdout, 0);
+    }
+    return true;
+}
+
+bool command_runs(struct invocation *invocation, int *exit_out, struct error *err)
+{
+    (void)exit_out;
+    AUTO(session_release) struct session session = {0};
+    if (!session_config(&session, invocation, err) || !session_read(&session, err)) {
+        return false;
+    }
+    return list_all(invocation, &session, err);
+}
+
+// ---- one run
+// -------------------------------------------------------------------------------------
+
+static bool open_run(struct session *session, const struct invocation *invocation,
+                     struct run_kept *kept, struct error *err)
+{
+    struct uuid id;
+    const char *text = invocation->arguments[0];
+    if (!session_open(session, invocation, err) || !session_run_id(session, text, &id, err) ||
+        !run_kept_read(kept, session->store, id, err)) {
+        return false;
+    }
+    return kept->is_there ||
+           error_set(err, ERROR_NOT_FOUND,
+                     "there is no run %s; it may have been pruned (history.runs)\n"
+                     "All ids: ironcron runs",
+                     text);
+}
+
+struct trail {
+    const struct session *session;
+    struct uuid run_id;
+    struct table *table; // or
+    json_t *array;
+};
+
+static bool trail_row(void *context, const struct store_audit_row *row)
+{
+    struct trail *trail = context;
+    if (!uuid_equal(row->run_id, trail->run_id)) {
+        return true;
+    }
+    if (trail->array != NULL) {
+        json_array_append_new(trail->array, json_audit(row));
+        return true;
+    }
+    char at[FORMAT_TIME_SIZE];
+    format_in_zone(row->at, trail->session->zone, at);
+    table_cell(trail->table, COLOUR_NONE, at);
+    table_cell(trail->table, COLOUR_BOLD, row->event);
+    table_cell(trail->table, COLOUR_NONE, row->actor);
+    table_cell(trail->table, COLOUR_NONE, row->detail);
+    return true;
+}
+
+// The audit log has no index on run ids; the job and the time narrow it down enough.
+static bool read_trail(struct trail *trail, const struct store_run_row *row, struct error *err)
+{
+    struct instant since =
+        instant_before(row->due_at, row->started_at) ? row->due_at : row->started_at;
+    struct store_audit_filter filter = {
+        .job = row->job, .since = instant_add(since, DURATION_S(-60)), .until = INSTANT_NONE};
+    if (!instant_is_none(row->ended_at)) {
+        filter.until = instant_add(row->ended_at, DURATION_S(3600));
+    }
+    struct store *store = trail->session->store;
+    return store->ops->read_audit(store, &filter, trail_row, trail, err);
+}
+
+static void line(const char *name, const char *text, enum colour colour)
+{
+    printf("  %-10s ", name);
+    terminal_put(stdout, colour, text);
+    putchar('\n');
+}
+
+static void line_time(const char *name, struct instant t, const struct zone *zone)
+{
+    char text[FORMAT_TIME_SIZE] = "-";
+    if (!instant_is_none(t)) {
+        format_in_zone(t, zone, text);
+    }
+    line(name, text, COLOUR_NONE);
+}
+
+static void print_run(const struct session *session, const struct store_run_row *row)
+{
+    char id[UUID_TEXT_SIZE];
+    char node[UUID_TEXT_SIZE];
+    char text[128];
+    uuid_format(row->run_id, id);
+    uuid_format(row->node, node);
+    printf("run %s\n", id);
+    line("job", row->job, COLOUR_BOLD);
+    line("state", run_state_name(row->state), run_state_colour(row->state));
+    snprintf(text, sizeof text, "%s, attempt %d", run_trigger_name(row->trigger), row->attempt);
+    line("trigger", text, COLOUR_NONE);
+    line_time("due", row->due_at, session->zone);
+    line_time("started", row->started_at, session->zone);
+    line_time("ended", row->ended_at, session->zone);
+    run_duration(row, clock_now(session->clock), text, sizeof text);
+    line("took", text, COLOUR_NONE);
+    line("node", node, COLOUR_NONE);
+    snprintf(text, sizeof text, "%lld", (long long)row->fence);
+    line("fence", text, COLOUR_NONE);
+    if (row->has_exit_code) {
+        snprintf(text, sizeof text, "%d", row->exit_code);
+        line("exit code", text, row->exit_code == 0 ? COLOUR_NONE : COLOUR_BAD);
+    }
+    if (row->error != NULL) {
+        line("error", row->error, COLOUR_BAD);
+    }
+}
+
+// How long the output is, read through: the port gives it by offset only.
+static bool output_length(struct store *store, struct uuid id, int64_t *length_out,
+                          struct error *err)
+{
+    char piece[16384];
+    size_t length = 0;
+    *length_out = 0;
+    do {
+        if (!store->ops->read_output(store, id, *length_out, piece, sizeof piece, &length, err)) {
+            return false;
+        }
+        *length_out += (int64_t)length;
+    } while (length > 0);
+    return true;
+}
+
+static bool read_tail(struct store *store, struct uuid id, char tail[TAIL_BYTES + 1],
+                      int64_t *length_out, struct error *err)
+{
+    size_t got = 0;
+    if (!output_length(store, id, length_out, err)) {
+        return false;
+    }
+    int64_t offset = *length_out > TAIL_BYTES ? *length_out - TAIL_BYTES : 0;
+    if (!store->ops->read_output(store, id, offset, tail, TAIL_BYTES, &got, err)) {
+        return false;
+    }
+    tail[got] = '\0';
+    // From the middle of a line on nobody can read it.
+    char *newline = offset > 0 ? memchr(tail, '\n', got) : NULL;
+    if (newline != NULL) {
+        memmove(tail, newline + 1, got - (size_t)(newline + 1 - tail) + 1);
+    }
+    return true;
+}
+
+static bool print_tail(const struct session *session, const struct store_run_row *row,
+                       struct error *err)
+{
+    char tail[TAIL_BYTES + 1];
+    char id[UUID_TEXT_SIZE];
+    int64_t length = 0;
+    if (!read_tail(session->store, row->run_id, tail, &length, err)) {
+        return false;
+    }
+    uuid_format(row->run_id, id);
+    if (length == 0) {
+        puts("\nno output");
+        return true;
+    }
+    size_t bytes = strlen(tail);
+    char *clean = terminal_clean_lines(tail, bytes);
+    printf("\nend of the output (%lld bytes; all of it: ironcron runs output %s)\n%s%s",
+           (long long)length, id, clean, bytes > 0 && tail[bytes - 1] == '\n' ? "" : "\n");
+    free(clean);
+    return true;
+}
+
+static bool show_json(const struct session *session, const struct store_run_row *row,
+                      struct error *err)
+{
+    int64_t length = 0;
+    struct trail trail = {.session = session, .run_id = row->run_id, .array = json_array()};
+    if (!read_trail(&trail, row, err) ||
+        !output_length(session->store, row->run_id, &length, err)) {
+        json_decref(trail.array);
+        return false;
+    }
+    json_t *document = json_run(row);
+    bool failed = row->failure != FAILURE_NONE;
+    json_object_set_new(document, "reason",
+                        json_text(failed ? run_failure_label(row->failure) : NULL));
+    json_object_set_new(document, "output_bytes", json_integer(length));
+    json_object_set_new(document, "events", trail.array);
+    json_print(document);
+    return true;
+}
+
+bool command_runs_show(struct invocation *invocation, int *exit_out, struct error *err)
+{
+    (void)exit_out;
+    AUTO(session_release) struct session session = {0};
+    struct run_kept kept = {0};
+    if (!open_run(&session, invocation, &kept, err)) {
+        return false;
+    }
+    if (invocation->json) {
+        return show_json(&session, &kept.row, err);
+    }
+    AUTO_TABLE table = table_new("AT|EVENT|ACTOR|DETAIL");
+    struct trail trail = {.session = &session, .run_id = kept.row.run_id, .table = table};
+    if (!read_trail(&trail, &kept.row, err)) {
+        return false;
+    }
+    print_run(&session, &kept.row);
+    putchar('\n');
+    table_print(table, stdout, 0);
+    return print_tail(&session, &kept.row, err);
+}
+
+// ---- output
+// --------------------------------------------------------------------------------------
+
+bool command_runs_output(struct invocation *invocation, int *exit_out, struct error *err)
+{
+    (void)exit_out;
+    AUTO(session_release) struct session session = {0};
+    struct run_kept kept = {0};
+    if (!open_run(&session, invocation, &kept, err)) {
+        return false;
+    }
+    bool follows = invocation_has(invocation, "follow");
+    struct follow follow = {.run_id = kept.row.run_id, .json = invocation->json};
+    while (true) {
+        // Asked before the output is read: what came before the end is printed.
+        bool is_over = run_state_is_final(kept.row.state) || !follows;
+        session_look_for_node(&session);
+        if (!follow_print(&follow, session.store, err)) {
+            return false;
+        }
+        if (is_over) {
+            break;
+        }
+        if (!session.has_node) {
+            follow_end(&follow);
+            return error_set(err, ERROR_REFUSED,
+                             "the node of this run is gone; the next one records it as LOST");
+        }
+        intent_pause();
+        if (!run_kept_read(&kept, session.store, follow.run_id, err)) {
+            return false;
+        }
+    }
+    follow_end(&follow);
+    return true;
+}
+
+// ---- cancel
+// --------------------------------------------------------------------------------------
+
+static bool check_cancel(struct session *session, const struct invocation *invocation,
+                         struct store_intent *intent, struct error *err)
+{
+    if (intent->job != NULL) {
+        return session_job(session, intent->job, err) != NULL;
+    }
+    struct run_kept kept = {0};
+    const char *text = invocation->arguments[0];
+    if (!session_run_id(session, text, &intent->run_id, err) ||
+        !run_kept_read(&kept, session->store, intent->run_id, err)) {
+        return false;
+    }
+    if (!kept.is_there) {
+        return error_set(err, ERROR_NOT_FOUND,
+                         "there is no run %s\nRunning ones: ironcron runs "
+                         "--state started",
+                         text);
+    }
+    return kept.row.state == RUN_STARTED ||
+           error_set(err, ERROR_REFUSED, "run %s of %s is over already: %s", text, kept.job,
+                     run_state_name(kept.row.state));
+}
+
+bool command_runs_cancel(struct invocation *invocation, int *exit_out, struct error *err)
+{
+    (void)exit_out;
+    AUTO(session_release) struct session session = {0};
+    struct store_intent intent = {.kind = INTENT_CANCEL, .job = invocation_text(invocation, "job")};
+    if (!session_open(&session, invocation, err) ||
+        !check_cancel(&session, invocation, &intent, err)) {
+        return false;
+    }
+    if (!session.has_node) {
+        return error_set(err, ERROR_REFUSED,
+                         "no node is live, so nothing is running; a run that is still shown as "
+                         "STARTED becomes LOST at the next start: ironcron serve");
+    }
+    AUTO(arena_release) struct arena arena;
+    arena_init(&arena, ANSWER_MAX);
+    struct store_intent answer = {0};
+    if (!session_write(&session, err) || !intent_put(&session, invocation, &intent, err) ||
+        !intent_wait(&session, intent.intent_id, DURATION_S(CANCEL_SECONDS), &arena, &answer,
+                     err)) {
+        return false;
+    }
+    if (answer.state == INTENT_REFUSED) {
+        return error_set(err, ERROR_REFUSED, "nothing was cancelled: %s",
+                         answer.answer != NULL ? answer.answer : "the node refused");
+    }
+    if (invocation->json) {
+        json_print(json_intent(&answer));
+        return true;
+    }
+    const char *what = intent.job != NULL ? intent.job : invocation->arguments[0];
+    printf("%s: ", what);
+    terminal_put(stdout, COLOUR_NONE, answer.answer != NULL ? answer.answer : "cancelled");
+    printf(". See: ironcron runs %s%s\n", intent.job != NULL ? "--job " : "show ", what);
+    return true;
+}

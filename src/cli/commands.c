@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: MIT
+// The command line, whole: what is not in this table does not exist.
+#include "cli/command.h"
+#include "cli/run.h"
+
+#define END                                                                                        \
+    {                                                                                              \
+        NULL, 0, VALUE_NONE, false, false, NULL, NULL                                              \
+    }
+#define FLAG(name, letter, summary)                                                                \
+    {                                                                                              \
+        name, letter, VALUE_NONE, false, false, NULL, summary                                      \
+    }
+#define TAKES(name, letter, kind, placeholder, summary)                                            \
+    {                                                                                              \
+        name, letter, kind, false, false, placeholder, summary                                     \
+    }
+#define EXAMPLES (const char *const[])
+
+#define SINCE                                                                                      \
+    TAKES("since", 0, VALUE_TIME, "TIME", "not before: RFC 3339, a date, or -2h for two hours ago")
+#define UNTIL  TAKES("until", 0, VALUE_TIME, "TIME", "before this time")
+#define LIMIT  TAKES("limit", 0, VALUE_COUNT, "N", "at most so many, newest first (20)")
+#define JOB    TAKES("job", 0, VALUE_JOB, "JOB", "only of this job")
+#define ALL    FLAG("all", 0, "all jobs, also those that are added later")
+#define ACTOR  TAKES("as", 0, VALUE_TEXT, "NAME", "a name recorded beside user@host, never instead")
+#define REASON TAKES("reason", 0, VALUE_TEXT, "TEXT", "why; shown to the next person who looks")
+
+static const struct option serve_options[] = {
+    FLAG("dry-run", 0, "claim, audit and log every slot, execute nothing"), END};
+static const struct option next_options[] = {
+    TAKES("tz", 0, VALUE_ZONE, "ZONE", "time zone of the schedule (UTC, or the job's)"),
+    TAKES("from", 0, VALUE_TIME, "TIME", "slots after this time (now)"),
+    TAKES("count", 'n', VALUE_COUNT, "N", "how many (5)"),
+    FLAG("explain", 0, "the schedule in plain words, and what the next two clock changes do to it"),
+    END};
+static const struct option run_options[] = {
+    {"param", 0, VALUE_PARAM, true, false, "KEY=VALUE",
+     "a parameter: IRONCRON_PARAM_KEY in the job's environment; may be repeated"},
+    FLAG("dry-run", 0, "claim and audit the run, execute nothing"),
+    FLAG("wait", 0, "wait for the end and show the output (the default)"),
+    FLAG("detach", 0, "return as soon as a live node was asked"),
+    ACTOR,
+    REASON,
+    END};
+static const struct option runs_options[] = {JOB,
+                                             TAKES("state", 0, VALUE_STATE, "STATE",
+                                                   "only in this state: started, success, failed, "
+                                                   "timed_out, lost, cancelled, dry_run"),
+                                             SINCE,
+                                             UNTIL,
+                                             LIMIT,
+                                             END};
+static const struct option output_options[] = {FLAG("follow", 'f', "go on until the run ends"),
+                                               END};
+static const struct option cancel_options[] = {
+    TAKES("job", 0, VALUE_JOB, "JOB", "every running run of this job"), ACTOR, REASON, END};
+static const struct option pause_options[] = {
+    ALL, FLAG("cancel-running", 0, "also end what is running"), REASON, ACTOR, END};
+static const struct option resume_options[] = {ALL, REASON, ACTOR, END};
+static const struct option switch_options[] = {REASON, ACTOR, END};
+static const struct option audit_options[] = {
+    JOB,   TAKES("event", 0, VALUE_TEXT, "EVENT", "only this event: STARTED, FAILED, PAUSED, …"),
+    SINCE, UNTIL,
+    LIMIT, END};
+static const struct option verify_options[] = {SINCE, END};
+static const struct option export_options[] = {JOB, SINCE, UNTIL, END};
+static const struct option help_options[] = {
+    {"markdown", 0, VALUE_NONE, false, true, NULL, "all commands, as docs/cli.md"}, END};
+
+#define NO_ARGUMENTS                                                                               \
+    {                                                                                              \
+        {                                                                                          \
+            NULL, VALUE_NONE, false, false, NULL                                                   \
+        }                                                                                          \
+    }
+#define JOB_OR_ALL                                                                                 \
+    {                                                                                              \
+        "JOB", VALUE_JOB, false, false, "all"                                                      \
+    }
+#define ONE(name, kind)                                                                            \
+    {                                                                                              \
+        {                                                                                          \
+            name, kind, false, false, NULL                                                         \
+        }                                                                                          \
+    }
+
+const struct command commands[] = {
+    {"init",
+     "Setting up",
+     false,
+     {{"FILE", VALUE_FILE, true, false, NULL}},
+     NULL,
+     "write a commented ironcron.yml to start from",
+     "Writes FILE (./ironcron.yml) and prints the two commands that go on from there. A file that "
+     "is "
+     "there already is never overwritten.",
+     EXAMPLES{"ironcron init", "ironcron.yml in this folder", NULL},
+     command_init},
+    {"validate", "Setting up", false, NO_ARGUMENTS, NULL,
+     "check the configuration and this machine, without side effects",
+     "First the configuration by itself: every error at once, with file, line, column and remedy "
+     "(exit "
+     "78). Then what it needs from this machine: store, time zones, commands and their users, disk "
+     "space, ports, clock. `serve` runs the same checks and refuses to start on a failed one.",
+     EXAMPLES{"ironcron validate", "all checks as a table",
+              "ironcron -c /etc/ironcron/ironcron.yml --json validate", "for a deployment pipeline",
+              NULL},
+     command_validate},
+    {"serve", "Setting up", false, NO_ARGUMENTS, serve_options,
+     "run the scheduler in the foreground",
+     "Runs the jobs and answers HTTP (/metrics, /livez, /readyz). Logs go to stderr.\n\n"
+     "With --dry-run, or JOB_DRY_RUN set to 1, true, yes or on, every slot is claimed, audited as "
+     "DRY_RUN and logged, and nothing is executed.\n\n"
+     "TERM or INT: claims nothing more, lets running jobs finish within `node.drain`, then ends "
+     "them; "
+     "a second signal ends them at once. HUP: reads the configuration again, or keeps the old one "
+     "and "
+     "says why. A store has one node: a second `serve` is refused and told who the first is.",
+     EXAMPLES{"ironcron serve", "in the foreground, until TERM", "ironcron serve --dry-run",
+              "watch what would run", NULL},
+     command_serve},
+
+    {"status", "Looking", false, NO_ARGUMENTS, NULL, "one screen for three in the morning",
+     "Mode, store and node; what runs, what failed in the last 24 hours, what is late, what is "
+     "paused or "
+     "throttled and by whom, and what comes in the next hour. Each line names the command that "
+     "goes on. "
+     "Exits 0 when all is well and 1 when something is wrong.",
+     EXAMPLES{"ironcron status", "look", "ironcron status >/dev/null || page-me", "in a script",
+              NULL},
+     command_status},
+    {"next", "Looking", false, ONE("SCHEDULE|JOB", VALUE_SCHEDULE), next_options,
+     "the coming slots of a schedule or a job",
+     "One line a slot, RFC 3339 in the zone's offset. A word that is the name of a configured job "
+     "means "
+     "that job, with its zone and its `dst`; anything else is a schedule, which needs no "
+     "configuration.\n\n"
+     "--explain adds the schedule in plain words, and for the next two changes of the zone's clock "
+     "what "
+     "runs, is skipped or is repeated.",
+     EXAMPLES{"ironcron next \"30 2 * * *\" --tz Europe/Berlin", "the next five nights",
+              "ironcron next rollup-daily --from 2027-03-27 --count 3 --explain",
+              "around a clock change", NULL},
+     command_next},
+    {"jobs", "Looking", false, NO_ARGUMENTS, NULL,
+     "all jobs: state, schedule, next slot, last result",
+     "The next slot is in the job's own zone. States: ok, failing (the last run did not succeed), "
+     "running, "
+     "paused, dry-run, throttled, never ran.",
+     EXAMPLES{"ironcron jobs", "as a table",
+              "ironcron --json jobs | jq -r '.[] | select(.state == \"failing\") | .job'",
+              "names of the failing ones", NULL},
+     command_jobs},
+    {"jobs show", "Looking", false, ONE("JOB", VALUE_JOB), NULL,
+     "one job: definition, next slots, last runs, who paused it",
+     "The definition with all defaults filled in, the next three slots, the last ten runs (oldest "
+     "first: "
+     "+ success, x failed, t timed out, ? lost, c cancelled, d dry-run, > running), and each "
+     "control in "
+     "force with its author and reason.",
+     EXAMPLES{"ironcron jobs show rollup-daily", "all about it", NULL}, command_jobs_show},
+    {"runs", "Looking", false, NO_ARGUMENTS, runs_options, "history of runs, newest first",
+     "One line a run. The id may be shortened wherever a command takes one, as long as it stays "
+     "unique.",
+     EXAMPLES{"ironcron runs --state failed --since -24h", "what failed since yesterday",
+              "ironcron runs --job rollup-daily --limit 3", "the last three of a job", NULL},
+     command_runs},
+    {"runs show", "Looking", false, ONE("ID", VALUE_RUN), NULL, "one run, with its audit trail",
+     "Everything that is kept about a run: times, node, fence, exit code, error, each audit event, "
+     "and the "
+     "last lines of its output.",
+     EXAMPLES{"ironcron runs show 019a1b2c", "by the beginning of its id", NULL},
+     command_runs_show},
+    {"runs output", "Looking", false, ONE("ID", VALUE_RUN), output_options, "what a run printed",
+     "Standard output and error as they came. On a terminal, control bytes are replaced; into a "
+     "file or "
+     "pipe the bytes go unchanged. With --json one document a piece: run_id, offset, text.",
+     EXAMPLES{"ironcron runs output 019a1b2c -f", "follow a run until it ends", NULL},
+     command_runs_output},
+    {"nodes", "Looking", false, NO_ARGUMENTS, NULL, "the nodes that ran on this store",
+     "Newest first. A node is `live` while it holds the store's lock.",
+     EXAMPLES{"ironcron nodes", "who runs, since when", NULL}, command_nodes},
+
+    {"run", "Acting", false, ONE("JOB", VALUE_JOB), run_options, "run a job once, now",
+     "One manual run through the same lock, audit and metrics as a scheduled one. A live node "
+     "carries it "
+     "out; where none lives, this command becomes a short-lived node itself. Shows the output and "
+     "exits 0 "
+     "when the run succeeded, 1 otherwise. Ctrl-C stops the waiting, not a run on a live node.",
+     EXAMPLES{"ironcron run rollup-daily", "and wait for the end",
+              "ironcron run rollup-daily --param day=2026-11-23 --reason \"ticket 4711\"",
+              "with a parameter and a reason", NULL},
+     command_run},
+    {"runs cancel",
+     "Acting",
+     false,
+     {{"ID", VALUE_RUN, false, false, "job"}},
+     cancel_options,
+     "end a run, or all running runs of a job",
+     "The run's processes get TERM, and KILL after the job's `kill_after`; it ends as CANCELLED.",
+     EXAMPLES{"ironcron runs cancel 019a1b2c --reason \"wrong input\"", "one run",
+              "ironcron runs cancel --job rollup-daily", "all of a job", NULL},
+     command_runs_cancel},
+    {"pause",
+     "Acting",
+     false,
+     {JOB_OR_ALL},
+     pause_options,
+     "let a job's slots pass",
+     "Slots of a paused job are recorded as SKIPPED and never made up. What runs goes on, unless "
+     "--cancel-running is given. Takes effect within two seconds, outlives restarts.",
+     EXAMPLES{"ironcron pause send-digest --reason \"mail server down\"", "one job",
+              "ironcron pause --all --cancel-running", "everything, at once", NULL},
+     command_pause},
+    {"resume",
+     "Acting",
+     false,
+     {JOB_OR_ALL},
+     resume_options,
+     "lift a pause",
+     "--all lifts the pause of all jobs; a job that was paused by its own name stays paused until "
+     "it is "
+     "resumed by its own name.",
+     EXAMPLES{"ironcron resume send-digest", "slots count again from now", NULL},
+     command_resume},
+    {"dry-run",
+     "Acting",
+     false,
+     {{"on|off", VALUE_SWITCH, false, false, NULL}, {"JOB", VALUE_JOB, true, false, NULL}},
+     switch_options,
+     "claim and audit slots without executing them",
+     "Of one job, or of all when no job is named. A node started with --dry-run stays in it "
+     "whatever is "
+     "said here: the strictest wins.",
+     EXAMPLES{"ironcron dry-run on --reason \"migration\"", "all jobs",
+              "ironcron dry-run off rollup-daily", "one job", NULL},
+     command_dry_run},
+    {"throttle",
+     "Acting",
+     false,
+     {JOB_OR_ALL, {"xN|off", VALUE_FACTOR, false, false, NULL}},
+     resume_options,
+     "run only one slot in N",
+     "With x4 each fourth slot runs, the others are recorded as SKIPPED. Takes effect within two "
+     "seconds, "
+     "outlives restarts.",
+     EXAMPLES{"ironcron throttle warm-cache x4 --reason \"database slow\"",
+              "a quarter of the slots", "ironcron throttle --all off", "back to all of them", NULL},
+     command_throttle},
+    {"reload", "Acting", false, NO_ARGUMENTS, switch_options,
+     "have the live node read its configuration",
+     "Checks the configuration first and changes nothing when it has an error. The same as a HUP "
+     "signal to "
+     "`serve`, but says how it went.",
+     EXAMPLES{"ironcron reload", "after an edit", NULL}, command_reload},
+
+    {"audit", "Audit", false, NO_ARGUMENTS, audit_options, "newest events of the audit log",
+     "Who did what, and what became of each slot. Rows are sealed into a chain of hashes about "
+     "each second; "
+     "one that is not sealed yet has no number.",
+     EXAMPLES{"ironcron audit --event PAUSED --since -7d", "who paused what",
+              "ironcron audit --job rollup-daily --limit 50", "all about a job", NULL},
+     command_audit},
+    {"audit verify", "Audit", false, NO_ARGUMENTS, verify_options,
+     "prove that the ledger is whole and agrees with the schedules",
+     "Checks the chain of hashes, that each STARTED has exactly one end, and that the slots "
+     "recomputed from "
+     "the schedules in force equal the slots in the ledger, up to each job's high-water mark. "
+     "Names every "
+     "gap. The last line is PASS (exit 0) or FAIL (exit 1).",
+     EXAMPLES{"ironcron audit verify", "everything that is kept",
+              "ironcron audit verify --since -7d", "the last week", NULL},
+     command_audit_verify},
+    {"audit export", "Audit", false, NO_ARGUMENTS, export_options,
+     "sealed audit rows as JSON lines, oldest first",
+     "One document a row, with prev_hash and hash, so that anybody can check the chain; "
+     "docs/audit-format.md gives the exact bytes.",
+     EXAMPLES{"ironcron audit export --since 2026-11-01 >november.jsonl", "a month", NULL},
+     command_audit_export},
+
+    {"completion", "About", false, ONE("SHELL", VALUE_SHELL), NULL,
+     "a completion script for your shell",
+     "bash: source <(ironcron completion bash)\n\nzsh: ironcron completion zsh "
+     ">\"${fpath[1]}/_ironcron\"\n\n"
+     "fish: ironcron completion fish >~/.config/fish/completions/ironcron.fish",
+     EXAMPLES{"source <(ironcron completion bash)", "in this shell", NULL}, command_completion},
+    {"version", "About", false, NO_ARGUMENTS, NULL, "version of ironcron and of the time zone data",
+     "", EXAMPLES{"ironcron version", "also: ironcron --version", NULL}, command_version},
+    {"help",
+     "About",
+     false,
+     {{"COMMAND", VALUE_COMMAND, true, true, NULL}},
+     help_options,
+     "this overview, or all about one command",
+     "`ironcron help configuration` prints the reference of ironcron.yml.",
+     EXAMPLES{"ironcron help runs output", "one command", NULL},
+     command_help},
+    {"__complete",
+     "About",
+     true,
+     {{"WORD", VALUE_TEXT, true, true, NULL}},
+     NULL,
+     "what the completion scripts ask",
+     "",
+     NULL,
+     command_complete},
+};
+const size_t command_count = sizeof commands / sizeof commands[0];

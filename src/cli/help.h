@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT
+// What the table says, as text: the overview, one command, and docs/cli.md.
+#pragma once
+
+#include "base/buf.h"
+#include "cli/command.h"
+
+void help_overview(struct buf *out);
+// A command, and below it those whose names begin with its name.
+void help_command(const struct command *command, struct buf *out);
+void help_markdown(struct buf *out);
+// "ironcron pause JOB|--all [--cancel-running] [--reason TEXT] [--as NAME]"
+void help_usage(const struct command *command, struct buf *out);

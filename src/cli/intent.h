@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+// Wishes that a live node carries out: put into the store, then watched until they are answered.
+#pragma once
+
+#include "cli/session.h"
+
+// Writes the intent: fills its id, actor, --as, --reason and time. The session must be open for
+// writing.
+bool intent_put(const struct session *session, const struct invocation *invocation,
+                struct store_intent *intent, struct error *err) MUST_USE;
+
+// Polls until the intent is answered, the node is gone (ERROR_REFUSED), or `patience` is over
+// (ERROR_UNAVAILABLE; the node may still do it). Texts of *intent_out live in `arena`.
+bool intent_wait(struct session *session, struct uuid intent_id, struct duration patience,
+                 struct arena *arena, struct store_intent *intent_out, struct error *err) MUST_USE;
+
+// A short pause between two looks.
+void intent_pause(void);

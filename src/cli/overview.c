@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: MIT
+#include "cli/overview.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/map.h"
+
+#define OVERVIEW_MAX ((size_t)4 * 1024 * 1024 * 1024)
+#define RECENT_RUNS  8
+// A slot this long past its start is late: a claim takes milliseconds, a beat of the loop a second.
+#define LATE_AFTER DURATION_S(10)
+
+struct loading {
+    struct overview *overview;
+    struct map by_name;
+};
+
+static bool note_job(void *context, const struct store_job *row)
+{
+    struct loading *loading = context;
+    struct job_view *view = map_get(&loading->by_name, row->name);
+    if (view != NULL && row->spec != NULL) {
+        view->is_known = true;
+        view->high_water = row->high_water;
+    }
+    return true;
+}
+
+static bool note_running(void *context, const struct store_run_row *row)
+{
+    struct loading *loading = context;
+    struct job_view *view = map_get(&loading->by_name, row->job);
+    if (view != NULL) {
+        view->running++;
+    }
+    return true;
+}
+
+struct last_search {
+    struct overview *overview;
+    struct job_view *view;
+};
+
+static bool note_last(void *context, const struct store_run_row *row)
+{
+    struct last_search *search = context;
+    if (!run_state_is_final(row->state)) {
+        return true;
+    }
+    search->view->last = arena_alloc(&search->overview->arena, 1, sizeof *search->view->last);
+    run_kept_copy(search->view->last, row);
+    return false;
+}
+
+static bool read_runs(struct loading *loading, struct store *store, struct error *err)
+{
+    struct overview *overview = loading->overview;
+    struct store_run_filter running = {
+        .by_state = true, .state = RUN_STARTED, .since = INSTANT_NONE, .until = INSTANT_NONE};
+    if (!store->ops->read_runs(store, &running, note_running, loading, err)) {
+        return false;
+    }
+    for (size_t i = 0; i < overview->count; i++) {
+        struct last_search search = {overview, &overview->views[i]};
+        struct store_run_filter last = {.job = overview->views[i].job->name,
+                                        .since = INSTANT_NONE,
+                                        .until = INSTANT_NONE,
+                                        .limit = RECENT_RUNS};
+        if (!store->ops->read_runs(store, &last, note_last, &search, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void plan(struct overview *overview, struct job_view *view)
+{
+    const struct job *job = view->job;
+    view->next_due = schedule_next(&job->schedule, overview->now);
+    view->pause = controls_of(&overview->controls, job->name, CONTROL_PAUSE);
+    view->dry_run = controls_of(&overview->controls, job->name, CONTROL_DRY_RUN);
+    view->throttle = controls_of(&overview->controls, job->name, CONTROL_THROTTLE);
+    if (!view->is_known || instant_is_none(view->high_water)) {
+        return;
+    }
+    struct instant due = schedule_next(&job->schedule, view->high_water);
+    if (instant_is_none(due)) {
+        return;
+    }
+    struct instant latest = instant_add(instant_add(due, job_jitter(job, due)), LATE_AFTER);
+    if (instant_before(latest, overview->now)) {
+        view->late_since = due;
+    }
+}
+
+// What the node said of itself when it started.
+struct node_search {
+    struct overview *overview;
+    const char *node;
+};
+
+static bool note_node(void *context, const struct store_audit_row *row)
+{
+    struct node_search *search = context;
+    char node[UUID_TEXT_SIZE];
+    uuid_format(row->node, node);
+    if (strcmp(node, search->node) != 0) {
+        return true;
+    }
+    json_t *detail = row->detail != NULL ? json_loads(row->detail, 0, NULL) : NULL;
+    search->overview->node_is_dry_run = json_is_true(json_object_get(detail, "dry_run"));
+    json_decref(detail);
+    return false;
+}
+
+static bool read_node(struct overview *overview, const struct session *session, struct error *err)
+{
+    struct node_search search = {overview, session->node.node};
+    struct store_audit_filter filter = {.event = "NODE_STARTED",
+                                        .since = INSTANT_NONE,
+                                        .until = INSTANT_NONE,
+                                        .limit = RECENT_RUNS,
+                                        .newest_first = true};
+    return !session->has_node ||
+           session->store->ops->read_audit(session->store, &filter, note_node, &search, err);
+}
+
+static bool read_store(struct loading *loading, const struct session *session, struct error *err)
+{
+    struct store *store = session->store;
+    return store == NULL ||
+           (store->ops->read_jobs(store, note_job, loading, err) &&
+            read_runs(loading, store, err) && read_node(loading->overview, session, err));
+}
+
+bool overview_load(struct overview *overview, const struct session *session, struct error *err)
+{
+    *overview = (struct overview){.now = clock_now(session->clock)};
+    arena_init(&overview->arena, OVERVIEW_MAX);
+    if (!controls_load(&overview->controls, session, err)) {
+        return false;
+    }
+    const struct config *config = session->config;
+    overview->count = config->job_count;
+    overview->views = arena_alloc(&overview->arena, config->job_count + 1, sizeof *overview->views);
+    struct loading loading = {.overview = overview};
+    map_init(&loading.by_name);
+    for (size_t i = 0; i < config->job_count; i++) {
+        overview->views[i] = (struct job_view){.job = &config->jobs[i],
+                                               .high_water = INSTANT_NONE,
+                                               .next_due = INSTANT_NONE,
+                                               .late_since = INSTANT_NONE};
+        map_put(&loading.by_name, config->jobs[i].name, &overview->views[i]);
+    }
+    bool ok = read_store(&loading, session, err);
+    map_release(&loading.by_name);
+    for (size_t i = 0; ok && i < overview->count; i++) {
+        plan(overview, &overview->views[i]);
+    }
+    return ok;
+}
+
+void overview_release(struct overview *overview)
+{
+    controls_release(&overview->controls);
+    arena_release(&overview->arena);
+    *overview = (struct overview){0};
+}
+
+const struct job_view *overview_job(const struct overview *overview, const char *name)
+{
+    for (size_t i = 0; i < overview->count; i++) {
+        if (strcmp(overview->views[i].job->name, name) == 0) {
+            return &overview->views[i];
+        }
+    }
+    return NULL;
+}
+
+bool job_view_is_failing(const struct job_view *view)
+{
+    if (view->last == NULL) {
+        return false;
+    }
+    enum run_state state = view->last->row.state;
+    return state == RUN_FAILED || state == RUN_TIMED_OUT || state == RUN_LOST;
+}
+
+// Writes each state that applies, the first being the one that decides.
+static size_t states_of(const struct job_view *view, const char *states[6])
+{
+    size_t count = 0;
+    if (view->pause != NULL) {
+        states[count++] = "paused";
+    }
+    if (view->dry_run != NULL) {
+        states[count++] = "dry-run";
+    }
+    if (view->throttle != NULL) {
+        states[count++] = "throttled";
+    }
+    if (view->running > 0) {
+        states[count++] = "running";
+    }
+    if (job_view_is_failing(view)) {
+        states[count++] = "failing";
+    }
+    if (view->last == NULL && view->running == 0) {
+        states[count++] = "never_ran";
+    }
+    if (count == 0) {
+        states[count++] = "ok";
+    }
+    return count;
+}
+
+const char *job_view_state(const struct job_view *view)
+{
+    const char *states[6];
+    (void)states_of(view, states);
+    return states[0];
+}
+
+void job_view_states(const struct job_view *view, char *out, size_t size)
+{
+    const char *states[6];
+    size_t count = states_of(view, states);
+    out[0] = '\0';
+    for (size_t i = 0; i < count; i++) {
+        size_t used = strlen(out);
+        bool is_new = strcmp(states[i], "never_ran") == 0;
+        snprintf(out + used, size - used, "%s%s", i > 0 ? ", " : "",
+                 is_new ? "never ran" : states[i]);
+        used = strlen(out);
+        if (strcmp(states[i], "throttled") == 0) {
+            snprintf(out + used, size - used, " x%d", view->throttle->value);
+        }
+    }
+}
+
+enum colour job_view_colour(const struct job_view *view)
+{
+    if (job_view_is_failing(view)) {
+        return COLOUR_BAD;
+    }
+    if (view->pause != NULL || view->dry_run != NULL || view->throttle != NULL) {
+        return COLOUR_WARN;
+    }
+    return view->running > 0 ? COLOUR_BOLD : view->last == NULL ? COLOUR_DIM : COLOUR_GOOD;
+}

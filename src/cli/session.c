@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: MIT
+#include "cli/session.h"
+
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "cli/hint.h"
+#include "cli/terminal.h"
+#include "store/sqlite/sqlite_store.h"
+#include "time/format.h"
+
+// The operating system's word for who we are, not the environment's, which anybody can set.
+static void find_actor(char out[320])
+{
+    char host[256] = "localhost";
+    gethostname(host, sizeof host - 1);
+    const struct passwd *user = getpwuid(getuid());
+    if (user != NULL) {
+        snprintf(out, 320, "%.60s@%s", user->pw_name, host);
+    } else {
+        snprintf(out, 320, "uid %u@%s", (unsigned)getuid(), host);
+    }
+}
+
+static bool load(struct session *session, const struct invocation *invocation,
+                 struct config_problems *problems)
+{
+    session->clock = invocation->clock;
+    if (!config_load(invocation->config_path, &session->config, problems)) {
+        return false;
+    }
+    find_actor(session->actor);
+    struct error err = ERROR_INIT;
+    if (!zone_cache_get(session->config->zones, session->config->timezone, &session->zone, &err) &&
+        !zone_cache_get(session->config->zones, "UTC", &session->zone, &err)) {
+        UNREACHABLE();
+    }
+    return true;
+}
+
+static void print_problems(const struct config_problems *problems)
+{
+    AUTO(buf_release) struct buf text;
+    buf_init(&text, 4 * 1024 * 1024);
+    config_problems_print(problems, &text);
+    char *clean = terminal_clean_lines(buf_string(&text), text.length);
+    fputs(clean, stderr);
+    free(clean);
+}
+
+bool session_config(struct session *session, const struct invocation *invocation, struct error *err)
+{
+    AUTO(config_problems_release) struct config_problems problems;
+    config_problems_init(&problems);
+    if (load(session, invocation, &problems)) {
+        return true;
+    }
+    print_problems(&problems);
+    return error_set(err, ERROR_CONFIG, "the configuration has %zu error%s; nothing was done",
+                     problems.count, problems.count == 1 ? "" : "s");
+}
+
+bool session_config_quietly(struct session *session, const struct invocation *invocation)
+{
+    AUTO(config_problems_release) struct config_problems problems;
+    config_problems_init(&problems);
+    return load(session, invocation, &problems);
+}
+
+void session_look_for_node(struct session *session)
+{
+    session->has_node = node_lock_is_held(session->config->store_path, &session->node);
+}
+
+bool session_read(struct session *session, struct error *err)
+{
+    session_look_for_node(session);
+    if (access(session->config->store_path, F_OK) != 0) {
+        session->store_is_absent = true;
+        return true;
+    }
+    return sqlite_store_open(session->config->store_path, SQLITE_STORE_READ_ONLY, session->clock,
+                             &session->store, err);
+}
+
+bool session_write(struct session *session, struct error *err)
+{
+    session_close_store(session);
+    session_look_for_node(session);
+    session->writable = true;
+    session->store_is_absent = false;
+    return sqlite_store_open(session->config->store_path, SQLITE_STORE_WRITE, session->clock,
+                             &session->store, err);
+}
+
+bool session_open(struct session *session, const struct invocation *invocation, struct error *err)
+{
+    if (!session_config(session, invocation, err) || !session_read(session, err)) {
+        return false;
+    }
+    if (session->store_is_absent) {
+        return error_set(err, ERROR_NOT_FOUND,
+                         "nothing has run yet: there is no store at %s; start: ironcron serve",
+                         session->config->store_path);
+    }
+    return true;
+}
+
+void session_close_store(struct session *session)
+{
+    store_close(session->store);
+    session->store = NULL;
+}
+
+void session_release(struct session *session)
+{
+    session_close_store(session);
+    config_free(session->config);
+    session->config = NULL;
+}
+
+const struct job *session_job(const struct session *session, const char *name, struct error *err)
+{
+    const struct job *job = config_job(session->config, name);
+    if (job == NULL) {
+        const char *nearest = config_nearest_job(session->config, name);
+        error_set(err, ERROR_NOT_FOUND,
+                  "there is no job \"%s\" in %s%s%s%s\nAll jobs: ironcron jobs", name,
+                  session->config->path, nearest != NULL ? "; did you mean \"" : "",
+                  nearest != NULL ? nearest : "", nearest != NULL ? "\"?" : "");
+    }
+    return job;
+}
+
+// ---- runs by the beginning of their id
+// -----------------------------------------------------------
+
+struct id_search {
+    const char *beginning;
+    struct uuid found;
+    size_t count;
+};
+
+static bool look_at_run(void *context, const struct store_run_row *row)
+{
+    struct id_search *search = context;
+    char id[UUID_TEXT_SIZE];
+    uuid_format(row->run_id, id);
+    if (strncmp(id, search->beginning, strlen(search->beginning)) == 0 &&
+        !(search->count > 0 && uuid_equal(search->found, row->run_id))) {
+        search->found = row->run_id;
+        search->count++;
+    }
+    return search->count < 2;
+}
+
+static bool is_id_beginning(const char *text)
+{
+    size_t length = strlen(text);
+    return length >= 4 && length < UUID_TEXT_SIZE && strspn(text, "0123456789abcdef-") == length;
+}
+
+bool session_run_id(const struct session *session, const char *text, struct uuid *id_out,
+                    struct error *err)
+{
+    if (uuid_parse(text, id_out)) {
+        return true;
+    }
+    if (!is_id_beginning(text)) {
+        return error_set(err, ERROR_NOT_FOUND,
+                         "\"%s\" is not the id of a run, nor the beginning of one (4 characters "
+                         "or more)\nAll ids: ironcron runs",
+                         text);
+    }
+    struct id_search search = {.beginning = text};
+    struct store_run_filter filter = {.since = INSTANT_NONE, .until = INSTANT_NONE};
+    if (!session->store->ops->read_runs(session->store, &filter, look_at_run, &search, err)) {
+        return false;
+    }
+    if (search.count != 1) {
+        return error_set(err, ERROR_NOT_FOUND, "%s run's id begins with \"%s\"%s",
+                         search.count == 0 ? "no" : "more than one", text,
+                         search.count == 0 ? "\nAll ids: ironcron runs" : "; give more of it");
+    }
+    *id_out = search.found;
+    return true;
+}
+
+struct uuid session_new_id(const struct session *session)
+{
+    uint8_t random[10];
+    CHECK(getrandom(random, sizeof random, 0) == (ssize_t)sizeof random);
+    return uuid_v7(instant_ms(clock_now(session->clock)), random);
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+// What most commands need: the configuration, the store, and who asks.
+#pragma once
+
+#include "cli/command.h"
+#include "config/config.h"
+#include "serve/node_lock.h"
+#include "store/store.h"
+
+struct session {
+    struct config *config;
+    struct store *store;
+    const struct zone *zone; // of the configuration, for people's times; borrowed
+    bool store_is_absent;    // nothing was ever written: not an error for who reads
+    bool writable;
+    bool has_node; // a node holds the store's lock
+    struct node_lock_holder node;
+    char actor[320]; // user@host
+    struct clock *clock;
+};
+
+// Loads the configuration. False: its problems have been printed on stderr, and err says how many.
+bool session_config(struct session *session, const struct invocation *invocation,
+                    struct error *err) MUST_USE;
+bool session_config_quietly(struct session *session, const struct invocation *invocation) MUST_USE;
+// Opens the store for reading. True with store NULL and store_is_absent when there is none yet.
+bool session_read(struct session *session, struct error *err) MUST_USE;
+// Opens it for writing; the first one creates it.
+bool session_write(struct session *session, struct error *err) MUST_USE;
+// Configuration and store for a reading command; an absent store is ERROR_NOT_FOUND.
+bool session_open(struct session *session, const struct invocation *invocation,
+                  struct error *err) MUST_USE;
+// Asks again whether a node lives.
+void session_look_for_node(struct session *session);
+void session_close_store(struct session *session);
+void session_release(struct session *session);
+
+// ERROR_NOT_FOUND with the nearest name when there is no such job.
+const struct job *session_job(const struct session *session, const char *name, struct error *err);
+// A run by its id or the beginning of one.
+bool session_run_id(const struct session *session, const char *text, struct uuid *id_out,
+                    struct error *err) MUST_USE;
+// An id of our own.
+struct uuid session_new_id(const struct session *session);

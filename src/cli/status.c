@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: MIT
+#include "cli/status.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/map.h"
+#include "cli/words.h"
+
+#define STATUS_MAX ((size_t)1024 * 1024 * 1024)
+#define LATELY     DURATION_S(-24 * 3600)
+#define SOON       DURATION_S(3600)
+#define SOON_SLOTS 3600
+
+struct loading {
+    struct status *status;
+    struct map by_name; // tallies
+};
+
+static bool tally_run(void *context, const struct store_run_row *row)
+{
+    struct loading *loading = context;
+    struct status_tally *tally = map_get(&loading->by_name, row->job);
+    if (tally != NULL && run_state_is_final(row->state)) {
+        tally->ended++;
+        tally->failed +=
+            row->state == RUN_FAILED || row->state == RUN_TIMED_OUT || row->state == RUN_LOST ? 1
+                                                                                              : 0;
+    }
+    return true;
+}
+
+static bool tally_slot(void *context, const struct store_slot_row *row)
+{
+    struct loading *loading = context;
+    struct status_tally *tally = map_get(&loading->by_name, row->job);
+    if (tally != NULL && row->outcome == SLOT_MISSED) {
+        tally->missed++;
+        snprintf(tally->last_missed, sizeof tally->last_missed, "%s",
+                 slot_reason_name(row->reason));
+    }
+    return true;
+}
+
+static bool note_running(void *context, const struct store_run_row *row)
+{
+    struct status *status = ((struct loading *)context)->status;
+    if (status->running_count == STATUS_RUNNING_MAX) {
+        return false;
+    }
+    run_kept_copy(&status->running[status->running_count++], row);
+    return true;
+}
+
+static bool note_node(void *context, const struct store_node_row *row)
+{
+    struct status *status = ((struct loading *)context)->status;
+    char id[UUID_TEXT_SIZE];
+    uuid_format(row->node, id);
+    if (strcmp(id, status->session->node.node) == 0) {
+        status->last_seen = row->last_seen;
+        return false;
+    }
+    return true;
+}
+
+static bool read_store(struct loading *loading, struct error *err)
+{
+    struct status *status = loading->status;
+    struct store *store = status->session->store;
+    struct instant since = instant_add(status->overview.now, LATELY);
+    struct store_run_filter lately = {.since = since, .until = INSTANT_NONE};
+    struct store_run_filter running = {
+        .by_state = true, .state = RUN_STARTED, .since = INSTANT_NONE, .until = INSTANT_NONE};
+    struct store_slot_filter slots = {.since = since, .until = INSTANT_NONE};
+    return store == NULL || (store->ops->read_runs(store, &lately, tally_run, loading, err) &&
+                             store->ops->read_runs(store, &running, note_running, loading, err) &&
+                             store->ops->read_slots(store, &slots, tally_slot, loading, err) &&
+                             store->ops->read_nodes(store, note_node, loading, err));
+}
+
+static int by_due(const void *a, const void *b)
+{
+    const struct status_soon *first = a;
+    const struct status_soon *second = b;
+    if (instant_equal(first->due, second->due)) {
+        return first->view < second->view ? -1 : 1;
+    }
+    return instant_before(first->due, second->due) ? -1 : 1;
+}
+
+static void look_ahead(struct status *status)
+{
+    struct overview *overview = &status->overview;
+    struct instant end = instant_add(overview->now, SOON);
+    for (size_t i = 0; i < overview->count; i++) {
+        const struct job_view *view = &overview->views[i];
+        if (instant_is_none(view->next_due) || !instant_before(view->next_due, end)) {
+            continue;
+        }
+        struct status_soon *soon = &status->soon[status->soon_count++];
+        *soon = (struct status_soon){.view = view, .due = view->next_due};
+        struct instant next = schedule_next(&view->job->schedule, view->next_due);
+        while (!instant_is_none(next) && instant_before(next, end) && soon->more < SOON_SLOTS) {
+            soon->more++;
+            next = schedule_next(&view->job->schedule, next);
+        }
+    }
+    qsort(status->soon, status->soon_count, sizeof *status->soon, by_due);
+}
+
+// ---- the verdict
+// ---------------------------------------------------------------------------------
+
+PRINTF(2, 3) static void problem(struct status *status, const char *format, ...)
+{
+    if (status->problem_count == STATUS_PROBLEM_MAX) {
+        return;
+    }
+    va_list args;
+    va_start(args, format);
+    vsnprintf(status->problems[status->problem_count++], sizeof status->problems[0], format, args);
+    va_end(args);
+}
+
+static void judge_node(struct status *status)
+{
+    const struct session *session = status->session;
+    if (!session->has_node) {
+        problem(status, "no node is live, so nothing runs; start one: ironcron serve");
+        if (status->running_count > 0) {
+            problem(status,
+                    "%zu run%s cut off with the last node; the next one records that as LOST",
+                    status->running_count, status->running_count == 1 ? " was" : "s were");
+        }
+        return;
+    }
+    struct instant limit =
+        instant_add(status->overview.now, DURATION_US(-session->config->lease.us));
+    if (!instant_is_none(status->last_seen) && instant_before(status->last_seen, limit)) {
+        char seen[WORDS_TIME_SIZE];
+        words_relative(status->last_seen, status->overview.now, seen);
+        problem(status, "the node holds the lock but was last seen %s; is pid %d stopped or hung?",
+                seen, session->node.pid);
+    }
+}
+
+static void judge(struct status *status)
+{
+    for (size_t i = 0; i < status->overview.count; i++) {
+        const struct job_view *view = &status->overview.views[i];
+        status->failing += job_view_is_failing(view) ? 1 : 0;
+        status->late += instant_is_none(view->late_since) ? 0 : 1;
+    }
+    if (status->store_bytes < 0) {
+        problem(status, "there is no store yet, nothing has ever run; start: ironcron serve");
+        return;
+    }
+    judge_node(status);
+    if (status->failing > 0) {
+        problem(status, "%zu job%s failing: see above", status->failing,
+                status->failing == 1 ? " is" : "s are");
+    }
+    if (status->late > 0) {
+        problem(status, "%zu job%s late: see above", status->late,
+                status->late == 1 ? " is" : "s are");
+    }
+}
+
+bool status_load(struct status *status, const struct session *session, struct error *err)
+{
+    *status = (struct status){.session = session, .store_bytes = -1, .last_seen = INSTANT_NONE};
+    arena_init(&status->arena, STATUS_MAX);
+    if (!overview_load(&status->overview, session, err)) {
+        return false;
+    }
+    struct overview *overview = &status->overview;
+    struct arena *arena = &status->arena;
+    status->tallies = arena_alloc(arena, overview->count + 1, sizeof *status->tallies);
+    status->soon = arena_alloc(arena, overview->count + 1, sizeof *status->soon);
+    status->running = arena_alloc(arena, STATUS_RUNNING_MAX, sizeof *status->running);
+    struct stat file;
+    if (session->store != NULL && stat(session->config->store_path, &file) == 0) {
+        status->store_bytes = (int64_t)file.st_size;
+    }
+    struct loading loading = {.status = status};
+    map_init(&loading.by_name);
+    for (size_t i = 0; i < overview->count; i++) {
+        map_put(&loading.by_name, overview->views[i].job->name, &status->tallies[i]);
+    }
+    bool ok = read_store(&loading, err);
+    map_release(&loading.by_name);
+    if (ok) {
+        look_ahead(status);
+        judge(status);
+    }
+    return ok;
+}
+
+void status_release(struct status *status)
+{
+    overview_release(&status->overview);
+    arena_release(&status->arena);
+}
+
+const struct store_control_row *status_dry_run(const struct status *status)
+{
+    return controls_exact(&status->overview.controls, NULL, CONTROL_DRY_RUN);
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+#include "cli/table.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/check.h"
+
+#define COLUMN_MAX 16
+#define GAP        2
+
+struct column {
+    char *heading;
+    bool right;
+    size_t width;
+};
+
+struct cell {
+    char *text;
+    size_t width;
+    enum colour colour;
+};
+
+struct table {
+    struct column columns[COLUMN_MAX];
+    size_t column_count;
+    struct cell *cells;
+    size_t count;
+    size_t capacity;
+};
+
+struct table *table_new(const char *headings)
+{
+    struct table *table = alloc_zero(1, sizeof *table);
+    while (true) {
+        CHECK(table->column_count < COLUMN_MAX);
+        struct column *column = &table->columns[table->column_count++];
+        column->right = *headings == '>';
+        headings += column->right ? 1 : 0;
+        size_t length = strcspn(headings, "|");
+        column->heading = alloc_bytes(headings, length);
+        column->width = terminal_columns(column->heading);
+        if (headings[length] == '\0') {
+            return table;
+        }
+        headings += length + 1;
+    }
+}
+
+void table_free(struct table *table)
+{
+    if (table == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < table->column_count; i++) {
+        free(table->columns[i].heading);
+    }
+    for (size_t i = 0; i < table->count; i++) {
+        free(table->cells[i].text);
+    }
+    free(table->cells);
+    free(table);
+}
+
+void table_release(struct table **table)
+{
+    table_free(*table);
+}
+
+void table_cell(struct table *table, enum colour colour, const char *text)
+{
+    ARRAY_RESERVE(table->cells, table->count, table->capacity);
+    struct cell *cell = &table->cells[table->count];
+    cell->text = terminal_clean(text != NULL ? text : "-");
+    cell->width = terminal_columns(cell->text);
+    cell->colour = colour;
+    struct column *column = &table->columns[table->count % table->column_count];
+    column->width = cell->width > column->width ? cell->width : column->width;
+    table->count++;
+}
+
+void table_cellf(struct table *table, enum colour colour, const char *format, ...)
+{
+    char text[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    table_cell(table, colour, text);
+}
+
+size_t table_rows(const struct table *table)
+{
+    return table->count / table->column_count;
+}
+
+static void print_cell(const struct table *table, FILE *out, size_t index, const struct cell *cell,
+                       size_t room)
+{
+    const struct column *column = &table->columns[index];
+    bool last = index + 1 == table->column_count;
+    size_t padding = column->width - cell->width;
+    if (column->right) {
+        fprintf(out, "%*s", (int)padding, "");
+    }
+    if (last && room > 1 && cell->width > room) {
+        terminal_print(out, cell->colour, "%.*s…", (int)terminal_cut(cell->text, room - 1),
+                       cell->text);
+    } else {
+        terminal_print(out, cell->colour, "%s", cell->text);
+    }
+    if (last) {
+        fputc('\n', out);
+    } else {
+        fprintf(out, "%*s", (int)(column->right ? GAP : padding + GAP), "");
+    }
+}
+
+// Columns left for the last one; 0 = as many as it likes.
+static size_t last_room(const struct table *table, FILE *out, size_t indent)
+{
+    size_t width = out == stdout ? terminal_width() : 0;
+    size_t used = indent;
+    for (size_t i = 0; i + 1 < table->column_count; i++) {
+        used += table->columns[i].width + GAP;
+    }
+    return width > used + 20 ? width - used : 0;
+}
+
+void table_print(const struct table *table, FILE *out, size_t indent)
+{
+    CHECK(table->count % table->column_count == 0);
+    size_t room = last_room(table, out, indent);
+    fprintf(out, "%*s", (int)indent, "");
+    for (size_t i = 0; i < table->column_count; i++) {
+        struct cell heading = {table->columns[i].heading,
+                               terminal_columns(table->columns[i].heading), COLOUR_DIM};
+        print_cell(table, out, i, &heading, 0);
+    }
+    for (size_t i = 0; i < table->count; i++) {
+        if (i % table->column_count == 0) {
+            fprintf(out, "%*s", (int)indent, "");
+        }
+        print_cell(table, out, i % table->column_count, &table->cells[i], room);
+    }
+}
