@@ -20,8 +20,7 @@ void manual_free(struct engine_manual *manual)
     free(manual);
 }
 
-// ---- controls
-// ------------------------------------------------------------------------------------
+// ---- controls -----------------------------------------------------------------------------------
 
 static void pause_note(struct engine *engine, const struct store_control_row *row)
 {
@@ -112,8 +111,7 @@ static bool history_row(void *context, const struct store_control_row *row)
     return true;
 }
 
-// ---- answers to intents
-// --------------------------------------------------------------------------
+// ---- answers to intents -------------------------------------------------------------------------
 
 struct intent_end {
     struct store_op_intent_end end; // first
@@ -179,8 +177,7 @@ static void refuse(struct engine *engine, const struct store_intent *intent, con
     control_answer(engine, intent->intent_id, INTENT_REFUSED, (struct uuid){{0}}, why);
 }
 
-// ---- intents
-// -------------------------------------------------------------------------------------
+// ---- intents ------------------------------------------------------------------------------------
 
 static struct engine_job *job_wanted(struct engine *engine, const struct store_intent *intent)
 {
@@ -291,8 +288,7 @@ static void intent_carry_out(struct engine *engine, const struct store_intent *i
     }
 }
 
-// ---- reading
-// -------------------------------------------------------------------------------------
+// ---- reading ------------------------------------------------------------------------------------
 
 struct intent_take {
     struct store_op_intent_take take; // first

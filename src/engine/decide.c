@@ -9,24 +9,14 @@
 #include "base/alloc.h"
 #include "base/check.h"
 
-static void decide_on_done(struct store_op *op);
-
 static struct decide_batch *batch_new(struct engine *engine)
 {
     struct decide_batch *batch = alloc_zero(1, sizeof *batch);
     batch->engine = engine;
     batch->decide.op.kind = STORE_DECIDE;
-    batch->decide.op.done = decide_on_done;
+    batch->decide.op.done = verdict_on_done;
     batch->decide.node = engine->options.node;
     return batch;
-}
-
-static void batch_free(struct decide_batch *batch)
-{
-    store_op_release(&batch->decide.op);
-    free(batch->proposals);
-    free(batch->decide.slots);
-    free(batch);
 }
 
 static bool batch_is_full(const struct engine *engine)
@@ -87,8 +77,7 @@ bool decide_is_dry(const struct engine *engine, const struct engine_job *job)
     return engine->options.dry_run || engine->all_dry_run || job->dry_run;
 }
 
-// ---- proposals
-// -----------------------------------------------------------------------------------
+// ---- proposals ----------------------------------------------------------------------------------
 
 static void propose_passed_over(struct engine *engine, struct engine_job *job, struct instant due,
                                 enum store_decision decision, enum slot_reason reason)
@@ -121,11 +110,10 @@ static void propose_run(struct engine *engine, struct engine_job *job, struct in
     propose(engine, &(struct proposal){.job = job, .for_claim = !dry}, &slot);
 }
 
-// ---- waiting
-// -------------------------------------------------------------------------------------
+// ---- waiting ------------------------------------------------------------------------------------
 
-static void wait_for(struct engine *engine, struct engine_job *job, struct instant due,
-                     enum run_trigger trigger, enum engine_wait wait)
+void decide_wait(struct engine *engine, struct engine_job *job, struct instant due,
+                 enum run_trigger trigger, enum engine_wait wait)
 {
     job->waiting_due = due;
     job->waiting_trigger = trigger;
@@ -153,7 +141,7 @@ static void run_or_wait(struct engine *engine, struct engine_job *job, struct in
 {
     bool skips = job->job->overlap == JOB_OVERLAP_SKIP && trigger == TRIGGER_SCHEDULE;
     if (overlaps(job) && !skips && !decide_is_dry(engine, job)) {
-        wait_for(engine, job, due, trigger, WAIT_OVERLAP);
+        decide_wait(engine, job, due, trigger, WAIT_OVERLAP);
         if (job->job->overlap == JOB_OVERLAP_REPLACE && trigger == TRIGGER_SCHEDULE) {
             for (struct engine_run_live *run = job->runs; run != NULL; run = run->next) {
                 run_cancel(run, "overlap: replace", false);
@@ -167,7 +155,7 @@ static void run_or_wait(struct engine *engine, struct engine_job *job, struct in
     }
     // A slot that will be skipped for overlap, or is dry, needs no place.
     if (!decide_has_capacity(engine) && !overlaps(job) && !decide_is_dry(engine, job)) {
-        wait_for(engine, job, due, trigger, WAIT_CAPACITY);
+        decide_wait(engine, job, due, trigger, WAIT_CAPACITY);
         return;
     }
     propose_run(engine, job, due, trigger);
@@ -201,8 +189,7 @@ void decide_ready(struct engine *engine)
     }
 }
 
-// ---- a slot is due
-// -------------------------------------------------------------------------------
+// ---- a slot is due ------------------------------------------------------------------------------
 
 static bool passes_throttle(const struct engine *engine, struct engine_job *job)
 {
@@ -246,7 +233,7 @@ static void decide_slot(struct engine *engine, struct engine_job *job, struct in
         job->wait = WAIT_NONE;
         propose_passed_over(engine, job, job->waiting_due, DECIDE_SKIP, REASON_SUPERSEDED);
         if (job->running > 0) {
-            wait_for(engine, job, due, trigger, WAIT_OVERLAP);
+            decide_wait(engine, job, due, trigger, WAIT_OVERLAP);
             return;
         }
     }
@@ -335,185 +322,4 @@ void decide_manual(struct engine *engine, struct engine_job *job, struct engine_
     propose(engine, &(struct proposal){.job = job, .manual = manual, .for_claim = !dry}, &slot);
     engine->batch->decide.actor = manual->actor;
     decide_flush(engine);
-}
-
-// ---- verdicts
-// ------------------------------------------------------------------------------------
-
-// What the verdict on one proposal leads to; the caller has taken it out of the counts.
-static void verdict_claimed(struct engine *engine, const struct proposal *p,
-                            const struct store_slot *slot)
-{
-    struct engine_run_live *run = run_claimed(engine, p->job, slot);
-    if (p->manual != NULL) {
-        char id[UUID_TEXT_SIZE];
-        uuid_format(slot->run_id, id);
-        control_answer(engine, p->manual->intent_id, INTENT_DONE, slot->run_id, id);
-    }
-    run_start(run, p->manual == NULL ? NULL : p->manual->params);
-}
-
-static void verdict_written(struct engine *engine, const struct proposal *p,
-                            const struct store_slot *slot)
-{
-    const struct engine_events *events = engine->options.events;
-    const struct job *job = p->job->job;
-    if (slot->decision == DECIDE_DRY_RUN) {
-        struct engine_run facts = {.job = job,
-                                   .run_id = slot->run_id,
-                                   .due_at = slot->due_at,
-                                   .attempt = slot->attempt,
-                                   .trigger = slot->trigger,
-                                   .started_at = slot->started_at};
-        events->on_ended(events->context, &facts, RUN_DRY_RUN, FAILURE_NONE, DURATION_S(0), NULL);
-        if (p->manual != NULL) {
-            control_answer(engine, p->manual->intent_id, INTENT_DONE, slot->run_id, "dry-run");
-        }
-        return;
-    }
-    if (slot->trigger == TRIGGER_RETRY) {
-        return; // an open slot was given up
-    }
-    enum slot_outcome outcome = slot->decision == DECIDE_SKIP ? SLOT_SKIPPED : SLOT_MISSED;
-    events->on_passed_over(events->context, job, slot->due_at, outcome, slot->reason);
-}
-
-static void verdict_overlap(struct engine *engine, const struct proposal *p,
-                            const struct store_slot *slot)
-{
-    const struct engine_events *events = engine->options.events;
-    struct engine_job *job = p->job;
-    if (p->manual != NULL) {
-        control_answer(engine, p->manual->intent_id, INTENT_REFUSED, (struct uuid){{0}},
-                       "a run of this job is going on and its overlap policy forbids a second one");
-    } else if (p->retry != NULL) {
-        retry_add(engine, job, slot->due_at, slot->attempt,
-                  instant_add(clock_now(engine->options.clock), DURATION_S(1)));
-    } else if (slot->skip_on_overlap) {
-        events->on_passed_over(events->context, job->job, slot->due_at, SLOT_SKIPPED,
-                               REASON_OVERLAP);
-    } else {
-        wait_for(engine, job, slot->due_at, slot->trigger, WAIT_OVERLAP);
-    }
-}
-
-static void verdict_taken(struct engine *engine, const struct proposal *p)
-{
-    if (p->manual != NULL) {
-        control_answer(engine, p->manual->intent_id, INTENT_REFUSED, (struct uuid){{0}},
-                       "the store refused the run");
-    }
-}
-
-static void proposal_close(struct engine *engine, const struct proposal *p)
-{
-    p->job->in_flight--;
-    engine->claims -= p->for_claim;
-    if (p->retry != NULL) {
-        retry_free(engine, p->retry);
-    }
-    manual_free(p->manual);
-}
-
-static void proposal_judge(struct engine *engine, const struct proposal *p,
-                           const struct store_slot *slot)
-{
-    static const enum engine_lock_result locks[] = {[VERDICT_CLAIMED] = LOCK_WON,
-                                                    [VERDICT_TAKEN] = LOCK_TAKEN,
-                                                    [VERDICT_OVERLAP] = LOCK_OVERLAP};
-    const struct engine_events *events = engine->options.events;
-    if (slot->decision == DECIDE_RUN) {
-        events->on_lock(events->context, p->job->job, locks[slot->verdict]);
-    }
-    switch (slot->verdict) {
-    case VERDICT_CLAIMED:
-        verdict_claimed(engine, p, slot);
-        break;
-    case VERDICT_WRITTEN:
-        verdict_written(engine, p, slot);
-        break;
-    case VERDICT_OVERLAP:
-        verdict_overlap(engine, p, slot);
-        break;
-    case VERDICT_TAKEN:
-        verdict_taken(engine, p);
-        break;
-    case VERDICT_NONE:
-        UNREACHABLE();
-    }
-}
-
-// The store certainly did nothing: everything is as before the proposal and is proposed again
-// later.
-static void proposal_undo(struct engine *engine, const struct proposal *p,
-                          const struct store_slot *slot, const struct store_op *op)
-{
-    const struct engine_events *events = engine->options.events;
-    struct engine_job *job = p->job;
-    if (slot->decision == DECIDE_RUN) {
-        events->on_lock(events->context, job->job, LOCK_ERROR);
-    }
-    if (p->manual != NULL) {
-        control_answer(engine, p->manual->intent_id, INTENT_REFUSED, (struct uuid){{0}},
-                       op->err.text);
-    } else if (p->retry != NULL) {
-        retry_add(engine, job, slot->due_at, slot->attempt,
-                  instant_add(clock_now(engine->options.clock), DURATION_S(1)));
-    } else if (!instant_before(job->cursor, slot->due_at)) {
-        // The first of the job's items of this batch is the earliest: it sets the cursor back.
-        job->cursor = instant_add(slot->due_at, DURATION_US(-1));
-        if (job->wait == WAIT_OVERLAP) {
-            job->wait = WAIT_NONE;
-        }
-    }
-}
-
-// Once nothing of the job is in the store any more its next slot is planned, or the waiting one
-// tried.
-static void job_go_on(struct engine *engine, struct engine_job *job)
-{
-    if (job->in_flight > 0) {
-        return;
-    }
-    if (job->removed) {
-        return; // swept at the end of the turn
-    }
-    if (job->wait == WAIT_NONE ||
-        (job->wait == WAIT_OVERLAP && job->waiting_trigger == TRIGGER_SCHEDULE)) {
-        planner_plan(engine, job);
-    }
-    decide_waiting(engine, job);
-}
-
-static void decide_on_done(struct store_op *op)
-{
-    struct decide_batch *batch = CONTAINER_OF(op, struct decide_batch, decide.op);
-    struct engine *engine = batch->engine;
-    engine->busy = true;
-    engine->operations--;
-    store_answered(engine, op);
-    if (op->result == STORE_UNKNOWN) {
-        // Settled by submitting the very same once more: it conflicts with what may have been done.
-        engine->operations++;
-        store_hold(engine, op);
-        return;
-    }
-    size_t count = batch->decide.slot_count;
-    engine->unsealed = engine->unsealed || op->result == STORE_OK;
-    for (size_t i = count; i-- > 0 && op->result != STORE_OK;) {
-        proposal_undo(engine, &batch->proposals[i], &batch->decide.slots[i], op);
-    }
-    for (size_t i = 0; i < count && op->result == STORE_OK; i++) {
-        proposal_judge(engine, &batch->proposals[i], &batch->decide.slots[i]);
-    }
-    for (size_t i = 0; i < count; i++) {
-        proposal_close(engine, &batch->proposals[i]);
-    }
-    for (size_t i = 0; i < count; i++) {
-        // A job with several items goes on once, at its last one.
-        if (i + 1 == count || batch->proposals[i + 1].job != batch->proposals[i].job) {
-            job_go_on(engine, batch->proposals[i].job);
-        }
-    }
-    batch_free(batch);
 }

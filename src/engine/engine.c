@@ -67,7 +67,7 @@ void engine_abandon(struct engine *engine)
 
 bool engine_start(struct engine *engine, struct job_set *set, struct error *err)
 {
-    return publish_start(engine, set, err);
+    return start_node(engine, set, err);
 }
 
 bool engine_reload(struct engine *engine, struct job_set *set, struct error *err)
@@ -131,8 +131,7 @@ bool engine_wants_reload(const struct engine *engine)
     return engine->reload_wanted;
 }
 
-// ---- the end
-// -------------------------------------------------------------------------------------
+// ---- the end ------------------------------------------------------------------------------------
 
 void engine_drain(struct engine *engine)
 {
@@ -184,8 +183,7 @@ void engine_replace_runner(struct engine *engine, struct runner *runner)
     run_connect(engine);
 }
 
-// ---- views
-// ---------------------------------------------------------------------------------------
+// ---- views --------------------------------------------------------------------------------------
 
 void engine_each_job(struct engine *engine,
                      void (*each)(void *context, const struct engine_job_view *view), void *context)

@@ -82,8 +82,8 @@ bool engine_is_drained(const struct engine *engine);
 // Writes that the node left. After engine_is_drained.
 bool engine_leave(struct engine *engine, struct error *err) MUST_USE;
 
-// Frees the engine and its runs without a word to the store, as a crash leaves it: for tests. Nothing may be
-// under way in the store.
+// Frees the engine and its runs without a word to the store, as a crash leaves it: for tests.
+// Nothing may be under way in the store.
 void engine_abandon(struct engine *engine);
 
 // The runner process died and was replaced: every run of the old one has had its end.

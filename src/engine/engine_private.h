@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // What the files of this room share. Nobody else includes it.
 //
-// Who changes what: planner.c the heap of due times; catchup.c what was missed; decide.c proposals
-// and their verdicts; run.c runs from claim to end; retry.c waiting attempts; control.c controls
-// and intents; publish.c definitions; housekeeping.c sealing, pruning, the runner's deadline.
+// Who changes what: planner.c the heap of due times; catchup.c what was missed; decide.c proposals;
+// verdict.c what the store said to them; run.c runs from claim to end; retry.c waiting attempts; control.c
+// controls and intents; start.c, publish.c and closing.c definitions; housekeeping.c sealing, pruning, the
+// runner's deadline.
 #pragma once
 
 #include "base/buf.h"
@@ -191,8 +192,13 @@ void decide_retry(struct engine *engine, struct engine_retry *retry, struct inst
 void decide_manual(struct engine *engine, struct engine_job *job, struct engine_manual *manual,
                    bool dry_run);
 void decide_flush(struct engine *engine);
+void decide_wait(struct engine *engine, struct engine_job *job, struct instant due,
+                 enum run_trigger trigger, enum engine_wait wait);
 bool decide_has_capacity(const struct engine *engine);
 bool decide_is_dry(const struct engine *engine, const struct engine_job *job);
+
+// verdict.c
+void verdict_on_done(struct store_op *op); // of a decide_batch
 
 // run.c
 struct engine_run_live *run_claimed(struct engine *engine, struct engine_job *job,
@@ -218,8 +224,29 @@ void control_answer(struct engine *engine, struct uuid intent_id, enum store_int
 bool control_load(struct engine *engine, struct error *err);
 void manual_free(struct engine_manual *manual);
 
+// closing.c
+struct closing { // one job's remaining slots
+    struct engine *engine;
+    int64_t job_id;
+    enum store_decision decision;
+    enum slot_reason reason;
+    struct store_slot *slots;
+    size_t count;
+};
+bool closing_run(struct closing *closing, const struct schedule *schedule, struct instant after,
+                 struct instant until, struct error *err);
+bool closing_read_spec(const char *spec, const char *name, struct zone_cache *zones,
+                       struct schedule *schedule_out);
+
+// start.c
+bool start_node(struct engine *engine, struct job_set *set, struct error *err);
+
 // publish.c
-bool publish_start(struct engine *engine, struct job_set *set, struct error *err);
+struct engine_set *set_new(const struct job_set *set);
+struct map definitions_of(const struct job_set *set); // name → struct job
+struct engine_job *engine_job_put(struct engine *engine, const struct job *definition);
+bool publish_all(struct engine *engine, const struct job_set *set, const struct store_op_load *load,
+                 struct instant at, struct error *err);
 bool publish_reload(struct engine *engine, struct job_set *set, struct error *err);
 void set_release(struct engine_set *set);
 void publish_sweep(struct engine *engine); // frees removed jobs that nothing refers to any more

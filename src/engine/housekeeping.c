@@ -14,8 +14,7 @@
 #define BACKOFF_FIRST DURATION_MS(100)
 #define BACKOFF_MOST  DURATION_S(5)
 
-// ---- is the store there?
-// -------------------------------------------------------------------------
+// ---- is the store there? ------------------------------------------------------------------------
 
 bool store_is_asked(const struct engine *engine)
 {
@@ -95,8 +94,7 @@ static void probe_submit(struct engine *engine)
     store_submit(engine->options.store, &probe->beat.op);
 }
 
-// ---- the runner's deadline
-// -----------------------------------------------------------------------
+// ---- the runner's deadline ----------------------------------------------------------------------
 
 // A scheduler that hangs stops feeding, and the runner ends what runs at the deadline.
 static void feed(struct engine *engine, struct mono now)
@@ -110,8 +108,7 @@ static void feed(struct engine *engine, struct mono now)
     engine->options.runner->ops->feed(engine->options.runner, mono_add(now, trusted));
 }
 
-// ---- sealing
-// -------------------------------------------------------------------------------------
+// ---- sealing ------------------------------------------------------------------------------------
 
 struct seal {
     struct store_op_seal seal; // first
@@ -150,8 +147,7 @@ static void seal_submit(struct engine *engine, struct mono now)
     store_submit(engine->options.store, &seal->seal.op);
 }
 
-// ---- pruning
-// -------------------------------------------------------------------------------------
+// ---- pruning ------------------------------------------------------------------------------------
 
 struct prune {
     struct store_op_prune prune; // first

@@ -15,8 +15,7 @@
 
 #define PARAMS_MAX 64
 
-// ---- claimed
-// -------------------------------------------------------------------------------------
+// ---- claimed ------------------------------------------------------------------------------------
 
 // The store's commit is definite: from here on the run exists, and must come to an end.
 struct engine_run_live *run_claimed(struct engine *engine, struct engine_job *job,
@@ -45,8 +44,7 @@ struct engine_run_live *run_claimed(struct engine *engine, struct engine_job *jo
     return run;
 }
 
-// ---- handed to the runner
-// ------------------------------------------------------------------------
+// ---- handed to the runner -----------------------------------------------------------------------
 
 static void run_end(struct engine_run_live *run, enum run_state state, enum run_failure failure,
                     const char *error);
@@ -114,8 +112,7 @@ void run_cancel(struct engine_run_live *run, const char *by, bool at_once)
     runner->ops->stop(runner, (uint64_t)(uintptr_t)run, at_once);
 }
 
-// ---- output
-// --------------------------------------------------------------------------------------
+// ---- output -------------------------------------------------------------------------------------
 
 static void run_on_output(void *context, uint64_t handle, const char *bytes, size_t length)
 {
@@ -132,8 +129,7 @@ static void run_on_output(void *context, uint64_t handle, const char *bytes, siz
     engine->busy = true;
 }
 
-// ---- the end
-// -------------------------------------------------------------------------------------
+// ---- the end ------------------------------------------------------------------------------------
 
 static char *end_detail(const struct engine_run_live *run, const struct runner_end *end)
 {
@@ -249,8 +245,7 @@ void run_connect(struct engine *engine)
                                                             .on_end = run_on_end};
 }
 
-// ---- the end in the store
-// ------------------------------------------------------------------------
+// ---- the end in the store -----------------------------------------------------------------------
 
 struct finish_batch {
     struct store_op_finish finish; // first
@@ -370,8 +365,7 @@ static void finish_flush(struct engine *engine)
     store_submit(engine->options.store, &batch->finish.op);
 }
 
-// ---- output in the store
-// -------------------------------------------------------------------------
+// ---- output in the store ------------------------------------------------------------------------
 
 struct output_batch {
     struct store_op_output output; // first

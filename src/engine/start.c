@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: MIT
+// A node comes to life: it joins the store, learns what its predecessor left, publishes the definitions, and
+// takes over attempts that wait.
+#include "engine/engine_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// Slots whose attempts were under way when the last node ended.
+static void retries_adopt(struct engine *engine, const struct store_op_load *load)
+{
+    for (size_t i = 0; i < load->retry_count; i++) {
+        const struct store_retry *waiting = &load->retries[i];
+        for (size_t j = 0; j < engine->jobs.count; j++) {
+            struct engine_job *job = engine->jobs.entries[j].value;
+            if (engine->jobs.entries[j].key != NULL && job->job_id == waiting->job_id) {
+                retry_add(engine, job, waiting->due_at, waiting->attempt, waiting->retry_at);
+                break;
+            }
+        }
+    }
+}
+
+// Runs of nodes that died are counted here. Whether they are tried again is asked by the store
+// within the commit that ends them; the attempts to come are among the retries that it loads.
+static void lost_adopt(struct engine *engine, const struct store_op_join *join)
+{
+    const struct engine_events *events = engine->options.events;
+    for (size_t i = 0; i < join->lost_count; i++) {
+        const struct store_lost *lost = &join->lost[i];
+        const struct engine_job *job = map_get(&engine->jobs, lost->job);
+        if (job == NULL) {
+            continue;
+        }
+        struct engine_run facts = {.job = job->job,
+                                   .run_id = lost->run_id,
+                                   .due_at = lost->due_at,
+                                   .attempt = lost->attempt,
+                                   .trigger = lost->trigger};
+        events->on_ended(events->context, &facts, RUN_LOST, FAILURE_LOST, DURATION_S(0),
+                         "its node died");
+    }
+}
+
+static struct instant lost_retry(void *context, const struct store_lost *lost, struct instant now)
+{
+    const struct map *definitions = context;
+    const struct job *job = map_get(definitions, lost->job);
+    bool again = job != NULL && job->on_lost == JOB_LOST_RETRY && lost->attempt < ATTEMPTS_MAX;
+    return again ? now : INSTANT_NONE;
+}
+
+struct boot_search {
+    const char *boot_id;
+    bool found;
+};
+
+static bool boot_row(void *context, const struct store_audit_row *row)
+{
+    struct boot_search *search = context;
+    search->found = row->detail != NULL && strstr(row->detail, search->boot_id) != NULL &&
+                    strstr(row->detail, "\"schedules\":true") != NULL;
+    return !search->found;
+}
+
+// @reboot is due once a boot of the host, however often the node starts: has a node of this boot
+// been here?
+static bool boot_is_known(const struct engine *engine, bool *known_out, struct error *err)
+{
+    struct boot_search search = {.boot_id = engine->options.boot_id};
+    struct store_audit_filter filter = {.event = "NODE_STARTED",
+                                        .since = INSTANT_NONE,
+                                        .until = INSTANT_NONE,
+                                        .newest_first = true,
+                                        .limit = 100};
+    struct store *store = engine->options.store;
+    if (search.boot_id != NULL && !store->ops->read_audit(store, &filter, boot_row, &search, err)) {
+        return error_wrap(err, "looking for earlier nodes of this boot");
+    }
+    *known_out = search.boot_id == NULL || search.found;
+    return true;
+}
+
+static bool join(struct engine *engine, struct map *definitions, struct store_op_join *join_out,
+                 struct error *err)
+{
+    char detail[512];
+    snprintf(
+        detail, sizeof detail,
+        "{\"boot_id\":\"%s\",\"dry_run\":%s,\"host\":\"%s\",\"schedules\":%s,\"version\":\"%s\"}",
+        engine->options.boot_id == NULL ? "" : engine->options.boot_id,
+        engine->options.dry_run ? "true" : "false", engine->options.host,
+        engine->options.schedules ? "true" : "false", engine->options.version);
+    *join_out = (struct store_op_join){.op = {.kind = STORE_JOIN},
+                                       .node = engine->options.node,
+                                       .host = engine->options.host,
+                                       .version = engine->options.version,
+                                       .detail = detail,
+                                       .lost_retry = lost_retry,
+                                       .lost_context = definitions};
+    if (!store_call(engine->options.store, &join_out->op, err)) {
+        return error_wrap(err, "joining the store");
+    }
+    return true;
+}
+
+// A node that only carries out intents leaves the schedules alone: it needs the jobs and their ids.
+static void jobs_adopt_only(struct engine *engine, const struct job_set *set,
+                            const struct store_op_load *load)
+{
+    struct map known;
+    map_init(&known);
+    for (size_t i = 0; i < load->job_count; i++) {
+        map_put(&known, load->jobs[i].name, &load->jobs[i]);
+    }
+    for (size_t i = 0; i < set->count; i++) {
+        const struct store_job *row = map_get(&known, set->jobs[i].name);
+        struct engine_job *job = engine_job_put(engine, &set->jobs[i]);
+        job->job_id = row == NULL ? 0 : row->job_id;
+    }
+    map_release(&known);
+}
+
+static bool register_items(struct engine *engine, struct store_publish_item *items, size_t count,
+                           struct instant at, struct error *err)
+{
+    struct store_op_publish publish = {.op = {.kind = STORE_PUBLISH},
+                                       .node = engine->options.node,
+                                       .actor = engine->options.actor,
+                                       .detail = "{}",
+                                       .at = at,
+                                       .items = items,
+                                       .item_count = count};
+    bool done = store_call(engine->options.store, &publish.op, err);
+    if (done) {
+        store_op_release(&publish.op);
+    }
+    return done;
+}
+
+// A job that a short-lived node is to run may never have been published: it gets its id by coming
+// into force and going out again at the same instant, so that no slot becomes due by it.
+static bool register_jobs(struct engine *engine, struct instant at, struct error *err)
+{
+    struct arena arena;
+    arena_init(&arena, (size_t)1 << 30);
+    struct store_publish_item *items = arena_alloc(&arena, engine->jobs.count, sizeof *items);
+    size_t count = 0;
+    for (size_t i = 0; i < engine->jobs.count; i++) {
+        const struct engine_job *job = engine->jobs.entries[i].value;
+        if (engine->jobs.entries[i].key != NULL && job->job_id == 0) {
+            char *spec = job_schedule_spec(job->job);
+            items[count].name = job->job->name;
+            items[count++].spec = arena_string(&arena, spec);
+            free(spec);
+        }
+    }
+    bool done = count == 0 || register_items(engine, items, count, at, err);
+    for (size_t i = 0; i < count && done; i++) {
+        struct engine_job *job = map_get(&engine->jobs, items[i].name);
+        job->job_id = items[i].job_id;
+        items[i].spec = NULL;
+    }
+    done = done && (count == 0 || register_items(engine, items, count, at, err));
+    arena_release(&arena);
+    return done;
+}
+
+static bool start_with(struct engine *engine, const struct store_op_join *joined, bool boot_known,
+                       struct error *err)
+{
+    struct store_op_load load = {.op = {.kind = STORE_LOAD}};
+    if (!store_call(engine->options.store, &load.op, err)) {
+        return error_wrap(err, "loading the store");
+    }
+    const struct job_set *set = &engine->set->set;
+    bool done = true;
+    if (boot_known) {
+        engine->options.booted_at = INSTANT_NONE;
+    }
+    if (engine->options.schedules) {
+        done = publish_all(engine, set, &load, joined->now, err);
+    } else {
+        jobs_adopt_only(engine, set, &load);
+        done = register_jobs(engine, joined->now, err);
+    }
+    if (done) {
+        lost_adopt(engine, joined);
+    }
+    if (done && engine->options.schedules) {
+        retries_adopt(engine, &load);
+    }
+    store_op_release(&load.op);
+    return done;
+}
+
+bool start_node(struct engine *engine, struct job_set *set, struct error *err)
+{
+    engine->set = set_new(set);
+    bool boot_known = false;
+    struct store_op_join joined;
+    AUTO(map_release) struct map definitions = definitions_of(set);
+    if (!boot_is_known(engine, &boot_known, err) || !join(engine, &definitions, &joined, err)) {
+        return false;
+    }
+    engine->unsealed = true;
+    bool done = start_with(engine, &joined, boot_known, err) && control_load(engine, err);
+    store_op_release(&joined.op);
+    return done;
+}
