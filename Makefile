@@ -3,7 +3,7 @@
 PREFIX ?= /usr/local
 SECS ?= 20
 
-.PHONY: help release asan clang test format lint layers fuzz bench demo install clean deps
+.PHONY: help release asan clang test format docs lint layers fuzz bench demo install clean deps
 
 help: ## Shows this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -20,8 +20,11 @@ asan: ## Builds everything with the address and undefined-behaviour sanitizers i
 test: ## Runs every test; T=cron runs one suite, unit test or integration test file
 	@scripts/test $(T)
 
-lint: ## The checks that need no build: layers, style, format, docs
+lint: ## The quick checks: layers, style, format, docs
 	@scripts/test layers style format docs
+
+docs: release ## Writes the pages that the program prints: docs/cli.md, docs/configuration.md
+	@tools/check_docs.py --write
 
 layers: ## Checks that folders include only what they may
 	@tools/check_layers.py && echo layers: ok

@@ -2,6 +2,7 @@
 """The pages say what is true: links and named files exist, and generated pages are what the binary prints.
 
     tools/check_docs.py             checks
+    tools/check_docs.py --write     writes the generated pages first
     tools/check_docs.py --self-test shows that each kind of mistake is seen
 """
 
@@ -13,7 +14,7 @@ import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # page: the command that prints it
-GENERATED = {}
+GENERATED = {"docs/cli.md": ["help", "--markdown"], "docs/configuration.md": ["help", "configuration"]}
 LINK = re.compile(r"(?<!!)\[[^\]\n]*\]\(([^)\s]+)\)")
 # `src/engine/run.c`, `tests/unit/`: what a page names in backticks below these folders must be there.
 NAMED = re.compile(r"`((?:src|tests|tools|scripts|docs|bench|examples|\.ci)/[\w./-]*)`")
@@ -67,14 +68,27 @@ def page_problems(root):
                     yield f"{name}:{number}: {path} does not exist"
 
 
+def printed(root, arguments):
+    done = subprocess.run([os.path.join(root, "build/release/ironcron"), *arguments], capture_output=True,
+                          text=True, timeout=30, check=False)
+    return done.stdout if done.returncode == 0 else ""
+
+
 def generated_problems(root):
-    binary = os.path.join(root, "build/release/ironcron")
     for page, arguments in GENERATED.items():
-        done = subprocess.run([binary, *arguments], capture_output=True, text=True, timeout=30, check=False)
-        if done.returncode != 0 or not done.stdout:
-            yield f"{page}: `ironcron {' '.join(arguments)}` ended with {done.returncode}"
-        elif done.stdout != open(os.path.join(root, page), encoding="utf-8").read():
-            yield f"{page}: out of date; mend: build/release/ironcron {' '.join(arguments)} > {page}"
+        path, text = os.path.join(root, page), printed(root, arguments)
+        if not text:
+            yield f"{page}: `ironcron {' '.join(arguments)}` printed nothing"
+        elif not os.path.exists(path) or text != open(path, encoding="utf-8").read():
+            yield f"{page}:1: out of date; mend: make docs"
+
+
+def write_generated(root):
+    for page, arguments in GENERATED.items():
+        text = printed(root, arguments)
+        if text:
+            with open(os.path.join(root, page), "w", encoding="utf-8") as file:
+                file.write(text)
 
 
 def self_test():
@@ -93,6 +107,8 @@ def main():
     if sys.argv[1:] == ["--self-test"]:
         found = self_test()
     else:
+        if sys.argv[1:] == ["--write"]:
+            write_generated(ROOT)
         found = list(page_problems(ROOT)) + list(generated_problems(ROOT))
     for problem in found:
         print(problem)

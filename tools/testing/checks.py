@@ -3,6 +3,7 @@
 import glob
 import subprocess
 
+from testing.build import build
 from testing.result import ROOT, run, tail
 
 
@@ -37,4 +38,5 @@ def formatting(result):
 
 
 def docs(result):
+    build(result, "release")
     tool(result, "tools/check_docs.py")
