@@ -47,8 +47,7 @@ static void random_bytes(void *bytes, size_t size)
     randombytes_buf(bytes, size);
 }
 
-// ---- boot facts
-// ----------------------------------------------------------------------------------
+// ---- boot facts ---------------------------------------------------------------------------------
 
 static const char *boot_id(void)
 {
@@ -70,8 +69,7 @@ static struct instant booted_at(struct clock *clock)
         instant_unix(instant_add(clock_now(clock), (struct duration){-up.us})));
 }
 
-// ---- the pieces
-// ----------------------------------------------------------------------------------
+// ---- the pieces ---------------------------------------------------------------------------------
 
 // Where the scheduler before has died, its runner may still be ending what it ran: that is waited
 // for.
@@ -173,8 +171,7 @@ static bool start_engine(struct node *node, struct error *err)
     return engine_start(node->engine, &set, err);
 }
 
-// ---- the loop
-// ------------------------------------------------------------------------------------
+// ---- the loop -----------------------------------------------------------------------------------
 
 // Arms the wall-clock timer; it also wakes when somebody sets the clock.
 static void arm(struct node *node, struct instant wake)
@@ -354,8 +351,7 @@ static bool open_loop(struct node *node, struct error *err)
     return true;
 }
 
-// ---- life
-// ----------------------------------------------------------------------------------------
+// ---- life ---------------------------------------------------------------------------------------
 
 static struct uuid new_id(struct clock *clock)
 {

@@ -42,8 +42,7 @@ struct serve {
     int exit_code;
 };
 
-// ---- the environment
-// -----------------------------------------------------------------------------
+// ---- the environment ----------------------------------------------------------------------------
 
 bool serve_dry_run_from_environment(bool *dry_run_out, struct error *err)
 {
@@ -79,8 +78,7 @@ static int fail(const struct error *err)
     return error_exit_code(err->code);
 }
 
-// ---- configuration and validation
-// -------------------------------------------------------------------
+// ---- configuration and validation ---------------------------------------------------------------
 
 static void log_problems(const struct config_problems *problems)
 {
@@ -126,8 +124,7 @@ static bool validate(const struct config *config, bool port_is_ours, enum error_
     return passed;
 }
 
-// ---- reload
-// --------------------------------------------------------------------------------------
+// ---- reload -------------------------------------------------------------------------------------
 
 static bool reload_with(struct serve *serve, struct config *config, struct error *err)
 {
@@ -184,8 +181,7 @@ static void look_at_zones(struct serve *serve)
     }
 }
 
-// ---- stopping
-// ------------------------------------------------------------------------------------
+// ---- stopping -----------------------------------------------------------------------------------
 
 static void stop_next(struct serve *serve)
 {
@@ -243,8 +239,7 @@ static void on_signal(uv_signal_t *handle, int number)
     node_turn(&serve->node);
 }
 
-// ---- each turn, each second
-// ----------------------------------------------------------------------
+// ---- each turn, each second ---------------------------------------------------------------------
 
 static void on_turn(struct node *node)
 {
@@ -268,8 +263,7 @@ static void on_tick(struct node *node)
     }
 }
 
-// ---- the start
-// -----------------------------------------------------------------------------------
+// ---- the start ----------------------------------------------------------------------------------
 
 static void watch(struct serve *serve, const struct config *config)
 {

@@ -61,7 +61,7 @@ struct store_op {
     struct store_op *next;    // the store's own
 };
 
-// ---- a node's life -------------------------------------------------------------------------------
+// ---- a node's life ------------------------------------------------------------------------------
 
 // Registers this boot of a node. On SQLite the caller holds the node's file lock, which proves that every
 // other node is dead: each gets state 'lost', and each of their STARTED runs becomes LOST (audited),
@@ -137,7 +137,7 @@ struct store_op_publish {
     bool changed; // out
 };
 
-// ---- slots and runs ------------------------------------------------------------------------------
+// ---- slots and runs -----------------------------------------------------------------------------
 
 // What a node proposes for slots, up to STORE_BATCH_MAX in one operation, one commit. Items of one job
 // must come in ascending due_at. For a scheduled or catch-up slot the guard is: due_at is above the
@@ -225,7 +225,7 @@ struct store_op_output {
     size_t chunk_count;
 };
 
-// ---- controls and intents ------------------------------------------------------------------------
+// ---- controls and intents -----------------------------------------------------------------------
 
 enum store_control_kind { CONTROL_PAUSE, CONTROL_DRY_RUN, CONTROL_THROTTLE, CONTROL_KIND_COUNT };
 const char *store_control_name(enum store_control_kind kind); // "pause", "dry-run", "throttle"
@@ -293,7 +293,7 @@ struct store_control_row {
     const char *reason; // NULL
 };
 
-// ---- audit, pruning, beat ------------------------------------------------------------------------
+// ---- audit, pruning, beat -----------------------------------------------------------------------
 
 // Free-standing events of operators and guards.
 struct store_op_audit {
@@ -342,7 +342,7 @@ struct store_op_leave { // clean stop: node state 'stopped', audit NODE_STOPPED
     struct uuid node;
 };
 
-// ---- reading -------------------------------------------------------------------------------------
+// ---- reading ------------------------------------------------------------------------------------
 // Synchronous, for the command line and for checks; each row is given to a callback, which returns false
 // to stop. Texts live until it returns.
 
@@ -441,7 +441,7 @@ struct store_anchor { // where the kept audit chain begins
     struct instant slots_from; // slots due before it may have been pruned; none = nothing pruned
 };
 
-// ---- the port ------------------------------------------------------------------------------------
+// ---- the port -----------------------------------------------------------------------------------
 
 struct store {
     const struct store_ops *ops;

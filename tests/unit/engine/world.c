@@ -47,7 +47,7 @@ static struct instant parse(const char *text)
     return t;
 }
 
-// ---- the runner ----------------------------------------------------------------------------------
+// ---- the runner ---------------------------------------------------------------------------------
 
 static const struct world_script *script_of(const struct world *world, const char *job)
 {
@@ -135,7 +135,7 @@ static void end_due_runs(struct world *world)
     }
 }
 
-// ---- what the engine tells -----------------------------------------------------------------------
+// ---- what the engine tells ----------------------------------------------------------------------
 
 static void on_started(void *context, const struct engine_run *run, struct duration delay)
 {
@@ -173,7 +173,7 @@ static void on_store(void *context, const struct error *err)
     ((struct world *)context)->store_down += err != NULL;
 }
 
-// ---- the world -----------------------------------------------------------------------------------
+// ---- the world ----------------------------------------------------------------------------------
 
 void world_init(struct world *world, const char *start)
 {
@@ -417,7 +417,7 @@ int world_count(const struct world *world, const char *job)
     return count;
 }
 
-// ---- judging -------------------------------------------------------------------------------------
+// ---- judging ------------------------------------------------------------------------------------
 
 static bool forbids_overlap(const struct world *world, const char *name)
 {
