@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The runner port on a real runner process: a small child forked at start, before anything heavy is
-// loaded. It owns the process groups and outlives nobody: when its channel closes, or the trust deadline
-// passes, it kills everything and exits. See docs/architecture.md, "The runner".
+// loaded. It owns the process groups and outlives nobody: when its channel closes, or the trust
+// deadline passes, it kills everything and exits. See docs/architecture.md, "The runner".
 #pragma once
 
 #include "runner/runner.h"
@@ -15,7 +15,8 @@ struct process_runner_options {
 // Forks the runner process. Call early: no threads, little memory, no database connection open.
 bool process_runner_new(const struct process_runner_options *options, struct runner **runner_out,
                         struct error *err) MUST_USE;
-// The descriptor to poll for reading; call process_runner_read when it is readable (and whenever in doubt).
+// The descriptor to poll for reading; call process_runner_read when it is readable (and whenever in
+// doubt).
 int process_runner_fd(const struct runner *runner);
 // True when messages wait for the channel to become writable; call process_runner_write then.
 bool process_runner_wants_write(const struct runner *runner);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The runner port: executes what the scheduler started. Real: runner/process_runner.c, which talks to the
-// runner process. Simulated: tests (scripted durations, hangs, failures).
+// The runner port: executes what the scheduler started. Real: runner/process_runner.c, which talks
+// to the runner process. Simulated: tests (scripted durations, hangs, failures).
 #pragma once
 
 #include <stdbool.h>
@@ -38,8 +38,9 @@ struct runner_end {
     enum runner_end_kind kind;
     int exit_code;
     int signal;
-    int leftovers;       // processes that outlived the first one and were ended
-    struct duration duration; // by CLOCK_BOOTTIME, from the start of the process to the last one gone
+    int leftovers; // processes that outlived the first one and were ended
+    struct duration
+        duration; // by CLOCK_BOOTTIME, from the start of the process to the last one gone
     struct duration cpu;
     int64_t memory_peak;  // bytes, largest process
     int64_t output_bytes; // written by it; more than what was kept when cut
@@ -61,7 +62,8 @@ struct runner {
 };
 
 struct runner_ops {
-    // Hands a run over. Every accepted start gets exactly one on_end. False: refused, nothing was started.
+    // Hands a run over. Every accepted start gets exactly one on_end. False: refused, nothing was
+    // started.
     bool (*start)(struct runner *runner, const struct runner_start *start, struct error *err);
     // TERM now, KILL after the job's kill_after; `at_once` = KILL. Unknown runs are ignored.
     void (*stop)(struct runner *runner, uint64_t run, bool at_once);
