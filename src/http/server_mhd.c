@@ -123,13 +123,20 @@ static void add_headers(struct MHD_Response *made, const struct http_response *r
     }
 }
 
-static enum MHD_Result answer(struct MHD_Connection *mhd, struct http_response *response)
+static enum MHD_Result answer(struct MHD_Connection *mhd, struct http_response *response,
+                              bool is_head)
 {
+    bool is_stream = response->stream.read != NULL;
     struct MHD_Response *made = make_response(response);
     int status = response->status;
     if (made == NULL) {
         http_response_release(response);
         return MHD_NO;
+    }
+    if (is_head && is_stream) {
+        // Else the library ends the body that it does not send with a chunk of length 0, which the
+        // client would take for the beginning of the next answer.
+        MHD_set_response_options(made, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
     }
     add_headers(made, response);
     http_response_release(response);
@@ -201,7 +208,7 @@ static enum MHD_Result handle(struct http_server *server, struct MHD_Connection 
     if (admit(server, &request, headers.too_many, exchange->too_large, &response)) {
         server->options.handler(server->options.context, &request, &response);
     }
-    return answer(mhd, &response);
+    return answer(mhd, &response, strcmp(method, "HEAD") == 0);
 }
 
 static bool announces_too_much(const struct http_server *server, struct MHD_Connection *mhd)
