@@ -8,7 +8,7 @@
 #include "cli/json.h"
 #include "cli/run.h"
 #include "cli/session.h"
-#include "cli/table.h"
+#include "cli/text_table.h"
 #include "cli/words.h"
 #include "store/chain.h"
 #include "time/format.h"
@@ -21,7 +21,7 @@
 
 struct listing {
     const struct session *session;
-    struct table *table; // or
+    struct text_table *table; // or
     json_t *array;
 };
 
@@ -36,18 +36,18 @@ static bool list_event(void *context, const struct store_audit_row *row)
     char run[UUID_TEXT_SIZE];
     format_in_zone(row->at, listing->session->zone, at);
     uuid_format(row->run_id, run);
-    struct table *table = listing->table;
+    struct text_table *table = listing->table;
     if (row->seq > 0) {
-        table_cellf(table, COLOUR_DIM, "%lld", (long long)row->seq);
+        text_table_cellf(table, COLOUR_DIM, "%lld", (long long)row->seq);
     } else {
-        table_cell(table, COLOUR_DIM, "-");
+        text_table_cell(table, COLOUR_DIM, "-");
     }
-    table_cell(table, COLOUR_NONE, at);
-    table_cell(table, COLOUR_BOLD, row->event);
-    table_cell(table, COLOUR_NONE, row->job);
-    table_cell(table, COLOUR_NONE, row->actor);
-    table_cell(table, COLOUR_DIM, uuid_is_nil(row->run_id) ? NULL : run);
-    table_cell(table, COLOUR_NONE, row->detail);
+    text_table_cell(table, COLOUR_NONE, at);
+    text_table_cell(table, COLOUR_BOLD, row->event);
+    text_table_cell(table, COLOUR_NONE, row->job);
+    text_table_cell(table, COLOUR_NONE, row->actor);
+    text_table_cell(table, COLOUR_DIM, uuid_is_nil(row->run_id) ? NULL : run);
+    text_table_cell(table, COLOUR_NONE, row->detail);
     return true;
 }
 
@@ -68,7 +68,7 @@ bool command_audit(struct invocation *invocation, int *exit_out, struct error *e
     if (!session_open(&session, invocation, err)) {
         return false;
     }
-    AUTO_TABLE table = table_new(">SEQ|AT|EVENT|JOB|ACTOR|RUN|DETAIL");
+    AUTO_TEXT_TABLE table = text_table_new(">SEQ|AT|EVENT|JOB|ACTOR|RUN|DETAIL");
     struct listing listing = {.session = &session, .table = table};
     listing.array = invocation->json ? json_array() : NULL;
     struct store_audit_filter filter = filter_of(invocation);
@@ -80,10 +80,10 @@ bool command_audit(struct invocation *invocation, int *exit_out, struct error *e
     }
     if (invocation->json) {
         json_print(listing.array);
-    } else if (table_rows(table) == 0) {
+    } else if (text_table_rows(table) == 0) {
         fputs("no events match\n", stderr);
     } else {
-        table_print(table, stdout, 0);
+        text_table_print(table, stdout, 0);
     }
     return true;
 }
@@ -132,7 +132,7 @@ static bool seal_first(struct session *session, struct error *err)
 
 static void print_jobs(const struct verify_report *report, const struct session *session)
 {
-    AUTO_TABLE table = table_new("JOB|FROM|HIGH-WATER|>DUE|>IN LEDGER");
+    AUTO_TEXT_TABLE table = text_table_new("JOB|FROM|HIGH-WATER|>DUE|>IN LEDGER");
     for (size_t i = 0; i < report->job_count; i++) {
         const struct verify_job *job = &report->jobs[i];
         char from[FORMAT_TIME_SIZE] = "-";
@@ -144,13 +144,13 @@ static void print_jobs(const struct verify_report *report, const struct session 
             format_in_zone(job->high_water, session->zone, high_water);
         }
         enum colour colour = job->due == job->in_ledger ? COLOUR_NONE : COLOUR_BAD;
-        table_cell(table, COLOUR_BOLD, job->name);
-        table_cell(table, COLOUR_NONE, from);
-        table_cell(table, COLOUR_NONE, high_water);
-        table_cellf(table, colour, "%zu", job->due);
-        table_cellf(table, colour, "%zu", job->in_ledger);
+        text_table_cell(table, COLOUR_BOLD, job->name);
+        text_table_cell(table, COLOUR_NONE, from);
+        text_table_cell(table, COLOUR_NONE, high_water);
+        text_table_cellf(table, colour, "%zu", job->due);
+        text_table_cellf(table, colour, "%zu", job->in_ledger);
     }
-    table_print(table, stdout, 0);
+    text_table_print(table, stdout, 0);
 }
 
 static void print_chain(const struct verify_report *report)

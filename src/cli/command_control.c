@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "cli/controls.h"
+#include "cli/control_set.h"
 #include "cli/intent.h"
 #include "cli/json.h"
 #include "cli/run.h"
@@ -18,7 +18,7 @@
 // A control as it was asked for, and what came of it.
 struct wish {
     struct session session;
-    struct controls before; // in force before the change
+    struct control_set before; // in force before the change
     enum store_control_kind kind;
     const char *job; // NULL = all
     int value;
@@ -28,7 +28,7 @@ struct wish {
 
 static void wish_release(struct wish *wish)
 {
-    controls_release(&wish->before);
+    control_set_release(&wish->before);
     session_release(&wish->session);
 }
 
@@ -42,11 +42,11 @@ static bool carry_out(struct wish *wish, const struct invocation *invocation, st
     if (wish->job != NULL && wish->value != 0 && session_job(session, wish->job, err) == NULL) {
         return false;
     }
-    if (!session_write(session, err) || !controls_load(&wish->before, session, err)) {
+    if (!session_write(session, err) || !control_set_load(&wish->before, session, err)) {
         return false;
     }
     if (wish->job != NULL && wish->value == 0 &&
-        controls_exact(&wish->before, wish->job, wish->kind) == NULL &&
+        control_set_exact(&wish->before, wish->job, wish->kind) == NULL &&
         session_job(session, wish->job, err) == NULL) {
         return false;
     }
@@ -83,7 +83,7 @@ static const char *past(const struct wish *wish)
 
 static void redo(const struct wish *wish, char *out, size_t size)
 {
-    const struct store_control_row *row = controls_exact(&wish->before, wish->job, wish->kind);
+    const struct store_control_row *row = control_set_exact(&wish->before, wish->job, wish->kind);
     const char *name = wish->job != NULL ? wish->job : wish->kind == CONTROL_DRY_RUN ? "" : "--all";
     switch (wish->kind) {
     case CONTROL_PAUSE:
@@ -101,7 +101,7 @@ static void redo(const struct wish *wish, char *out, size_t size)
 static void undo(const struct wish *wish, char *out, size_t size)
 {
     if (wish->value != 0) {
-        controls_undo(wish->kind, wish->job, out, size);
+        control_set_undo(wish->kind, wish->job, out, size);
     } else {
         redo(wish, out, size);
     }
@@ -110,19 +110,19 @@ static void undo(const struct wish *wish, char *out, size_t size)
 // Lifting one control leaves what another one still forbids.
 static void say_what_stays(const struct wish *wish, struct buf *out)
 {
-    const struct store_control_row *all = controls_exact(&wish->before, NULL, wish->kind);
+    const struct store_control_row *all = control_set_exact(&wish->before, NULL, wish->kind);
     if (wish->value == 0 && wish->job != NULL && all != NULL) {
         buf_add_string(out, "\nBut all jobs are ");
-        controls_describe(all, wish->session.zone, out);
+        control_set_describe(all, wish->session.zone, out);
         char command[256];
-        controls_undo(wish->kind, NULL, command, sizeof command);
+        control_set_undo(wish->kind, NULL, command, sizeof command);
         buf_printf(out, "; lift that: %s", command);
     }
     for (size_t i = 0; wish->value == 0 && wish->job == NULL && i < wish->before.count; i++) {
         const struct store_control_row *row = &wish->before.rows[i];
         if (row->kind == wish->kind && row->job != NULL && row->value != 0) {
             buf_printf(out, "\n%s stays ", row->job);
-            controls_describe(row, wish->session.zone, out);
+            control_set_describe(row, wish->session.zone, out);
         }
     }
     if (!wish->session.has_node) {
@@ -134,14 +134,14 @@ static void say(const struct wish *wish, const struct invocation *invocation)
 {
     AUTO(buf_release) struct buf out;
     buf_init(&out, TEXT_MAX);
-    const struct store_control_row *was = controls_exact(&wish->before, wish->job, wish->kind);
+    const struct store_control_row *was = control_set_exact(&wish->before, wish->job, wish->kind);
     char back[256];
     undo(wish, back, sizeof back);
     buf_add_string(&out, wish->job != NULL ? wish->job : "all jobs");
     buf_add_string(&out, wish->job != NULL ? " is " : " are ");
     if (!wish->changed && was != NULL) {
         buf_add_string(&out, "already ");
-        controls_describe(was, wish->session.zone, &out);
+        control_set_describe(was, wish->session.zone, &out);
         buf_printf(&out, "; nothing changed. Undo: %s", back);
     } else if (!wish->changed) {
         buf_printf(&out, "%s; nothing changed", past(wish));

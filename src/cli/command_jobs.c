@@ -7,7 +7,7 @@
 #include "cli/json.h"
 #include "cli/overview.h"
 #include "cli/run.h"
-#include "cli/table.h"
+#include "cli/text_table.h"
 #include "cli/words.h"
 #include "time/format.h"
 
@@ -85,30 +85,30 @@ static json_t *json_definition(const struct job *job)
 // ---- the list
 // ------------------------------------------------------------------------------------
 
-static void list_view(struct table *table, const struct job_view *view, struct instant now)
+static void list_view(struct text_table *table, const struct job_view *view, struct instant now)
 {
     char text[128];
     char when[WORDS_TIME_SIZE];
     const struct job *job = view->job;
     job_view_states(view, text, sizeof text);
-    table_cell(table, COLOUR_BOLD, job->name);
-    table_cell(table, job_view_colour(view), text);
-    table_cellf(table, COLOUR_NONE, "%s", job->schedule_text);
+    text_table_cell(table, COLOUR_BOLD, job->name);
+    text_table_cell(table, job_view_colour(view), text);
+    text_table_cellf(table, COLOUR_NONE, "%s", job->schedule_text);
     if (instant_is_none(view->next_due)) {
-        table_cell(table, COLOUR_DIM, "-");
+        text_table_cell(table, COLOUR_DIM, "-");
     } else {
         format_in_zone(view->next_due, job->schedule.zone, text);
-        table_cell(table, COLOUR_NONE, text);
+        text_table_cell(table, COLOUR_NONE, text);
     }
     if (view->last == NULL) {
-        table_cell(table, COLOUR_DIM, "-");
-        table_cell(table, COLOUR_DIM, "-");
+        text_table_cell(table, COLOUR_DIM, "-");
+        text_table_cell(table, COLOUR_DIM, "-");
         return;
     }
     const struct store_run_row *last = &view->last->row;
     words_relative(last->ended_at, now, when);
-    table_cell(table, run_state_colour(last->state), run_state_name(last->state));
-    table_cell(table, COLOUR_NONE, when);
+    text_table_cell(table, run_state_colour(last->state), run_state_name(last->state));
+    text_table_cell(table, COLOUR_NONE, when);
 }
 
 static bool open_overview(struct session *session, struct overview *overview,
@@ -134,11 +134,11 @@ bool command_jobs(struct invocation *invocation, int *exit_out, struct error *er
         json_print(array);
         return true;
     }
-    AUTO_TABLE table = table_new("JOB|STATE|SCHEDULE|NEXT|LAST|WHEN");
+    AUTO_TEXT_TABLE table = text_table_new("JOB|STATE|SCHEDULE|NEXT|LAST|WHEN");
     for (size_t i = 0; i < overview.count; i++) {
         list_view(table, &overview.views[i], overview.now);
     }
-    table_print(table, stdout, 0);
+    text_table_print(table, stdout, 0);
     return true;
 }
 
@@ -203,9 +203,9 @@ static void print_control(const struct store_control_row *row, const struct sess
     AUTO(buf_release) struct buf text;
     char undo[256];
     buf_init(&text, 8192);
-    controls_undo(row->kind, row->job, undo, sizeof undo);
+    control_set_undo(row->kind, row->job, undo, sizeof undo);
     buf_add_string(&text, row->job == NULL ? "all jobs " : "");
-    controls_describe(row, session->zone, &text);
+    control_set_describe(row, session->zone, &text);
     buf_printf(&text, "; lift it: %s", undo);
     line("", COLOUR_WARN, buf_string(&text));
 }

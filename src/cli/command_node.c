@@ -8,7 +8,7 @@
 #include "cli/json.h"
 #include "cli/run.h"
 #include "cli/session.h"
-#include "cli/table.h"
+#include "cli/text_table.h"
 #include "cli/words.h"
 #include "serve/serve.h"
 #include "time/format.h"
@@ -30,7 +30,7 @@ bool command_serve(struct invocation *invocation, int *exit_out, struct error *e
 
 struct listing {
     const struct session *session;
-    struct table *table; // or
+    struct text_table *table; // or
     json_t *array;
 };
 
@@ -62,14 +62,14 @@ static bool list_node(void *context, const struct store_node_row *row)
     uuid_format(row->node, id);
     format_in_zone(row->started_at, listing->session->zone, started);
     words_relative(row->last_seen, clock_now(listing->session->clock), seen);
-    struct table *table = listing->table;
-    table_cell(table, COLOUR_NONE, id);
-    table_cell(table, COLOUR_NONE, row->host);
-    table_cell(table, strcmp(state, "live") == 0 ? COLOUR_GOOD : COLOUR_DIM, state);
-    table_cell(table, COLOUR_NONE, started);
-    table_cell(table, COLOUR_NONE, seen);
-    table_cellf(table, COLOUR_NONE, "%d", row->running);
-    table_cell(table, COLOUR_NONE, row->version);
+    struct text_table *table = listing->table;
+    text_table_cell(table, COLOUR_NONE, id);
+    text_table_cell(table, COLOUR_NONE, row->host);
+    text_table_cell(table, strcmp(state, "live") == 0 ? COLOUR_GOOD : COLOUR_DIM, state);
+    text_table_cell(table, COLOUR_NONE, started);
+    text_table_cell(table, COLOUR_NONE, seen);
+    text_table_cellf(table, COLOUR_NONE, "%d", row->running);
+    text_table_cell(table, COLOUR_NONE, row->version);
     return true;
 }
 
@@ -80,7 +80,7 @@ bool command_nodes(struct invocation *invocation, int *exit_out, struct error *e
     if (!session_open(&session, invocation, err)) {
         return false;
     }
-    AUTO_TABLE table = table_new("NODE|HOST|STATE|STARTED|LAST SEEN|>RUNNING|VERSION");
+    AUTO_TEXT_TABLE table = text_table_new("NODE|HOST|STATE|STARTED|LAST SEEN|>RUNNING|VERSION");
     struct listing listing = {.session = &session, .table = table};
     listing.array = invocation->json ? json_array() : NULL;
     if (!session.store->ops->read_nodes(session.store, list_node, &listing, err)) {
@@ -89,10 +89,10 @@ bool command_nodes(struct invocation *invocation, int *exit_out, struct error *e
     }
     if (invocation->json) {
         json_print(listing.array);
-    } else if (table_rows(table) == 0) {
+    } else if (text_table_rows(table) == 0) {
         fputs("no node has run yet; start one: ironcron serve\n", stderr);
     } else {
-        table_print(table, stdout, 0);
+        text_table_print(table, stdout, 0);
     }
     return true;
 }

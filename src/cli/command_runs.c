@@ -10,7 +10,7 @@
 #include "cli/run.h"
 #include "cli/run_text.h"
 #include "cli/session.h"
-#include "cli/table.h"
+#include "cli/text_table.h"
 #include "time/format.h"
 
 #define LIMIT_DEFAULT  20
@@ -23,7 +23,7 @@
 
 struct listing {
     const struct session *session;
-    struct table *table; // or
+    struct text_table *table; // or
     json_t *array;
 };
 
@@ -37,19 +37,19 @@ static void list_cells(const struct listing *listing, const struct store_run_row
     format_in_zone(row->started_at, listing->session->zone, started);
     run_duration(row, clock_now(listing->session->clock), took, sizeof took);
     run_result(row, result, sizeof result);
-    struct table *table = listing->table;
-    table_cell(table, COLOUR_NONE, id);
-    table_cell(table, COLOUR_NONE, row->job);
-    table_cell(table, run_state_colour(row->state), run_state_name(row->state));
-    table_cell(table, COLOUR_NONE, started);
-    table_cell(table, COLOUR_NONE, took);
+    struct text_table *table = listing->table;
+    text_table_cell(table, COLOUR_NONE, id);
+    text_table_cell(table, COLOUR_NONE, row->job);
+    text_table_cell(table, run_state_colour(row->state), run_state_name(row->state));
+    text_table_cell(table, COLOUR_NONE, started);
+    text_table_cell(table, COLOUR_NONE, took);
     if (row->attempt > 1) {
-        table_cellf(table, COLOUR_NONE, "%s, attempt %d", run_trigger_name(row->trigger),
-                    row->attempt);
+        text_table_cellf(table, COLOUR_NONE, "%s, attempt %d", run_trigger_name(row->trigger),
+                         row->attempt);
     } else {
-        table_cell(table, COLOUR_NONE, run_trigger_name(row->trigger));
+        text_table_cell(table, COLOUR_NONE, run_trigger_name(row->trigger));
     }
-    table_cell(table, COLOUR_NONE, result);
+    text_table_cell(table, COLOUR_NONE, result);
 }
 
 static bool list_run(void *context, const struct store_run_row *row)
@@ -78,7 +78,7 @@ static struct store_run_filter filter_of(const struct invocation *invocation)
 static bool list_all(const struct invocation *invocation, const struct session *session,
                      struct error *err)
 {
-    AUTO_TABLE table = table_new("RUN|JOB|STATE|STARTED|TOOK|TRIGGER|RESULT");
+    AUTO_TEXT_TABLE table = text_table_new("RUN|JOB|STATE|STARTED|TOOK|TRIGGER|RESULT");
     struct listing listing = {.session = session, .table = table};
     listing.array = invocation->json ? json_array() : NULL;
     struct store_run_filter filter = filter_of(invocation);
@@ -89,13 +89,13 @@ static bool list_all(const struct invocation *invocation, const struct session *
     }
     if (invocation->json) {
         json_print(listing.array);
-    } else if (table_rows(table) == 0) {
+    } else if (text_table_rows(table) == 0) {
         fputs(session->store == NULL
                   ? "nothing has run yet: there is no store; start: ironcron serve\n"
                   : "no runs match\n",
               stderr);
     } else {
-        table_print(table, stdout, 0);
+        text_table_print(table, stdout, 0);
     }
     return true;
 }
@@ -132,7 +132,7 @@ static bool open_run(struct session *session, const struct invocation *invocatio
 struct trail {
     const struct session *session;
     struct uuid run_id;
-    struct table *table; // or
+    struct text_table *table; // or
     json_t *array;
 };
 
@@ -148,10 +148,10 @@ static bool trail_row(void *context, const struct store_audit_row *row)
     }
     char at[FORMAT_TIME_SIZE];
     format_in_zone(row->at, trail->session->zone, at);
-    table_cell(trail->table, COLOUR_NONE, at);
-    table_cell(trail->table, COLOUR_BOLD, row->event);
-    table_cell(trail->table, COLOUR_NONE, row->actor);
-    table_cell(trail->table, COLOUR_NONE, row->detail);
+    text_table_cell(trail->table, COLOUR_NONE, at);
+    text_table_cell(trail->table, COLOUR_BOLD, row->event);
+    text_table_cell(trail->table, COLOUR_NONE, row->actor);
+    text_table_cell(trail->table, COLOUR_NONE, row->detail);
     return true;
 }
 
@@ -303,14 +303,14 @@ bool command_runs_show(struct invocation *invocation, int *exit_out, struct erro
     if (invocation->json) {
         return show_json(&session, &kept.row, err);
     }
-    AUTO_TABLE table = table_new("AT|EVENT|ACTOR|DETAIL");
+    AUTO_TEXT_TABLE table = text_table_new("AT|EVENT|ACTOR|DETAIL");
     struct trail trail = {.session = &session, .run_id = kept.row.run_id, .table = table};
     if (!read_trail(&trail, &kept.row, err)) {
         return false;
     }
     print_run(&session, &kept.row);
     putchar('\n');
-    table_print(table, stdout, 0);
+    text_table_print(table, stdout, 0);
     return print_tail(&session, &kept.row, err);
 }
 

@@ -10,7 +10,7 @@
 #include "cli/json.h"
 #include "cli/run.h"
 #include "cli/session.h"
-#include "cli/table.h"
+#include "cli/text_table.h"
 #include "cli/words.h"
 #include "config/validate.h"
 
@@ -114,19 +114,19 @@ static void print_checks_json(const struct validate_report *report)
 
 static void print_checks(const struct validate_report *report)
 {
-    AUTO_TABLE table = table_new("RESULT|CHECK|FOUND");
+    AUTO_TEXT_TABLE table = text_table_new("RESULT|CHECK|FOUND");
     for (size_t i = 0; i < report->count; i++) {
         const struct validate_check *check = &report->checks[i];
-        table_cell(table, result_colours[check->result], result_names[check->result]);
-        table_cell(table, COLOUR_NONE, check->name);
-        table_cell(table, COLOUR_NONE, check->detail);
+        text_table_cell(table, result_colours[check->result], result_names[check->result]);
+        text_table_cell(table, COLOUR_NONE, check->name);
+        text_table_cell(table, COLOUR_NONE, check->detail);
         if (check->result != VALIDATE_OK && check->remedy != NULL) {
-            table_cell(table, COLOUR_NONE, "");
-            table_cell(table, COLOUR_NONE, "");
-            table_cellf(table, COLOUR_BOLD, "mend it: %s", check->remedy);
+            text_table_cell(table, COLOUR_NONE, "");
+            text_table_cell(table, COLOUR_NONE, "");
+            text_table_cellf(table, COLOUR_BOLD, "mend it: %s", check->remedy);
         }
     }
-    table_print(table, stdout, 0);
+    text_table_print(table, stdout, 0);
     if (report->failed > 0) {
         terminal_print(stdout, COLOUR_BAD, "\n%zu check%s failed", report->failed,
                        words_plural(report->failed));

@@ -7,7 +7,7 @@
 #include "cli/json.h"
 #include "cli/run.h"
 #include "cli/status.h"
-#include "cli/table.h"
+#include "cli/text_table.h"
 #include "cli/words.h"
 #include "time/format.h"
 
@@ -39,7 +39,7 @@ static void print_mode(const struct status *status)
     } else if (control != NULL) {
         AUTO(buf_release) struct buf text;
         buf_init(&text, 8192);
-        controls_describe(control, status->session->zone, &text);
+        control_set_describe(control, status->session->zone, &text);
         terminal_put(stdout, COLOUR_WARN, buf_string(&text));
         puts("; go live: ironcron dry-run off");
     } else {
@@ -96,19 +96,19 @@ static void print_top(const struct status *status)
 static void print_running(const struct status *status)
 {
     heading("running", status->running_count);
-    AUTO_TABLE table = table_new("JOB|TOOK|GO ON");
+    AUTO_TEXT_TABLE table = text_table_new("JOB|TOOK|GO ON");
     for (size_t i = 0; i < status->running_count && i < LINES_MAX; i++) {
         const struct store_run_row *row = &status->running[i].row;
         char took[80];
         char id[UUID_TEXT_SIZE];
         run_duration(row, status->overview.now, took, sizeof took);
         uuid_format(row->run_id, id);
-        table_cell(table, COLOUR_BOLD, row->job);
-        table_cell(table, COLOUR_NONE, took);
-        table_cellf(table, COLOUR_DIM, "ironcron runs output %s -f", id);
+        text_table_cell(table, COLOUR_BOLD, row->job);
+        text_table_cell(table, COLOUR_NONE, took);
+        text_table_cellf(table, COLOUR_DIM, "ironcron runs output %s -f", id);
     }
     if (status->running_count > 0) {
-        table_print(table, stdout, 2);
+        text_table_print(table, stdout, 2);
     }
     more(LINES_MAX, status->running_count, "ironcron runs --state started");
 }
@@ -118,7 +118,7 @@ static bool is_trouble(const struct status *status, size_t i)
     return status->tallies[i].failed > 0 || job_view_is_failing(&status->overview.views[i]);
 }
 
-static void trouble_cells(struct table *table, const struct status *status, size_t i)
+static void trouble_cells(struct text_table *table, const struct status *status, size_t i)
 {
     const struct job_view *view = &status->overview.views[i];
     const struct status_tally *tally = &status->tallies[i];
@@ -130,21 +130,21 @@ static void trouble_cells(struct table *table, const struct status *status, size
     uuid_format(row->run_id, id);
     words_relative(row->ended_at, status->overview.now, when);
     run_result(row, result, sizeof result);
-    table_cell(table, fails ? COLOUR_BAD : COLOUR_NONE, view->job->name);
-    table_cell(table, run_state_colour(row->state), run_state_name(row->state));
-    table_cell(table, COLOUR_NONE, when);
-    table_cellf(table, COLOUR_NONE, "%zu of %zu", tally->failed, tally->ended);
-    table_cell(table, COLOUR_NONE, fails ? result : "recovered");
+    text_table_cell(table, fails ? COLOUR_BAD : COLOUR_NONE, view->job->name);
+    text_table_cell(table, run_state_colour(row->state), run_state_name(row->state));
+    text_table_cell(table, COLOUR_NONE, when);
+    text_table_cellf(table, COLOUR_NONE, "%zu of %zu", tally->failed, tally->ended);
+    text_table_cell(table, COLOUR_NONE, fails ? result : "recovered");
     if (fails) {
-        table_cellf(table, COLOUR_DIM, "ironcron runs show %s", id);
+        text_table_cellf(table, COLOUR_DIM, "ironcron runs show %s", id);
     } else {
-        table_cellf(table, COLOUR_DIM, "ironcron runs --job %s", view->job->name);
+        text_table_cellf(table, COLOUR_DIM, "ironcron runs --job %s", view->job->name);
     }
 }
 
 static void print_trouble(const struct status *status)
 {
-    AUTO_TABLE table = table_new("JOB|LAST|WHEN|FAILED IN 24 H|RESULT|GO ON");
+    AUTO_TEXT_TABLE table = text_table_new("JOB|LAST|WHEN|FAILED IN 24 H|RESULT|GO ON");
     size_t count = 0;
     // What fails now comes before what has recovered.
     for (int pass = 0; pass < 2; pass++) {
@@ -162,7 +162,7 @@ static void print_trouble(const struct status *status)
     }
     heading("failed", count);
     if (count > 0) {
-        table_print(table, stdout, 2);
+        text_table_print(table, stdout, 2);
     }
     more(LINES_MAX, count, "ironcron runs --state failed --since -24h");
 }
@@ -170,7 +170,7 @@ static void print_trouble(const struct status *status)
 static void print_late(const struct status *status)
 {
     size_t count = 0;
-    AUTO_TABLE table = table_new("JOB|DUE|LATE|GO ON");
+    AUTO_TEXT_TABLE table = text_table_new("JOB|DUE|LATE|GO ON");
     for (size_t i = 0; i < status->overview.count; i++) {
         const struct job_view *view = &status->overview.views[i];
         if (instant_is_none(view->late_since) || ++count > LINES_MAX) {
@@ -180,14 +180,14 @@ static void print_late(const struct status *status)
         char late[WORDS_TIME_SIZE];
         format_in_zone(view->late_since, view->job->schedule.zone, due);
         words_relative(view->late_since, status->overview.now, late);
-        table_cell(table, COLOUR_BAD, view->job->name);
-        table_cell(table, COLOUR_NONE, due);
-        table_cell(table, COLOUR_NONE, late);
-        table_cellf(table, COLOUR_DIM, "ironcron jobs show %s", view->job->name);
+        text_table_cell(table, COLOUR_BAD, view->job->name);
+        text_table_cell(table, COLOUR_NONE, due);
+        text_table_cell(table, COLOUR_NONE, late);
+        text_table_cellf(table, COLOUR_DIM, "ironcron jobs show %s", view->job->name);
     }
     heading("late", count);
     if (count > 0) {
-        table_print(table, stdout, 2);
+        text_table_print(table, stdout, 2);
     }
     more(LINES_MAX, count, "ironcron jobs");
 }
@@ -195,36 +195,36 @@ static void print_late(const struct status *status)
 static void print_missed(const struct status *status)
 {
     size_t count = 0;
-    AUTO_TABLE table = table_new("JOB|>MISSED IN 24 H|REASON|GO ON");
+    AUTO_TEXT_TABLE table = text_table_new("JOB|>MISSED IN 24 H|REASON|GO ON");
     for (size_t i = 0; i < status->overview.count; i++) {
         const struct status_tally *tally = &status->tallies[i];
         if (tally->missed == 0 || ++count > LINES_MAX) {
             continue;
         }
-        table_cell(table, COLOUR_WARN, status->overview.views[i].job->name);
-        table_cellf(table, COLOUR_NONE, "%zu", tally->missed);
-        table_cell(table, COLOUR_NONE, tally->last_missed);
-        table_cellf(table, COLOUR_DIM, "ironcron audit --event MISSED --job %s",
-                    status->overview.views[i].job->name);
+        text_table_cell(table, COLOUR_WARN, status->overview.views[i].job->name);
+        text_table_cellf(table, COLOUR_NONE, "%zu", tally->missed);
+        text_table_cell(table, COLOUR_NONE, tally->last_missed);
+        text_table_cellf(table, COLOUR_DIM, "ironcron audit --event MISSED --job %s",
+                         status->overview.views[i].job->name);
     }
     if (count > 0) {
         heading("missed", count);
-        table_print(table, stdout, 2);
+        text_table_print(table, stdout, 2);
         more(LINES_MAX, count, "ironcron audit --event MISSED");
     }
 }
 
 static void print_controls(const struct status *status)
 {
-    const struct controls *controls = &status->overview.controls;
+    const struct control_set *controls = &status->overview.controls;
     heading("held back", controls->count);
     for (size_t i = 0; i < controls->count && i < LINES_MAX; i++) {
         const struct store_control_row *row = &controls->rows[i];
         AUTO(buf_release) struct buf text;
         char undo[256];
         buf_init(&text, 8192);
-        controls_describe(row, status->session->zone, &text);
-        controls_undo(row->kind, row->job, undo, sizeof undo);
+        control_set_describe(row, status->session->zone, &text);
+        control_set_undo(row->kind, row->job, undo, sizeof undo);
         printf("  ");
         terminal_put(stdout, COLOUR_WARN, row->job != NULL ? row->job : "all jobs");
         printf(" ");
@@ -237,27 +237,27 @@ static void print_controls(const struct status *status)
 static void print_soon(const struct status *status)
 {
     heading("the next hour", status->soon_count);
-    AUTO_TABLE table = table_new("DUE||JOB||GO ON");
+    AUTO_TEXT_TABLE table = text_table_new("DUE||JOB||GO ON");
     for (size_t i = 0; i < status->soon_count && i < LINES_MAX; i++) {
         const struct status_soon *soon = &status->soon[i];
         char due[FORMAT_TIME_SIZE];
         char when[WORDS_TIME_SIZE];
         format_in_zone(soon->due, status->session->zone, due);
         words_relative(soon->due, status->overview.now, when);
-        table_cell(table, COLOUR_NONE, due);
-        table_cell(table, COLOUR_NONE, when);
-        table_cell(table, COLOUR_BOLD, soon->view->job->name);
+        text_table_cell(table, COLOUR_NONE, due);
+        text_table_cell(table, COLOUR_NONE, when);
+        text_table_cell(table, COLOUR_BOLD, soon->view->job->name);
         if (soon->view->pause != NULL) {
-            table_cell(table, COLOUR_WARN, "paused, will be skipped");
+            text_table_cell(table, COLOUR_WARN, "paused, will be skipped");
         } else if (soon->more > 0) {
-            table_cellf(table, COLOUR_NONE, "and %zu more times", soon->more);
+            text_table_cellf(table, COLOUR_NONE, "and %zu more times", soon->more);
         } else {
-            table_cell(table, COLOUR_NONE, "");
+            text_table_cell(table, COLOUR_NONE, "");
         }
-        table_cellf(table, COLOUR_DIM, "ironcron jobs show %s", soon->view->job->name);
+        text_table_cellf(table, COLOUR_DIM, "ironcron jobs show %s", soon->view->job->name);
     }
     if (status->soon_count > 0) {
-        table_print(table, stdout, 2);
+        text_table_print(table, stdout, 2);
     }
     more(LINES_MAX, status->soon_count, "ironcron jobs");
 }

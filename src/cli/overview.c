@@ -79,9 +79,9 @@ static void plan(struct overview *overview, struct job_view *view)
 {
     const struct job *job = view->job;
     view->next_due = schedule_next(&job->schedule, overview->now);
-    view->pause = controls_of(&overview->controls, job->name, CONTROL_PAUSE);
-    view->dry_run = controls_of(&overview->controls, job->name, CONTROL_DRY_RUN);
-    view->throttle = controls_of(&overview->controls, job->name, CONTROL_THROTTLE);
+    view->pause = control_set_of(&overview->controls, job->name, CONTROL_PAUSE);
+    view->dry_run = control_set_of(&overview->controls, job->name, CONTROL_DRY_RUN);
+    view->throttle = control_set_of(&overview->controls, job->name, CONTROL_THROTTLE);
     if (!view->is_known || instant_is_none(view->high_water)) {
         return;
     }
@@ -139,7 +139,7 @@ bool overview_load(struct overview *overview, const struct session *session, str
 {
     *overview = (struct overview){.now = clock_now(session->clock)};
     arena_init(&overview->arena, OVERVIEW_MAX);
-    if (!controls_load(&overview->controls, session, err)) {
+    if (!control_set_load(&overview->controls, session, err)) {
         return false;
     }
     const struct config *config = session->config;
@@ -164,7 +164,7 @@ bool overview_load(struct overview *overview, const struct session *session, str
 
 void overview_release(struct overview *overview)
 {
-    controls_release(&overview->controls);
+    control_set_release(&overview->controls);
     arena_release(&overview->arena);
     *overview = (struct overview){0};
 }

@@ -2,7 +2,7 @@
 // Every configured job with what the store knows of it: for `jobs`, `jobs show` and `status`.
 #pragma once
 
-#include "cli/controls.h"
+#include "cli/control_set.h"
 #include "cli/run_text.h"
 #include "cli/session.h"
 
@@ -19,7 +19,7 @@ struct job_view {
 };
 
 struct overview {
-    struct controls controls;
+    struct control_set controls;
     struct arena arena;
     struct job_view *views; // in the configuration's order
     size_t count;

@@ -208,5 +208,5 @@ void status_release(struct status *status)
 
 const struct store_control_row *status_dry_run(const struct status *status)
 {
-    return controls_exact(&status->overview.controls, NULL, CONTROL_DRY_RUN);
+    return control_set_exact(&status->overview.controls, NULL, CONTROL_DRY_RUN);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "cli/table.h"
+#include "cli/text_table.h"
 
 #include <stdarg.h>
 #include <stdbool.h>
@@ -24,7 +24,7 @@ struct cell {
     enum colour colour;
 };
 
-struct table {
+struct text_table {
     struct column columns[COLUMN_MAX];
     size_t column_count;
     struct cell *cells;
@@ -32,9 +32,9 @@ struct table {
     size_t capacity;
 };
 
-struct table *table_new(const char *headings)
+struct text_table *text_table_new(const char *headings)
 {
-    struct table *table = alloc_zero(1, sizeof *table);
+    struct text_table *table = alloc_zero(1, sizeof *table);
     while (true) {
         CHECK(table->column_count < COLUMN_MAX);
         struct column *column = &table->columns[table->column_count++];
@@ -50,7 +50,7 @@ struct table *table_new(const char *headings)
     }
 }
 
-void table_free(struct table *table)
+void text_table_free(struct text_table *table)
 {
     if (table == NULL) {
         return;
@@ -65,12 +65,12 @@ void table_free(struct table *table)
     free(table);
 }
 
-void table_release(struct table **table)
+void text_table_release(struct text_table **table)
 {
-    table_free(*table);
+    text_table_free(*table);
 }
 
-void table_cell(struct table *table, enum colour colour, const char *text)
+void text_table_cell(struct text_table *table, enum colour colour, const char *text)
 {
     ARRAY_RESERVE(table->cells, table->count, table->capacity);
     struct cell *cell = &table->cells[table->count];
@@ -82,23 +82,23 @@ void table_cell(struct table *table, enum colour colour, const char *text)
     table->count++;
 }
 
-void table_cellf(struct table *table, enum colour colour, const char *format, ...)
+void text_table_cellf(struct text_table *table, enum colour colour, const char *format, ...)
 {
     char text[512];
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    table_cell(table, colour, text);
+    text_table_cell(table, colour, text);
 }
 
-size_t table_rows(const struct table *table)
+size_t text_table_rows(const struct text_table *table)
 {
     return table->count / table->column_count;
 }
 
-static void print_cell(const struct table *table, FILE *out, size_t index, const struct cell *cell,
-                       size_t room)
+static void print_cell(const struct text_table *table, FILE *out, size_t index,
+                       const struct cell *cell, size_t room)
 {
     const struct column *column = &table->columns[index];
     bool last = index + 1 == table->column_count;
@@ -120,7 +120,7 @@ static void print_cell(const struct table *table, FILE *out, size_t index, const
 }
 
 // Columns left for the last one; 0 = as many as it likes.
-static size_t last_room(const struct table *table, FILE *out, size_t indent)
+static size_t last_room(const struct text_table *table, FILE *out, size_t indent)
 {
     size_t width = out == stdout ? terminal_width() : 0;
     size_t used = indent;
@@ -130,7 +130,7 @@ static size_t last_room(const struct table *table, FILE *out, size_t indent)
     return width > used + 20 ? width - used : 0;
 }
 
-void table_print(const struct table *table, FILE *out, size_t indent)
+void text_table_print(const struct text_table *table, FILE *out, size_t indent)
 {
     CHECK(table->count % table->column_count == 0);
     size_t room = last_room(table, out, indent);

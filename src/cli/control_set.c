@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "cli/controls.h"
+#include "cli/control_set.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,14 +14,14 @@ static const char *copy(struct arena *arena, const char *text)
 }
 
 struct collecting {
-    struct controls *controls;
+    struct control_set *controls;
     size_t capacity;
 };
 
 static bool collect(void *context, const struct store_control_row *row)
 {
     struct collecting *collecting = context;
-    struct controls *controls = collecting->controls;
+    struct control_set *controls = collecting->controls;
     if (controls->count == collecting->capacity) {
         size_t capacity = collecting->capacity == 0 ? 16 : collecting->capacity * 2;
         struct store_control_row *rows = arena_alloc(&controls->arena, capacity, sizeof *rows);
@@ -39,19 +39,20 @@ static bool collect(void *context, const struct store_control_row *row)
     return true;
 }
 
-bool controls_load(struct controls *controls, const struct session *session, struct error *err)
+bool control_set_load(struct control_set *controls, const struct session *session,
+                      struct error *err)
 {
-    *controls = (struct controls){0};
+    *controls = (struct control_set){0};
     arena_init(&controls->arena, CONTROLS_MAX);
     struct collecting collecting = {.controls = controls};
     return session->store == NULL ||
            session->store->ops->read_controls(session->store, false, collect, &collecting, err);
 }
 
-void controls_release(struct controls *controls)
+void control_set_release(struct control_set *controls)
 {
     arena_release(&controls->arena);
-    *controls = (struct controls){0};
+    *controls = (struct control_set){0};
 }
 
 static bool same_job(const char *a, const char *b)
@@ -59,8 +60,8 @@ static bool same_job(const char *a, const char *b)
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
-const struct store_control_row *controls_exact(const struct controls *controls, const char *job,
-                                               enum store_control_kind kind)
+const struct store_control_row *control_set_exact(const struct control_set *controls,
+                                                  const char *job, enum store_control_kind kind)
 {
     for (size_t i = 0; i < controls->count; i++) {
         const struct store_control_row *row = &controls->rows[i];
@@ -71,19 +72,19 @@ const struct store_control_row *controls_exact(const struct controls *controls, 
     return NULL;
 }
 
-const struct store_control_row *controls_of(const struct controls *controls, const char *job,
-                                            enum store_control_kind kind)
+const struct store_control_row *control_set_of(const struct control_set *controls, const char *job,
+                                               enum store_control_kind kind)
 {
-    const struct store_control_row *all = controls_exact(controls, NULL, kind);
-    const struct store_control_row *own = controls_exact(controls, job, kind);
+    const struct store_control_row *all = control_set_exact(controls, NULL, kind);
+    const struct store_control_row *own = control_set_exact(controls, job, kind);
     if (own == NULL || (all != NULL && all->value > own->value)) {
         return all;
     }
     return own;
 }
 
-void controls_describe(const struct store_control_row *row, const struct zone *zone,
-                       struct buf *out)
+void control_set_describe(const struct store_control_row *row, const struct zone *zone,
+                          struct buf *out)
 {
     char since[FORMAT_TIME_SIZE];
     format_in_zone(row->from, zone, since);
@@ -98,7 +99,7 @@ void controls_describe(const struct store_control_row *row, const struct zone *z
     }
 }
 
-void controls_undo(enum store_control_kind kind, const char *job, char *out, size_t size)
+void control_set_undo(enum store_control_kind kind, const char *job, char *out, size_t size)
 {
     const char *name = job != NULL ? job : "--all";
     switch (kind) {
