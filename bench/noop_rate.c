@@ -104,6 +104,55 @@ static void random_bytes(void *bytes, size_t size)
     CHECK(getrandom(bytes, size, 0) == (ssize_t)size);
 }
 
+// ---- nobody watches
+
+static void ignore_started(void *context, const struct engine_run *run, struct duration delay)
+{
+    (void)context, (void)run, (void)delay;
+}
+
+static void ignore_ended(void *context, const struct engine_run *run, enum run_state state,
+                         enum run_failure failure, struct duration duration, const char *error)
+{
+    (void)context, (void)run, (void)state, (void)failure, (void)duration;
+    if (error != NULL) {
+        fail("a no-op run failed", error);
+    }
+}
+
+static void ignore_passed_over(void *context, const struct job *job, struct instant due_at,
+                               enum slot_outcome outcome, enum slot_reason reason)
+{
+    (void)context, (void)due_at, (void)outcome;
+    fail(job->name, slot_reason_name(reason));
+}
+
+static void ignore_lock(void *context, const struct job *job, enum engine_lock_result result)
+{
+    (void)context, (void)job, (void)result;
+}
+
+static void ignore_stale(void *context, const struct engine_run *run)
+{
+    (void)context, (void)run;
+}
+
+static void stop_on_store(void *context, const struct error *err)
+{
+    (void)context;
+    if (err != NULL) {
+        fail("the store", err->text);
+    }
+}
+
+static const struct engine_events nobody = {.on_started = ignore_started,
+                                            .on_handed_over = ignore_started,
+                                            .on_ended = ignore_ended,
+                                            .on_passed_over = ignore_passed_over,
+                                            .on_lock = ignore_lock,
+                                            .on_stale = ignore_stale,
+                                            .on_store = stop_on_store};
+
 // ---- the engine
 
 static struct job *make_jobs(size_t count)
@@ -154,7 +203,6 @@ static void settle(struct engine *engine, struct store *store, struct noop_runne
 
 static double engine_seconds(const char *path, size_t job_count, int rounds)
 {
-    static const struct engine_events no_events;
     struct error err = ERROR_INIT;
     struct virtual_clock clock = {.clock = {virtual_now, virtual_mono},
                                   .now = instant_from_unix(1800000000)};
@@ -179,7 +227,7 @@ static double engine_seconds(const char *path, size_t job_count, int rounds)
                                      .store = store,
                                      .runner = &noop.runner,
                                      .random = random_bytes,
-                                     .events = &no_events};
+                                     .events = &nobody};
     struct engine *engine = engine_new(&options);
     struct job_set set = {.jobs = make_jobs(job_count), .count = job_count, .hash = "bench"};
     if (!engine_start(engine, &set, &err)) {
@@ -321,6 +369,8 @@ static void copy_schema(sqlite3 *from, sqlite3 *into)
 {
     execute(into, "PRAGMA journal_mode = WAL");
     execute(into, "PRAGMA synchronous = FULL");
+    execute(into, "PRAGMA journal_size_limit = 67108864");
+    execute(into, "PRAGMA cache_size = -8192");
     sqlite3_stmt *schema = prepare(from, "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND "
                                          "name NOT LIKE 'sqlite_%' AND type IN ('table', 'index') "
                                          "ORDER BY type DESC");
