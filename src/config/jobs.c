@@ -68,8 +68,8 @@ static void apply_command(struct draft *draft, const struct tree_node *list)
     size_t count = 0;
     for (const struct tree_node *item = list->first; item != NULL; item = item->next) {
         const char *text = item->text;
-        if (count == 0 && text[0] != '/' && strchr(text, '/') != NULL) {
-            text = arena_printf(scratch, "%s/%s", draft->load->config->folder, text);
+        if (count == 0 && strchr(text, '/') != NULL) {
+            text = load_path(draft->load, text);
         }
         argv[count++] = pool_text(&draft->load->pool, text);
     }

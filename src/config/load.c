@@ -25,6 +25,9 @@ const char *load_path(struct load *load, const char *path)
         return pool_text(&load->pool, path);
     }
     const char *folder = load->config->folder;
+    while (strncmp(path, "./", 2) == 0) {
+        path += 2 + strspn(path + 2, "/");
+    }
     char *full = alloc_zero(strlen(folder) + strlen(path) + 2, 1);
     sprintf(full, "%s%s%s", folder, strcmp(folder, "/") == 0 ? "" : "/", path);
     const char *kept = pool_text(&load->pool, full);

@@ -1,2 +1,92 @@
 // SPDX-License-Identifier: MIT
-typedef int placeholder_validate;
+// The report, and the order of the checks.
+#include "config/validate_checks.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "base/log.h"
+#include "base/utf8.h"
+
+#define TEXT_SIZE 4096
+
+static const char *kept(struct validate_report *report, const char *raw)
+{
+    if (raw == NULL) {
+        return NULL;
+    }
+    char *masked = log_mask(raw);
+    size_t length = strlen(masked);
+    char *text = arena_alloc(&report->arena, length + 1, 1);
+    utf8_sanitise(masked, length, text);
+    free(masked);
+    return text;
+}
+
+void validate_add(struct validate_report *report, enum validate_result result, const char *name,
+                  const char *detail, const char *remedy)
+{
+    CHECK((result == VALIDATE_OK) == (remedy == NULL));
+    struct validate_check check = {kept(report, name), result, kept(report, detail),
+                                   kept(report, remedy)};
+    ARRAY_RESERVE(report->checks, report->count, report->capacity);
+    report->checks[report->count++] = check;
+    if (result == VALIDATE_WARNING) {
+        report->warnings++;
+    } else if (result == VALIDATE_FAILED) {
+        report->failed++;
+        report->code = ERROR_ENVIRONMENT;
+    }
+}
+
+void validate_ok(struct validate_report *report, const char *name, const char *format, ...)
+{
+    char detail[TEXT_SIZE];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(detail, sizeof detail, format, args);
+    va_end(args);
+    utf8_trim_partial(detail);
+    validate_add(report, VALIDATE_OK, name, detail, NULL);
+}
+
+static void validate_definitions(const struct config *config, struct validate_report *report)
+{
+    char detail[256];
+    snprintf(detail, sizeof detail, "%zu job%s in %zu file%s", config->job_count,
+             config->job_count == 1 ? "" : "s", config->file_count,
+             config->file_count == 1 ? "" : "s");
+    if (config->job_count == 0) {
+        validate_add(report, VALIDATE_WARNING, "config", detail,
+                     "there is nothing to run; define a job under \"jobs\"");
+    } else {
+        validate_ok(report, "config", "%s", detail);
+    }
+}
+
+void validate_config(const struct config *config, const struct validate_options *options,
+                     struct validate_report *report_out)
+{
+    *report_out = (struct validate_report){.code = ERROR_NONE};
+    arena_init(&report_out->arena, (size_t)256 * 1024 * 1024);
+    validate_definitions(config, report_out);
+    validate_files(config, report_out);
+    validate_store(config, report_out);
+    validate_disk(config, report_out);
+    validate_zones(config, report_out);
+    validate_jobs(config, report_out);
+    validate_port(config, options, report_out);
+    validate_clock(options, report_out);
+}
+
+void validate_report_release(struct validate_report *report)
+{
+    arena_release(&report->arena);
+    free(report->checks);
+    report->checks = NULL;
+    report->count = report->capacity = 0;
+}

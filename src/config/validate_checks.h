@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+// The checks of startup validation, one file a subject. Internal to this room.
+#pragma once
+
+#include "base/attributes.h"
+#include "config/validate.h"
+
+// At most this many lines for one kind of fault: ten thousand jobs with one missing program are one problem.
+#define VALIDATE_LINES_MAX 50
+
+// Detail and remedy are copied, with secrets masked; remedy is NULL exactly when the result is OK.
+void validate_ok(struct validate_report *report, const char *name, const char *format, ...)
+    PRINTF(3, 4);
+void validate_add(struct validate_report *report, enum validate_result result, const char *name,
+                  const char *detail, const char *remedy);
+
+void validate_files(const struct config *config, struct validate_report *report);
+void validate_store(const struct config *config, struct validate_report *report);
+void validate_zones(const struct config *config, struct validate_report *report);
+void validate_jobs(const struct config *config, struct validate_report *report);
+void validate_disk(const struct config *config, struct validate_report *report);
+void validate_port(const struct config *config, const struct validate_options *options,
+                   struct validate_report *report);
+void validate_clock(const struct validate_options *options, struct validate_report *report);
