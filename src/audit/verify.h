@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// `audit verify`: checks the ledger by code that shares nothing with the scheduler but the rows of the store
-// and the C library: the hashes of the chain; that each STARTED has exactly one end; that the slots
-// recomputed from the schedules recorded as in force equal the slots in the ledger, up to each job's
-// high-water mark, and that their outcomes agree with the controls that were in force.
+// `audit verify`: checks the ledger by code that shares nothing with the scheduler but the rows of
+// the store and the C library: the hashes of the chain; that each STARTED has exactly one end; that
+// the slots recomputed from the schedules recorded as in force equal the slots in the ledger, up to
+// each job's high-water mark, and that their outcomes agree with the controls that were in force.
 #pragma once
 
 #include <stdbool.h>
@@ -12,15 +12,15 @@
 #include "time/instant.h"
 
 enum verify_kind {
-    VERIFY_CHAIN_BROKEN,     // a row's hash does not match, or seq/prev_hash does not follow
+    VERIFY_CHAIN_BROKEN,      // a row's hash does not match, or seq/prev_hash does not follow
     VERIFY_RUN_WITHOUT_START, // an end without STARTED
     VERIFY_RUN_TWO_ENDS,
-    VERIFY_RUN_NOT_ENDED,    // STARTED without end, and no live node runs it
-    VERIFY_RUN_MISMATCH,     // audit and job_runs disagree
-    VERIFY_SLOT_GAP,         // due by the schedule, not in the ledger
-    VERIFY_SLOT_EXTRA,       // in the ledger, not due by the schedule
-    VERIFY_SLOT_OPEN,        // at or below the mark without outcome and without a live run or retry
-    VERIFY_SLOT_POLICY,      // outcome contradicts a control in force (ran while paused …)
+    VERIFY_RUN_NOT_ENDED, // STARTED without end, and no live node runs it
+    VERIFY_RUN_MISMATCH,  // audit and job_runs disagree
+    VERIFY_SLOT_GAP,      // due by the schedule, not in the ledger
+    VERIFY_SLOT_EXTRA,    // in the ledger, not due by the schedule
+    VERIFY_SLOT_OPEN,     // at or below the mark without outcome and without a live run or retry
+    VERIFY_SLOT_POLICY,   // outcome contradicts a control in force (ran while paused …)
     VERIFY_KIND_COUNT
 };
 const char *verify_kind_name(enum verify_kind kind);
@@ -67,10 +67,11 @@ bool verify_store(struct store *store, const struct verify_options *options,
                   struct verify_report *report_out, struct error *err) MUST_USE;
 void verify_report_release(struct verify_report *report);
 
-// The recomputation by itself, also the oracle of the schedule's tests: calls `each` for every slot of the
-// spec (job_schedule_spec's JSON) with from < slot <= to, ascending; each returns false to stop. Walks the
-// wall clock with the C library's localtime, minute by minute (second by second where seconds are used).
-// hash_name is the job's name. Not thread-safe: sets TZ.
+// The recomputation by itself, also the oracle of the schedule's tests: calls `each` for every slot
+// of the spec (job_schedule_spec's JSON) with from < slot <= to, ascending; each returns false to
+// stop. Walks the wall clock with the C library's localtime, minute by minute (second by second
+// where seconds are used). hash_name is the job's name. Not thread-safe: sets TZ.
 typedef bool verify_slot_fn(void *context, struct instant slot);
-bool verify_recompute(const char *spec, const char *hash_name, struct instant from, struct instant to,
-                      verify_slot_fn *each, void *context, struct error *err) MUST_USE;
+bool verify_recompute(const char *spec, const char *hash_name, struct instant from,
+                      struct instant to, verify_slot_fn *each, void *context,
+                      struct error *err) MUST_USE;
