@@ -56,7 +56,6 @@ static json_t *json_strings(const char *const *list)
     return array;
 }
 
-// Names of the environment only: a value may be a secret.
 static json_t *json_definition(const struct job *job)
 {
     json_t *names = json_array();
@@ -161,6 +160,22 @@ static void line_duration(const char *name, struct duration d)
     line(name, COLOUR_NONE, d.us == 0 ? "none" : text);
 }
 
+// Names only: a value may be a secret.
+static void print_environment(const struct job_command *command)
+{
+    AUTO(buf_release) struct buf names;
+    buf_init(&names, 8192);
+    const struct job_variable *variable = command->env;
+    for (; variable != NULL && variable->name != NULL; variable++) {
+        buf_printf(&names, "%s%s", names.length > 0 ? ", " : "", variable->name);
+    }
+    const char *const *passed = command->pass_env;
+    for (; passed != NULL && *passed != NULL; passed++) {
+        buf_printf(&names, "%s%s (passed on)", names.length > 0 ? ", " : "", *passed);
+    }
+    line("environment", COLOUR_NONE, names.length > 0 ? buf_string(&names) : NULL);
+}
+
 static void print_command(const struct job_command *command)
 {
     printf("  %-14s", "command");
@@ -171,6 +186,7 @@ static void print_command(const struct job_command *command)
     putchar('\n');
     line("user", COLOUR_NONE, command->user);
     line("workdir", COLOUR_NONE, command->workdir);
+    print_environment(command);
 }
 
 static void print_definition(const struct job_view *view)

@@ -15,7 +15,11 @@
 
 static void heading(const char *name, size_t count)
 {
-    terminal_print(stdout, COLOUR_BOLD, "\n%s", name);
+    if (count == 0) {
+        printf("%-14s none\n", name);
+        return;
+    }
+    terminal_print(stdout, COLOUR_BOLD, "%s", name);
     printf("  %zu\n", count);
 }
 
@@ -281,6 +285,7 @@ static void print_verdict(const struct status *status)
 static void print_status(const struct status *status)
 {
     print_top(status);
+    putchar('\n');
     print_running(status);
     print_trouble(status);
     print_late(status);

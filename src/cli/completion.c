@@ -162,8 +162,8 @@ static void offer_options(const struct typing *typing)
                                     global_options};
     for (size_t i = 0; i < ARRAY_LENGTH(lists); i++) {
         for (const struct option *o = lists[i]; o != NULL && o->name != NULL; o++) {
-            char word[80] = "--";
-            strncat(word, o->name, sizeof word - 3);
+            char word[80];
+            snprintf(word, sizeof word, "--%s", o->name);
             if (!o->hidden && (o->repeats || !is_used(typing, o->name))) {
                 offer(typing, word, o->summary);
             }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cli/options.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -186,8 +187,8 @@ static bool use_option(struct invocation *invocation, const struct typed *typed,
     }
     struct option_use *use = &invocation->uses[invocation->use_count];
     *use = (struct option_use){.option = option, .time = INSTANT_NONE};
-    char what[80] = "--";
-    strncat(what, option->name, sizeof what - 3);
+    char what[80];
+    snprintf(what, sizeof what, "--%s", option->name);
     if (option->kind != VALUE_NONE &&
         !value_check(option->kind, what, typed->value, invocation->now, use, err)) {
         return false;
@@ -242,9 +243,8 @@ static bool word_too_much(const struct command *command, const char *word, struc
             nearest_offer(&nearest, commands[i].name + length + 1);
         }
     }
-    char before[64] = "";
-    strncat(before, command->name, sizeof before - 2);
-    strcat(before, " ");
+    char before[64];
+    snprintf(before, sizeof before, "%s ", command->name);
     char hint[HINT_SIZE];
     hint_text(&nearest, before, hint);
     if (command->arguments[0].kind == VALUE_SCHEDULE) {
