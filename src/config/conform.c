@@ -12,10 +12,10 @@
 
 #define TEXT_SIZE 4096
 
-static void check_map(struct conform *conform, struct tree_node *map, enum schema_section section,
+static void check_map(struct conform *conform, struct yaml_tree_node *map, enum schema_section section,
                       bool in_defaults);
 
-void conform_complain(const struct conform *conform, const struct tree_node *node,
+void conform_complain(const struct conform *conform, const struct yaml_tree_node *node,
                       const char *format, ...)
 {
     char text[TEXT_SIZE];
@@ -27,7 +27,7 @@ void conform_complain(const struct conform *conform, const struct tree_node *nod
                         text);
 }
 
-void conform_complain_key(const struct conform *conform, const struct tree_node *node,
+void conform_complain_key(const struct conform *conform, const struct yaml_tree_node *node,
                           const char *format, ...)
 {
     char text[TEXT_SIZE];
@@ -70,7 +70,7 @@ static const char *nearest_key(enum schema_section section, const char *name, bo
     return nearest.best;
 }
 
-static void complain_unknown(const struct conform *conform, const struct tree_node *node,
+static void complain_unknown(const struct conform *conform, const struct yaml_tree_node *node,
                              enum schema_section section, bool in_defaults)
 {
     const char *best = nearest_key(section, node->key, in_defaults);
@@ -95,7 +95,7 @@ static void complain_unknown(const struct conform *conform, const struct tree_no
 }
 
 // Is the key one that may stand here? Its schema is set then.
-static bool check_key(struct conform *conform, struct tree_node *node, enum schema_section section,
+static bool check_key(struct conform *conform, struct yaml_tree_node *node, enum schema_section section,
                       bool in_defaults)
 {
     const struct schema_key *key = schema_find(section, node->key);
@@ -124,7 +124,7 @@ static bool check_key(struct conform *conform, struct tree_node *node, enum sche
 // -------------------------------------------------------------------------------------
 
 // Substitutes; false (and broken) when the node is no scalar or the substitution failed.
-static bool check_scalar(struct conform *conform, struct tree_node *node,
+static bool check_scalar(struct conform *conform, struct yaml_tree_node *node,
                          const struct schema_key *key, const char *what)
 {
     if (node->broken) {
@@ -133,7 +133,7 @@ static bool check_scalar(struct conform *conform, struct tree_node *node,
     struct error err = ERROR_INIT;
     if (node->kind != TREE_SCALAR) {
         conform_complain(conform, node, "%s: must be %s, not %s", key->name, what,
-                         tree_describe(node));
+                         yaml_tree_describe(node));
     } else if (node->plain && node->raw[0] == '\0') {
         conform_complain(conform, node, "%s: has no value; write one, or remove the key",
                          key->name);
@@ -148,7 +148,7 @@ static bool check_scalar(struct conform *conform, struct tree_node *node,
     return false;
 }
 
-static void check_value(struct conform *conform, struct tree_node *node,
+static void check_value(struct conform *conform, struct yaml_tree_node *node,
                         const struct schema_key *key)
 {
     if (!check_scalar(conform, node, key, "a single value")) {
@@ -166,7 +166,7 @@ static void check_value(struct conform *conform, struct tree_node *node,
 // ---- lists and maps of scalars
 // -------------------------------------------------------------------
 
-static bool check_kind(struct conform *conform, struct tree_node *node, enum tree_kind kind,
+static bool check_kind(struct conform *conform, struct yaml_tree_node *node, enum yaml_tree_kind kind,
                        const struct schema_key *key, const char *form)
 {
     if (node->broken) {
@@ -176,25 +176,25 @@ static bool check_kind(struct conform *conform, struct tree_node *node, enum tre
         return true;
     }
     conform_complain(conform, node, "%s: must be %s such as %s, not %s", key->name,
-                     kind == TREE_LIST ? "a list" : "a map", form, tree_describe(node));
+                     kind == TREE_LIST ? "a list" : "a map", form, yaml_tree_describe(node));
     node->broken = true;
     return false;
 }
 
-static void check_list(struct conform *conform, struct tree_node *node,
+static void check_list(struct conform *conform, struct yaml_tree_node *node,
                        const struct schema_key *key, const char *form)
 {
     if (!check_kind(conform, node, TREE_LIST, key, form)) {
         return;
     }
-    for (struct tree_node *item = node->first; item != NULL; item = item->next) {
+    for (struct yaml_tree_node *item = node->first; item != NULL; item = item->next) {
         if (!check_scalar(conform, item, key, "a list of texts")) {
             node->broken = true;
         }
     }
 }
 
-static void check_command(struct conform *conform, struct tree_node *node,
+static void check_command(struct conform *conform, struct yaml_tree_node *node,
                           const struct schema_key *key)
 {
     if (node->kind == TREE_SCALAR && !node->broken && !(node->plain && node->raw[0] == '\0')) {
@@ -212,8 +212,8 @@ static void check_command(struct conform *conform, struct tree_node *node,
     }
 }
 
-static void check_name(struct conform *conform, const struct tree_node *place,
-                       struct tree_node *owner, const char *name, bool at_key)
+static void check_name(struct conform *conform, const struct yaml_tree_node *place,
+                       struct yaml_tree_node *owner, const char *name, bool at_key)
 {
     static const char *const ours[] = {"IRONCRON_JOB", "IRONCRON_RUN_ID", "IRONCRON_DUE_AT",
                                        "IRONCRON_ATTEMPT", "IRONCRON_FENCE"};
@@ -236,22 +236,22 @@ static void check_name(struct conform *conform, const struct tree_node *place,
     owner->broken = true;
 }
 
-static void check_names(struct conform *conform, struct tree_node *node,
+static void check_names(struct conform *conform, struct yaml_tree_node *node,
                         const struct schema_key *key)
 {
     check_list(conform, node, key, "[HOME, SMTP_URL]");
-    for (struct tree_node *item = node->first; !node->broken && item != NULL; item = item->next) {
+    for (struct yaml_tree_node *item = node->first; !node->broken && item != NULL; item = item->next) {
         check_name(conform, item, node, item->text, false);
     }
 }
 
-static void check_variables(struct conform *conform, struct tree_node *node,
+static void check_variables(struct conform *conform, struct yaml_tree_node *node,
                             const struct schema_key *key)
 {
     if (!check_kind(conform, node, TREE_MAP, key, "{ NAME: value }")) {
         return;
     }
-    for (struct tree_node *item = node->first; item != NULL; item = item->next) {
+    for (struct yaml_tree_node *item = node->first; item != NULL; item = item->next) {
         if (key->type == TYPE_VARIABLES) {
             check_name(conform, item, node, item->key, true);
         }
@@ -270,7 +270,7 @@ static void check_variables(struct conform *conform, struct tree_node *node,
 // ---- maps of keys
 // --------------------------------------------------------------------------------
 
-static void check_maps(struct conform *conform, struct tree_node *node,
+static void check_maps(struct conform *conform, struct yaml_tree_node *node,
                        const struct schema_key *key)
 {
     char form[128];
@@ -280,13 +280,13 @@ static void check_maps(struct conform *conform, struct tree_node *node,
     if (!check_kind(conform, node, TREE_LIST, key, form)) {
         return;
     }
-    for (struct tree_node *item = node->first; item != NULL; item = item->next) {
+    for (struct yaml_tree_node *item = node->first; item != NULL; item = item->next) {
         item->schema = key;
         check_map(conform, item, key->inner, false);
     }
 }
 
-static void check_node(struct conform *conform, struct tree_node *node)
+static void check_node(struct conform *conform, struct yaml_tree_node *node)
 {
     const struct schema_key *key = node->schema;
     switch (key->type) {
@@ -319,9 +319,9 @@ static void check_node(struct conform *conform, struct tree_node *node)
 }
 
 // A mistyped key was complained about: that it is missing too would be the same news twice.
-static bool is_mistyped(const struct tree_node *map, enum schema_section section, const char *name)
+static bool is_mistyped(const struct yaml_tree_node *map, enum schema_section section, const char *name)
 {
-    for (const struct tree_node *child = map->first; child != NULL; child = child->next) {
+    for (const struct yaml_tree_node *child = map->first; child != NULL; child = child->next) {
         const char *best = child->schema == NULL ? nearest_key(section, child->key, false) : NULL;
         if (best != NULL && strcmp(best, name) == 0) {
             return true;
@@ -330,14 +330,14 @@ static bool is_mistyped(const struct tree_node *map, enum schema_section section
     return false;
 }
 
-static void check_required(struct conform *conform, struct tree_node *map,
+static void check_required(struct conform *conform, struct yaml_tree_node *map,
                            enum schema_section section)
 {
     size_t at;
     size_t end = schema_range(section, &at);
     for (; at < end; at++) {
         const struct schema_key *key = &schema_keys[at];
-        if ((key->flags & SCHEMA_REQUIRED) == 0 || tree_find(map, key->name) != NULL) {
+        if ((key->flags & SCHEMA_REQUIRED) == 0 || yaml_tree_find(map, key->name) != NULL) {
             continue;
         }
         map->broken = true;
@@ -348,7 +348,7 @@ static void check_required(struct conform *conform, struct tree_node *map,
     }
 }
 
-static void check_map(struct conform *conform, struct tree_node *map, enum schema_section section,
+static void check_map(struct conform *conform, struct yaml_tree_node *map, enum schema_section section,
                       bool in_defaults)
 {
     if (map->broken) {
@@ -357,11 +357,11 @@ static void check_map(struct conform *conform, struct tree_node *map, enum schem
     if (map->kind != TREE_MAP) {
         conform_complain(conform, map, "%s: must be a map of keys, not %s",
                          in_defaults ? "defaults" : schema_section_name(section),
-                         tree_describe(map));
+                         yaml_tree_describe(map));
         map->broken = true;
         return;
     }
-    for (struct tree_node *child = map->first; child != NULL; child = child->next) {
+    for (struct yaml_tree_node *child = map->first; child != NULL; child = child->next) {
         if (!child->broken && check_key(conform, child, section, in_defaults)) {
             check_node(conform, child);
         }
@@ -373,31 +373,32 @@ static void check_map(struct conform *conform, struct tree_node *map, enum schem
 
 void conform_check(struct conform *conform)
 {
-    struct tree_node *root = conform->tree->root;
+    struct yaml_tree_node *root = conform->tree->root;
     bool empty = root == NULL || (root->kind == TREE_SCALAR && root->plain && root->raw[0] == '\0');
     if (!empty && root->kind == TREE_MAP) {
         check_map(conform, root, SECTION_TOP, false);
     } else if (!empty) {
         conform_complain(conform, root, "the file must be a map of keys such as \"jobs:\", not %s",
-                         tree_describe(root));
+                         yaml_tree_describe(root));
     } else if (conform->main_file == NULL) {
         config_problems_add(conform->problems, conform->tree->file, 1, 1,
                             "the file is empty; \"ironcron init\" writes one to start from");
     }
 }
 
-void conform_apply(const struct tree_node *map, enum schema_section section,
-                   void (*apply)(void *context, const struct tree_node *node), void *context)
+void conform_apply(const struct yaml_tree_node *map, enum schema_section section,
+                   void (*apply)(void *context, const struct yaml_tree_node *node), void *context)
 {
     size_t at;
     size_t end = schema_range(section, &at);
     for (; at < end; at++) {
         const struct schema_key *key = &schema_keys[at];
-        const struct tree_node *node = tree_find(map, key->name);
-        struct tree_node fallback = {
+        const struct yaml_tree_node *node = yaml_tree_find(map, key->name);
+        struct yaml_tree_node fallback = {
             .schema = key, .key = key->name, .raw = key->fallback, .text = key->fallback};
         if (node != NULL) {
-            if (!node->broken) {
+            // Below a map that was refused as a whole nothing has been checked.
+            if (!node->broken && node->schema == key) {
                 apply(context, node);
             }
         } else if (key->fallback != NULL) {

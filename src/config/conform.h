@@ -9,7 +9,7 @@
 #include "config/tree.h"
 
 struct conform {
-    struct tree *tree;
+    struct yaml_tree *tree;
     struct config_problems *problems;
     struct substitution *substitution;
     const char *main_file; // not NULL: this file is included by that one and holds jobs only
@@ -18,12 +18,12 @@ struct conform {
 // The root must be a map; an included file may be empty.
 void conform_check(struct conform *conform);
 // A complaint about a node: at its value, or at its key.
-void conform_complain(const struct conform *conform, const struct tree_node *node,
+void conform_complain(const struct conform *conform, const struct yaml_tree_node *node,
                       const char *format, ...) PRINTF(3, 4);
-void conform_complain_key(const struct conform *conform, const struct tree_node *node,
+void conform_complain_key(const struct conform *conform, const struct yaml_tree_node *node,
                           const char *format, ...) PRINTF(3, 4);
 
 // Calls `apply` for each key of a section: with the map's node where there is a good one, otherwise
 // with one made of the key's default where it has one. `map` may be NULL.
-void conform_apply(const struct tree_node *map, enum schema_section section,
-                   void (*apply)(void *context, const struct tree_node *node), void *context);
+void conform_apply(const struct yaml_tree_node *map, enum schema_section section,
+                   void (*apply)(void *context, const struct yaml_tree_node *node), void *context);

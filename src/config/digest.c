@@ -26,21 +26,21 @@ static void add_text(crypto_hash_sha256_state *state, const char *text)
 
 static int compare_keys(const void *a, const void *b)
 {
-    const struct tree_node *const *left = a;
-    const struct tree_node *const *right = b;
+    const struct yaml_tree_node *const *left = a;
+    const struct yaml_tree_node *const *right = b;
     return strcmp((*left)->key, (*right)->key);
 }
 
-static void add_node(crypto_hash_sha256_state *state, const struct tree_node *node);
+static void add_node(crypto_hash_sha256_state *state, const struct yaml_tree_node *node);
 
-static void add_map(crypto_hash_sha256_state *state, const struct tree_node *map)
+static void add_map(crypto_hash_sha256_state *state, const struct yaml_tree_node *map)
 {
-    const struct tree_node **children = alloc_zero(map->count + 1, sizeof(struct tree_node *));
+    const struct yaml_tree_node **children = alloc_zero(map->count + 1, sizeof(struct yaml_tree_node *));
     size_t count = 0;
-    for (const struct tree_node *child = map->first; child != NULL; child = child->next) {
+    for (const struct yaml_tree_node *child = map->first; child != NULL; child = child->next) {
         children[count++] = child;
     }
-    qsort(children, count, sizeof(struct tree_node *), compare_keys);
+    qsort(children, count, sizeof(struct yaml_tree_node *), compare_keys);
     add_head(state, 'm', count);
     for (size_t i = 0; i < count; i++) {
         add_text(state, children[i]->key);
@@ -50,7 +50,7 @@ static void add_map(crypto_hash_sha256_state *state, const struct tree_node *map
 }
 
 // Recursion is bounded by TREE_DEPTH_MAX.
-static void add_node(crypto_hash_sha256_state *state, const struct tree_node *node)
+static void add_node(crypto_hash_sha256_state *state, const struct yaml_tree_node *node)
 {
     if (node->kind == TREE_SCALAR) {
         add_text(state, node->raw);
@@ -58,13 +58,13 @@ static void add_node(crypto_hash_sha256_state *state, const struct tree_node *no
         add_map(state, node);
     } else {
         add_head(state, 'l', node->count);
-        for (const struct tree_node *child = node->first; child != NULL; child = child->next) {
+        for (const struct yaml_tree_node *child = node->first; child != NULL; child = child->next) {
             add_node(state, child);
         }
     }
 }
 
-void digest_node(const struct tree_node *node, uint8_t hash_out[DIGEST_SIZE])
+void digest_node(const struct yaml_tree_node *node, uint8_t hash_out[DIGEST_SIZE])
 {
     crypto_hash_sha256_state state;
     crypto_hash_sha256_init(&state);
@@ -79,14 +79,14 @@ static int compare_jobs(const void *a, const void *b)
     return strcmp(left->name, right->name);
 }
 
-void digest_config(const struct tree_node *root, struct digest_job *jobs, size_t count,
+void digest_config(const struct yaml_tree_node *root, struct digest_job *jobs, size_t count,
                    char hex_out[2 * DIGEST_SIZE + 1])
 {
     static const char *const shared[] = {"defaults", "history", "timezone"};
     crypto_hash_sha256_state state;
     crypto_hash_sha256_init(&state);
     for (size_t i = 0; i < ARRAY_LENGTH(shared); i++) {
-        const struct tree_node *node = root == NULL ? NULL : tree_find(root, shared[i]);
+        const struct yaml_tree_node *node = root == NULL ? NULL : yaml_tree_find(root, shared[i]);
         if (node != NULL) {
             add_text(&state, shared[i]);
             add_node(&state, node);

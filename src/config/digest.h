@@ -21,7 +21,7 @@ struct digest_job {
     uint8_t hash[DIGEST_SIZE];
 };
 
-void digest_node(const struct tree_node *node, uint8_t hash_out[DIGEST_SIZE]);
+void digest_node(const struct yaml_tree_node *node, uint8_t hash_out[DIGEST_SIZE]);
 // `root` is the main file's map. Sorts `jobs` by name.
-void digest_config(const struct tree_node *root, struct digest_job *jobs, size_t count,
+void digest_config(const struct yaml_tree_node *root, struct digest_job *jobs, size_t count,
                    char hex_out[2 * DIGEST_SIZE + 1]);

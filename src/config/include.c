@@ -50,7 +50,7 @@ static char *escaped_folder(const char *pattern, size_t folder)
 }
 
 static void include_pattern(struct load *load, const struct conform *conform,
-                            const struct tree_node *node)
+                            const struct yaml_tree_node *node)
 {
     char *shown = display_pattern(load, node->text);
     char *pattern = escaped_folder(shown, strlen(shown) - strlen(node->text));
@@ -83,12 +83,13 @@ static void include_pattern(struct load *load, const struct conform *conform,
 }
 
 void include_files(struct load *load, const struct conform *conform,
-                   const struct tree_node *patterns)
+                   const struct yaml_tree_node *patterns)
 {
-    if (patterns == NULL || patterns->kind != TREE_LIST || patterns->broken) {
+    if (patterns == NULL || patterns->schema == NULL || patterns->kind != TREE_LIST ||
+        patterns->broken) {
         return;
     }
-    for (const struct tree_node *node = patterns->first; node != NULL; node = node->next) {
+    for (const struct yaml_tree_node *node = patterns->first; node != NULL; node = node->next) {
         if (load->substitution.closed) {
             conform_complain(conform, node, "include: there is no file \"%.200s\"", node->raw);
         } else if (node->text[0] == '\0') {

@@ -7,4 +7,4 @@
 // Reads every file that matches, once, and adds its jobs. Complains about files that cannot be read
 // and about names without wildcards that are not there.
 void include_files(struct load *load, const struct conform *conform,
-                   const struct tree_node *patterns);
+                   const struct yaml_tree_node *patterns);

@@ -23,8 +23,8 @@ struct draft {
     struct job job;
     struct job_command command;
     struct job_retries retries;
-    const struct tree_node *schedule;
-    const struct tree_node *timezone; // its own; NULL = the one at the top
+    const struct yaml_tree_node *schedule;
+    const struct yaml_tree_node *timezone; // its own; NULL = the one at the top
     const char *name;
 };
 
@@ -36,23 +36,23 @@ static const char *pooled(struct draft *draft, const char *text)
     return text[0] == '\0' ? NULL : pool_text(&draft->load->pool, text);
 }
 
-static const char *const *pooled_list(struct draft *draft, const struct tree_node *list)
+static const char *const *pooled_list(struct draft *draft, const struct yaml_tree_node *list)
 {
     struct arena *scratch = &draft->conform->tree->arena;
     const char **texts = arena_alloc(scratch, list->count + 1, sizeof *texts);
     size_t count = 0;
-    for (const struct tree_node *item = list->first; item != NULL; item = item->next) {
+    for (const struct yaml_tree_node *item = list->first; item != NULL; item = item->next) {
         texts[count++] = pool_text(&draft->load->pool, item->text);
     }
     return pool_object(&draft->load->pool, texts, (count + 1) * sizeof *texts);
 }
 
-static const struct job_variable *pooled_variables(struct draft *draft, const struct tree_node *map)
+static const struct job_variable *pooled_variables(struct draft *draft, const struct yaml_tree_node *map)
 {
     struct arena *scratch = &draft->conform->tree->arena;
     struct job_variable *variables = arena_alloc(scratch, map->count + 1, sizeof *variables);
     size_t count = 0;
-    for (const struct tree_node *item = map->first; item != NULL; item = item->next) {
+    for (const struct yaml_tree_node *item = map->first; item != NULL; item = item->next) {
         variables[count].name = pool_text(&draft->load->pool, item->key);
         variables[count++].value = pool_text(&draft->load->pool, item->text);
     }
@@ -61,12 +61,12 @@ static const struct job_variable *pooled_variables(struct draft *draft, const st
 
 // A program given by a relative path stands relative to the configuration, as every path in it
 // does; a bare name is looked up in PATH when it runs.
-static void apply_command(struct draft *draft, const struct tree_node *list)
+static void apply_command(struct draft *draft, const struct yaml_tree_node *list)
 {
     struct arena *scratch = &draft->conform->tree->arena;
     const char **argv = arena_alloc(scratch, list->count + 1, sizeof *argv);
     size_t count = 0;
-    for (const struct tree_node *item = list->first; item != NULL; item = item->next) {
+    for (const struct yaml_tree_node *item = list->first; item != NULL; item = item->next) {
         const char *text = item->text;
         if (count == 0 && strchr(text, '/') != NULL) {
             text = load_path(draft->load, text);
@@ -77,7 +77,7 @@ static void apply_command(struct draft *draft, const struct tree_node *list)
     draft->command.argv = pool_object(&draft->load->pool, argv, (count + 1) * sizeof *argv);
 }
 
-static void apply_shell(struct draft *draft, const struct tree_node *node)
+static void apply_shell(struct draft *draft, const struct yaml_tree_node *node)
 {
     struct pool *pool = &draft->load->pool;
     const char *const argv[] = {pool_text(pool, "/bin/sh"), pool_text(pool, "-c"),
@@ -86,7 +86,7 @@ static void apply_shell(struct draft *draft, const struct tree_node *node)
     draft->command.argv = pool_object(pool, argv, sizeof argv);
 }
 
-static void apply_retry(void *context, const struct tree_node *node)
+static void apply_retry(void *context, const struct yaml_tree_node *node)
 {
     struct job_retries *retries = &((struct draft *)context)->retries;
     switch (node->schema->id) {
@@ -110,11 +110,11 @@ static void apply_retry(void *context, const struct tree_node *node)
     }
 }
 
-static void apply_retries(struct draft *draft, const struct tree_node *map)
+static void apply_retries(struct draft *draft, const struct yaml_tree_node *map)
 {
     memset(&draft->retries, 0, sizeof draft->retries);
     conform_apply(map, SECTION_RETRIES, apply_retry, draft);
-    const struct tree_node *max_backoff = map == NULL ? NULL : tree_find(map, "max_backoff");
+    const struct yaml_tree_node *max_backoff = map == NULL ? NULL : yaml_tree_find(map, "max_backoff");
     if (max_backoff != NULL && !max_backoff->broken &&
         draft->retries.max_backoff.us < draft->retries.backoff.us) {
         conform_complain(draft->conform, max_backoff, "max_backoff: is shorter than \"backoff\"");
@@ -124,7 +124,7 @@ static void apply_retries(struct draft *draft, const struct tree_node *map)
     draft->job.retries = pool_object(&draft->load->pool, &draft->retries, sizeof draft->retries);
 }
 
-static void apply_limit(void *context, const struct tree_node *node)
+static void apply_limit(void *context, const struct yaml_tree_node *node)
 {
     struct job_limits *limits = &((struct draft *)context)->command.limits;
     switch (node->schema->id) {
@@ -149,7 +149,7 @@ static void apply_limit(void *context, const struct tree_node *node)
 // ---- keys
 // ----------------------------------------------------------------------------------------
 
-static bool apply_policy(struct draft *draft, const struct tree_node *node)
+static bool apply_policy(struct draft *draft, const struct yaml_tree_node *node)
 {
     struct job *job = &draft->job;
     switch (node->schema->id) {
@@ -188,7 +188,7 @@ static bool apply_policy(struct draft *draft, const struct tree_node *node)
     }
 }
 
-static bool apply_execution(struct draft *draft, const struct tree_node *node)
+static bool apply_execution(struct draft *draft, const struct yaml_tree_node *node)
 {
     struct job_command *command = &draft->command;
     switch (node->schema->id) {
@@ -211,7 +211,7 @@ static bool apply_execution(struct draft *draft, const struct tree_node *node)
         command->pass_env = pooled_list(draft, node);
         return true;
     case KEY_JOB_LIMITS:
-        for (const struct tree_node *limit = node->first; limit != NULL; limit = limit->next) {
+        for (const struct yaml_tree_node *limit = node->first; limit != NULL; limit = limit->next) {
             if (!limit->broken) {
                 apply_limit(draft, limit);
             }
@@ -222,7 +222,7 @@ static bool apply_execution(struct draft *draft, const struct tree_node *node)
     }
 }
 
-static void apply_description(struct draft *draft, const struct tree_node *node)
+static void apply_description(struct draft *draft, const struct yaml_tree_node *node)
 {
     struct job *job = &draft->job;
     switch (node->schema->id) {
@@ -249,7 +249,7 @@ static void apply_description(struct draft *draft, const struct tree_node *node)
     }
 }
 
-static void apply_key(void *context, const struct tree_node *node)
+static void apply_key(void *context, const struct yaml_tree_node *node)
 {
     struct draft *draft = context;
     if (!apply_policy(draft, node) && !apply_execution(draft, node)) {
@@ -257,9 +257,9 @@ static void apply_key(void *context, const struct tree_node *node)
     }
 }
 
-static void apply_all(struct draft *draft, const struct tree_node *map)
+static void apply_all(struct draft *draft, const struct yaml_tree_node *map)
 {
-    for (const struct tree_node *child = map->first; child != NULL; child = child->next) {
+    for (const struct yaml_tree_node *child = map->first; child != NULL; child = child->next) {
         if (!child->broken && child->schema != NULL) {
             apply_key(draft, child);
         }
@@ -267,14 +267,14 @@ static void apply_all(struct draft *draft, const struct tree_node *map)
 }
 
 struct jobs_defaults *jobs_defaults_new(struct load *load, const struct conform *conform,
-                                        const struct tree_node *main_root)
+                                        const struct yaml_tree_node *main_root)
 {
     struct jobs_defaults *defaults = alloc_zero(1, sizeof *defaults);
     struct draft draft = {.load = load, .conform = conform};
     memset(&draft.command, 0, sizeof draft.command);
     conform_apply(NULL, SECTION_JOB, apply_key, &draft);
     apply_retries(&draft, NULL);
-    const struct tree_node *map = tree_find(main_root, "defaults");
+    const struct yaml_tree_node *map = yaml_tree_find(main_root, "defaults");
     if (map != NULL && !map->broken) {
         apply_all(&draft, map);
     }
@@ -296,7 +296,7 @@ void jobs_defaults_free(struct jobs_defaults *defaults)
 static void build_schedule(struct draft *draft)
 {
     struct config *config = draft->load->config;
-    const struct tree_node *zone_node = draft->timezone;
+    const struct yaml_tree_node *zone_node = draft->timezone;
     const char *timezone = zone_node == NULL ? config->timezone : zone_node->text;
     const struct zone *zone;
     struct error err = ERROR_INIT;
@@ -306,7 +306,7 @@ static void build_schedule(struct draft *draft)
                          zone_node->substituted ? "what was put in names no time zone" : err.text);
         return;
     }
-    const struct tree_node *node = draft->schedule;
+    const struct yaml_tree_node *node = draft->schedule;
     draft->job.timezone = pool_text(&draft->load->pool, timezone);
     if (node == NULL) {
         return;
@@ -324,12 +324,12 @@ static void build_schedule(struct draft *draft)
     draft->job.schedule_text = pool_text(&draft->load->pool, node->text);
 }
 
-static void check_kind(const struct draft *draft, const struct tree_node *map)
+static void check_kind(const struct draft *draft, const struct yaml_tree_node *map)
 {
     static const enum schema_id kinds[] = {KEY_JOB_COMMAND, KEY_JOB_SHELL, KEY_JOB_SQL,
                                            KEY_JOB_HTTP, KEY_JOB_RETENTION};
-    const struct tree_node *first = NULL;
-    for (const struct tree_node *child = map->first; child != NULL; child = child->next) {
+    const struct yaml_tree_node *first = NULL;
+    for (const struct yaml_tree_node *child = map->first; child != NULL; child = child->next) {
         bool is_kind = false;
         for (size_t i = 0; i < ARRAY_LENGTH(kinds); i++) {
             is_kind = is_kind || strcmp(child->key, schema_keys[kinds[i]].name) == 0;
@@ -348,13 +348,13 @@ static void check_kind(const struct draft *draft, const struct tree_node *map)
     }
 }
 
-static void add_job(struct draft *draft, const struct tree_node *map)
+static void add_job(struct draft *draft, const struct yaml_tree_node *map)
 {
     struct load *load = draft->load;
     size_t before = (size_t)(uintptr_t)map_get(&load->names, draft->name);
     if (before > 0) {
         const struct job *other = &load->jobs[before - 1];
-        const struct tree_node *name = tree_find(map, "name");
+        const struct yaml_tree_node *name = yaml_tree_find(map, "name");
         conform_complain(draft->conform, name,
                          "name: there is a job \"%s\" already, defined at %s:%u:%d", draft->name,
                          other->config_file, other->config_line, load->extras[before - 1].column);
@@ -372,9 +372,9 @@ static void add_job(struct draft *draft, const struct tree_node *map)
     map_put(&load->names, draft->name, (void *)(uintptr_t)load->job_count);
 }
 
-static void build_job(struct load *load, const struct conform *conform, const struct tree_node *map)
+static void build_job(struct load *load, const struct conform *conform, const struct yaml_tree_node *map)
 {
-    if (map->kind != TREE_MAP) {
+    if (map->kind != TREE_MAP || map->schema == NULL) {
         return;
     }
     struct draft draft = {.load = load, .conform = conform};
@@ -388,12 +388,12 @@ static void build_job(struct load *load, const struct conform *conform, const st
     }
 }
 
-void jobs_build(struct load *load, const struct conform *conform, const struct tree_node *list)
+void jobs_build(struct load *load, const struct conform *conform, const struct yaml_tree_node *list)
 {
-    if (list == NULL || list->kind != TREE_LIST) {
+    if (list == NULL || list->broken || list->schema == NULL || list->kind != TREE_LIST) {
         return;
     }
-    for (const struct tree_node *item = list->first; item != NULL; item = item->next) {
+    for (const struct yaml_tree_node *item = list->first; item != NULL; item = item->next) {
         if (load->job_count == JOBS_MAX) {
             conform_complain(conform, item, "more than 1,000,000 jobs");
             return;

@@ -82,12 +82,12 @@ void load_include(struct load *load, const char *name)
         config_problems_add(load->problems, name, 0, 0, "the included file %s", err.text);
         return;
     }
-    AUTO(tree_release) struct tree tree;
-    tree_init(&tree, load->files[load->file_count - 1]);
+    AUTO(yaml_tree_release) struct yaml_tree tree;
+    yaml_tree_init(&tree, load->files[load->file_count - 1]);
     if (yaml_reader_read(&tree, buf_string(&bytes), bytes.length, load->problems)) {
         struct conform conform = {&tree, load->problems, &load->substitution, load->config->path};
         conform_check(&conform);
-        jobs_build(load, &conform, tree_find(tree.root, "jobs"));
+        jobs_build(load, &conform, yaml_tree_find(tree.root, "jobs"));
     }
 }
 
@@ -119,7 +119,7 @@ static void finish_jobs(struct load *load)
     config->job_count = count;
 }
 
-static void finish(struct load *load, const struct tree_node *root)
+static void finish(struct load *load, const struct yaml_tree_node *root)
 {
     struct config *config = load->config;
     finish_jobs(load);
@@ -136,14 +136,14 @@ static void finish(struct load *load, const struct tree_node *root)
     free(digests);
 }
 
-static void build(struct load *load, struct tree *tree)
+static void build(struct load *load, struct yaml_tree *tree)
 {
     struct conform conform = {tree, load->problems, &load->substitution, NULL};
     conform_check(&conform);
     settings_build(load, &conform, tree->root);
     load->defaults = jobs_defaults_new(load, &conform, tree->root);
-    jobs_build(load, &conform, tree_find(tree->root, "jobs"));
-    include_files(load, &conform, tree_find(tree->root, "include"));
+    jobs_build(load, &conform, yaml_tree_find(tree->root, "jobs"));
+    include_files(load, &conform, yaml_tree_find(tree->root, "include"));
     if (load->problems->count == 0) {
         finish(load, tree->root);
     }
@@ -178,8 +178,8 @@ bool config_load_bytes(const char *name, const char *folder, const char *bytes, 
                         .substitution = {.folder = config->folder, .closed = closed}};
     pool_init(&load.pool, &config->arena);
     remember_file(&load, name);
-    AUTO(tree_release) struct tree tree;
-    tree_init(&tree, load.files[0]);
+    AUTO(yaml_tree_release) struct yaml_tree tree;
+    yaml_tree_init(&tree, load.files[0]);
     if (yaml_reader_read(&tree, bytes, length, problems)) {
         build(&load, &tree);
     }

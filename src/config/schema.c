@@ -8,17 +8,17 @@
 #define SECONDS(n) ((int64_t)(n)*1000000)
 #define DAYS(n)    SECONDS((int64_t)(n)*86400)
 
+// clang-format off
+// The empty last argument lets an entry end after its meaning.
+#define KEY(...) KEY_ENTRY(__VA_ARGS__, )
+#define KEY_ENTRY(id_, section_, name_, type_, doc_, ...)                                          \
+    [KEY_##id_] = {.id = KEY_##id_, .section = (section_), .name = (name_), .type = (type_),       \
+                   .doc = (doc_), __VA_ARGS__},
 const struct schema_key schema_keys[KEY_COUNT] = {
-#define KEY(id_, section_, name_, type_, doc_, ...)                                                \
-    [KEY_##id_] = {.id = KEY_##id_,                                                                \
-                   .section = (section_),                                                          \
-                   .name = (name_),                                                                \
-                   .type = (type_),                                                                \
-                   .doc = (doc_),                                                                  \
-                   __VA_ARGS__},
 #include "config/schema.def"
-#undef KEY
 };
+#undef KEY
+// clang-format on
 
 static const char *const section_names[SECTION_COUNT] = {
     [SECTION_TOP] = "",

@@ -13,7 +13,7 @@ struct target {
     struct config *config;
 };
 
-static void apply_node(void *context, const struct tree_node *node)
+static void apply_node(void *context, const struct yaml_tree_node *node)
 {
     const struct target *target = context;
     struct config *config = target->config;
@@ -30,7 +30,7 @@ static void apply_node(void *context, const struct tree_node *node)
     case KEY_NODE_LABELS: {
         struct job_variable *labels = arena_alloc(&config->arena, node->count + 1, sizeof *labels);
         size_t count = 0;
-        for (const struct tree_node *item = node->first; item != NULL; item = item->next) {
+        for (const struct yaml_tree_node *item = node->first; item != NULL; item = item->next) {
             labels[count++] = (struct job_variable){pool_text(&target->load->pool, item->key),
                                                     pool_text(&target->load->pool, item->text)};
         }
@@ -42,7 +42,7 @@ static void apply_node(void *context, const struct tree_node *node)
     }
 }
 
-static void apply_history(void *context, const struct tree_node *node)
+static void apply_history(void *context, const struct yaml_tree_node *node)
 {
     struct config *config = ((const struct target *)context)->config;
     switch (node->schema->id) {
@@ -63,13 +63,13 @@ static void apply_history(void *context, const struct tree_node *node)
     }
 }
 
-static void complain_store(const struct target *target, const struct tree_node *node,
+static void complain_store(const struct target *target, const struct yaml_tree_node *node,
                            const char *text)
 {
     conform_complain(target->conform, node, "store: %s", text);
 }
 
-static void apply_store(const struct target *target, const struct tree_node *node)
+static void apply_store(const struct target *target, const struct yaml_tree_node *node)
 {
     struct config *config = target->config;
     if (strncmp(node->text, "postgresql:", 11) == 0 || strncmp(node->text, "postgres:", 9) == 0) {
@@ -94,7 +94,7 @@ static void apply_store(const struct target *target, const struct tree_node *nod
     config->store = arena_printf(&config->arena, "sqlite:%s", config->store_path);
 }
 
-static void apply_timezone(const struct target *target, const struct tree_node *node)
+static void apply_timezone(const struct target *target, const struct yaml_tree_node *node)
 {
     const struct zone *zone;
     struct error err = ERROR_INIT;
@@ -108,7 +108,7 @@ static void apply_timezone(const struct target *target, const struct tree_node *
     }
 }
 
-static void apply_top(void *context, const struct tree_node *node)
+static void apply_top(void *context, const struct yaml_tree_node *node)
 {
     const struct target *target = context;
     struct config *config = target->config;
@@ -140,13 +140,13 @@ static void revision_from_environment(struct load *load)
     }
 }
 
-void settings_build(struct load *load, const struct conform *conform, const struct tree_node *root)
+void settings_build(struct load *load, const struct conform *conform, const struct yaml_tree_node *root)
 {
     struct target target = {load, conform, load->config};
     load->config->timezone = "UTC";
     conform_apply(root, SECTION_TOP, apply_top, &target);
-    conform_apply(tree_find(root, "node"), SECTION_NODE, apply_node, &target);
-    conform_apply(tree_find(root, "history"), SECTION_HISTORY, apply_history, &target);
-    settings_build_http(load, conform, tree_find(root, "http"));
+    conform_apply(yaml_tree_find(root, "node"), SECTION_NODE, apply_node, &target);
+    conform_apply(yaml_tree_find(root, "history"), SECTION_HISTORY, apply_history, &target);
+    settings_build_http(load, conform, yaml_tree_find(root, "http"));
     revision_from_environment(load);
 }

@@ -15,7 +15,7 @@ struct target {
     const struct conform *conform;
     struct config_http *http;
     struct config_token *token; // the one that is being built
-    const struct tree_node *listen;
+    const struct yaml_tree_node *listen;
 };
 
 // ---- listen
@@ -76,7 +76,7 @@ static bool is_loopback(const char *host)
     return IN6_IS_ADDR_LOOPBACK(&six) || (IN6_IS_ADDR_V4MAPPED(&six) && six.s6_addr[12] == 127);
 }
 
-static void apply_listen(struct target *target, const struct tree_node *node)
+static void apply_listen(struct target *target, const struct yaml_tree_node *node)
 {
     struct error err = ERROR_INIT;
     target->listen = node;
@@ -92,7 +92,7 @@ static void apply_listen(struct target *target, const struct tree_node *node)
 // ---- tokens
 // --------------------------------------------------------------------------------------
 
-static void apply_token(void *context, const struct tree_node *node)
+static void apply_token(void *context, const struct yaml_tree_node *node)
 {
     struct target *target = context;
     struct config_token *token = target->token;
@@ -129,10 +129,10 @@ static void apply_token(void *context, const struct tree_node *node)
     }
 }
 
-static void check_token(const struct target *target, const struct tree_node *item, size_t index)
+static void check_token(const struct target *target, const struct yaml_tree_node *item, size_t index)
 {
-    bool plain = tree_find(item, "token") != NULL;
-    bool hashed = tree_find(item, "token_sha256") != NULL;
+    bool plain = yaml_tree_find(item, "token") != NULL;
+    bool hashed = yaml_tree_find(item, "token_sha256") != NULL;
     if (plain == hashed) {
         conform_complain(target->conform, item,
                          "a token needs %s of \"token\" and \"token_sha256\"",
@@ -159,7 +159,7 @@ static void check_token(const struct target *target, const struct tree_node *ite
 
 #define TOKENS_MAX 1000
 
-static void apply_tokens(struct target *target, const struct tree_node *list)
+static void apply_tokens(struct target *target, const struct yaml_tree_node *list)
 {
     struct config *config = target->load->config;
     if (list->count > TOKENS_MAX) {
@@ -168,7 +168,7 @@ static void apply_tokens(struct target *target, const struct tree_node *list)
     }
     struct config_token *tokens = arena_alloc(&config->arena, list->count + 1, sizeof *tokens);
     target->http->tokens = tokens;
-    for (const struct tree_node *item = list->first; item != NULL; item = item->next) {
+    for (const struct yaml_tree_node *item = list->first; item != NULL; item = item->next) {
         size_t index = target->http->token_count++;
         if (item->broken) {
             continue;
@@ -182,7 +182,7 @@ static void apply_tokens(struct target *target, const struct tree_node *list)
 // ---- the section
 // ---------------------------------------------------------------------------------
 
-static void apply_tls(void *context, const struct tree_node *node)
+static void apply_tls(void *context, const struct yaml_tree_node *node)
 {
     struct target *target = context;
     const char *path = load_path(target->load, node->text);
@@ -193,7 +193,7 @@ static void apply_tls(void *context, const struct tree_node *node)
     }
 }
 
-static void apply_http(void *context, const struct tree_node *node)
+static void apply_http(void *context, const struct yaml_tree_node *node)
 {
     struct target *target = context;
     switch (node->schema->id) {
@@ -219,20 +219,20 @@ static void apply_http(void *context, const struct tree_node *node)
 
 // Told by what was written, not by what was right: a broken token is no reason for a second
 // complaint.
-static void check_exposure(const struct target *target, const struct tree_node *section)
+static void check_exposure(const struct target *target, const struct yaml_tree_node *section)
 {
     const struct config_http *http = target->http;
     if (!http->enabled || http->host == NULL || is_loopback(http->host)) {
         return;
     }
-    const struct tree_node *tokens = tree_find(section, "tokens");
+    const struct yaml_tree_node *tokens = yaml_tree_find(section, "tokens");
     if (tokens == NULL || (tokens->first == NULL && !tokens->broken)) {
         conform_complain(
             target->conform, target->listen,
             "listen: an address beyond loopback needs \"tokens\"; add one, or listen on "
             "127.0.0.1");
     }
-    if (tree_find(section, "tls") == NULL && !http->tls_terminated) {
+    if (yaml_tree_find(section, "tls") == NULL && !http->tls_terminated) {
         conform_complain(
             target->conform, target->listen,
             "listen: an address beyond loopback needs \"tls\", or \"tls_terminated: true\" "
@@ -241,7 +241,7 @@ static void check_exposure(const struct target *target, const struct tree_node *
 }
 
 void settings_build_http(struct load *load, const struct conform *conform,
-                         const struct tree_node *http)
+                         const struct yaml_tree_node *http)
 {
     struct target target = {.load = load, .conform = conform, .http = &load->config->http};
     conform_apply(http, SECTION_HTTP, apply_http, &target);

@@ -3,22 +3,22 @@
 
 #include <string.h>
 
-void tree_init(struct tree *tree, const char *file)
+void yaml_tree_init(struct yaml_tree *tree, const char *file)
 {
-    *tree = (struct tree){.file = file};
+    *tree = (struct yaml_tree){.file = file};
     // Nodes and texts of the largest file that is read, and what substitution may add.
     arena_init(&tree->arena, (size_t)512 * 1024 * 1024);
 }
 
-void tree_release(struct tree *tree)
+void yaml_tree_release(struct yaml_tree *tree)
 {
     arena_release(&tree->arena);
     tree->root = NULL;
 }
 
-struct tree_node *tree_add(struct tree *tree, struct tree_node *parent, enum tree_kind kind)
+struct yaml_tree_node *yaml_tree_add(struct yaml_tree *tree, struct yaml_tree_node *parent, enum yaml_tree_kind kind)
 {
-    struct tree_node *node = arena_alloc(&tree->arena, 1, sizeof *node);
+    struct yaml_tree_node *node = arena_alloc(&tree->arena, 1, sizeof *node);
     node->kind = kind;
     node->raw = node->text = "";
     if (parent == NULL) {
@@ -35,16 +35,16 @@ struct tree_node *tree_add(struct tree *tree, struct tree_node *parent, enum tre
     return node;
 }
 
-struct tree_node *tree_find(const struct tree_node *map, const char *key)
+struct yaml_tree_node *yaml_tree_find(const struct yaml_tree_node *map, const char *key)
 {
-    struct tree_node *child = map == NULL || map->kind != TREE_MAP ? NULL : map->first;
+    struct yaml_tree_node *child = map == NULL || map->kind != TREE_MAP ? NULL : map->first;
     while (child != NULL && strcmp(child->key, key) != 0) {
         child = child->next;
     }
     return child;
 }
 
-const char *tree_describe(const struct tree_node *node)
+const char *yaml_tree_describe(const struct yaml_tree_node *node)
 {
     if (node->kind == TREE_MAP) {
         return "a map";

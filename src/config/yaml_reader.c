@@ -13,13 +13,13 @@
 #define FEW_KEYS 16
 
 struct level {
-    struct tree_node *node;
+    struct yaml_tree_node *node;
     struct map keys; // used from FEW_KEYS on
 };
 
 struct reader {
     yaml_parser_t parser;
-    struct tree *tree;
+    struct yaml_tree *tree;
     struct config_problems *problems;
     struct level levels[TREE_DEPTH_MAX];
     size_t depth;
@@ -39,7 +39,7 @@ static void complain(struct reader *reader, yaml_mark_t mark, const char *text)
 // ---- positions in the bytes
 // ----------------------------------------------------------------------
 
-static void complain_at_byte(struct tree *tree, struct config_problems *problems, const char *bytes,
+static void complain_at_byte(struct yaml_tree *tree, struct config_problems *problems, const char *bytes,
                              size_t at, const char *text)
 {
     int line = 1;
@@ -75,7 +75,7 @@ static size_t first_invalid(const char *bytes, size_t length)
     return at;
 }
 
-static bool check_bytes(struct tree *tree, const char *bytes, size_t length,
+static bool check_bytes(struct yaml_tree *tree, const char *bytes, size_t length,
                         struct config_problems *problems)
 {
     if (length > TREE_BYTES_MAX) {
@@ -124,7 +124,7 @@ static bool read_key(struct reader *reader, const yaml_event_t *event)
         return false;
     }
     struct level *level = &reader->levels[reader->depth - 1];
-    const struct tree_node *before = level->node->count < FEW_KEYS ? tree_find(level->node, value)
+    const struct yaml_tree_node *before = level->node->count < FEW_KEYS ? yaml_tree_find(level->node, value)
                                                                    : map_get(&level->keys, value);
     reader->duplicate = before != NULL;
     if (before != NULL) {
@@ -137,10 +137,10 @@ static bool read_key(struct reader *reader, const yaml_event_t *event)
     return true;
 }
 
-static void remember_key(struct level *level, struct tree_node *node)
+static void remember_key(struct level *level, struct yaml_tree_node *node)
 {
     if (level->node->count == FEW_KEYS) {
-        for (struct tree_node *child = level->node->first; child != NULL; child = child->next) {
+        for (struct yaml_tree_node *child = level->node->first; child != NULL; child = child->next) {
             map_put(&level->keys, child->key, child);
         }
     } else if (level->node->count > FEW_KEYS) {
@@ -148,8 +148,8 @@ static void remember_key(struct level *level, struct tree_node *node)
     }
 }
 
-static struct tree_node *add_node(struct reader *reader, const yaml_event_t *event,
-                                  enum tree_kind kind)
+static struct yaml_tree_node *add_node(struct reader *reader, const yaml_event_t *event,
+                                  enum yaml_tree_kind kind)
 {
     if (++reader->nodes > TREE_NODES_MAX) {
         complain(reader, event->start_mark,
@@ -157,7 +157,7 @@ static struct tree_node *add_node(struct reader *reader, const yaml_event_t *eve
         return NULL;
     }
     struct level *level = reader->depth == 0 ? NULL : &reader->levels[reader->depth - 1];
-    struct tree_node *node = tree_add(reader->tree, level == NULL ? NULL : level->node, kind);
+    struct yaml_tree_node *node = yaml_tree_add(reader->tree, level == NULL ? NULL : level->node, kind);
     node->line = (int)event->start_mark.line + 1;
     node->column = (int)event->start_mark.column + 1;
     if (level != NULL && level->node->kind == TREE_MAP) {
@@ -173,7 +173,7 @@ static struct tree_node *add_node(struct reader *reader, const yaml_event_t *eve
 
 static bool refuse_decoration(struct reader *reader, const yaml_event_t *event,
                               const yaml_char_t *anchor, const yaml_char_t *tag,
-                              struct tree_node *node)
+                              struct yaml_tree_node *node)
 {
     if (anchor != NULL) {
         complain(reader, event->start_mark,
@@ -190,7 +190,7 @@ static bool refuse_decoration(struct reader *reader, const yaml_event_t *event,
 
 static bool read_scalar(struct reader *reader, const yaml_event_t *event)
 {
-    struct tree_node *node = add_node(reader, event, TREE_SCALAR);
+    struct yaml_tree_node *node = add_node(reader, event, TREE_SCALAR);
     if (node == NULL) {
         return false;
     }
@@ -207,7 +207,7 @@ static bool read_scalar(struct reader *reader, const yaml_event_t *event)
 
 static bool read_alias(struct reader *reader, const yaml_event_t *event)
 {
-    struct tree_node *node = add_node(reader, event, TREE_SCALAR);
+    struct yaml_tree_node *node = add_node(reader, event, TREE_SCALAR);
     if (node == NULL) {
         return false;
     }
@@ -217,13 +217,13 @@ static bool read_alias(struct reader *reader, const yaml_event_t *event)
     return true;
 }
 
-static bool open_level(struct reader *reader, const yaml_event_t *event, enum tree_kind kind)
+static bool open_level(struct reader *reader, const yaml_event_t *event, enum yaml_tree_kind kind)
 {
     if (reader->depth == TREE_DEPTH_MAX) {
         complain(reader, event->start_mark, "nested more than 32 levels deep");
         return false;
     }
-    struct tree_node *node = add_node(reader, event, kind);
+    struct yaml_tree_node *node = add_node(reader, event, kind);
     if (node == NULL) {
         return false;
     }
@@ -342,7 +342,7 @@ static bool read_events(struct reader *reader, const char *bytes)
     return fine;
 }
 
-bool yaml_reader_read(struct tree *tree, const char *bytes, size_t length,
+bool yaml_reader_read(struct yaml_tree *tree, const char *bytes, size_t length,
                       struct config_problems *problems)
 {
     if (!check_bytes(tree, bytes, length, problems)) {

@@ -12,5 +12,5 @@
 
 // True when a tree could be made, also one with broken nodes; every fault is in `problems`. At most
 // TREE_BYTES_MAX bytes.
-bool yaml_reader_read(struct tree *tree, const char *bytes, size_t length,
+bool yaml_reader_read(struct yaml_tree *tree, const char *bytes, size_t length,
                       struct config_problems *problems) MUST_USE;
