@@ -130,7 +130,7 @@ class Demo:
         begin = math.floor(time.time()) + 2
         self.seen["dry_window"] = [begin, begin + DRY_SECONDS]
         self.watch(begin + DRY_SECONDS)
-        self.settle(begin + DRY_SECONDS)
+        self.settle(begin, begin + DRY_SECONDS)
         self.stop()
         self.seen["dry_witness"] = evidence.witness(self.folder)
 
@@ -143,7 +143,7 @@ class Demo:
         say(f"4. Live: {len(plan.slots(begin, end))} slots of {len(plan.JOBS)} jobs planned in {end - begin} s;"
             f" dashboard figures at http://{node.address}/metrics")
         self.watch(end)
-        self.settle(end)
+        self.settle(begin, end)
         paused = self.call("pause", "--all", "--reason", "end of the demo")
         if paused["exit"] != 0:
             raise Broken(f"pause failed: {paused['output']}")
@@ -156,21 +156,16 @@ class Demo:
         self.seen["serve_exits"].append(self.node.stop())
         self.node = None
 
-    def settle(self, end):
-        """Until every slot due before `end` has its outcome."""
-        def decided():
-            latest = {job: max(due for (name, due) in plan.slots(end - 60, end) if name == job) for job in plan.JOBS}
-            slots = evidence.slots(self.store)
-            known = {(s["job"], s["due"]) for s in slots}
-            return (all((job, due) in known for job, due in latest.items())
-                    and not any(s["outcome"] is None for s in slots if s["due"] < end))
+    def settle(self, begin, end):
+        """Until every planned slot has its outcome; what is missing is for the verdict to name."""
+        planned = set(plan.slots(begin, end))
 
-        try:
-            self.node.wait(decided, "decided every slot", 60)
-        except Broken:
-            if self.node.process.poll() is not None:
-                raise
-            say("   some slots are still open; the verdict will name them")
+        def decided():
+            return planned <= {(s["job"], s["due"]) for s in evidence.slots(self.store) if s["outcome"]}
+
+        deadline = time.monotonic() + PATIENCE
+        while not decided() and self.node.process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.1)
 
     def is_quiet(self):
         """Paused for good: nothing runs and no job's slots have been claimed since."""
