@@ -117,8 +117,10 @@ bool verify_chain(struct verification *v, struct error *err)
     if (!v->store->ops->read_audit(v->store, &everything, take_row, &walk, err)) {
         return false;
     }
-    if (report->anchor.seq > 0 && instant_is_none(v->audit_from)) {
-        v->audit_from = walk.first_at;
+    if (report->anchor.seq > 0) {
+        // Where nothing of the log is left, nothing of it can be missed.
+        v->audit_from =
+            instant_is_none(walk.first_at) ? (struct instant){INT64_MAX} : walk.first_at;
     }
     if (v->options->node_is_live && !instant_is_none(walk.last_at)) {
         v->settled = instant_add(walk.last_at, (struct duration){-COMMIT_SLACK.us});

@@ -350,17 +350,12 @@ static bool judge_open(struct slots_walk *walk, const struct store_op_load *load
     return true;
 }
 
-static void ignore_done(struct store_op *op)
-{
-    (void)op;
-}
-
 static bool judge_all_open(struct slots_walk *walk, struct error *err)
 {
     if (walk->open_count == 0) {
         return true;
     }
-    struct store_op_load load = {.op = {.kind = STORE_LOAD, .done = ignore_done}};
+    struct store_op_load load = {.op = {.kind = STORE_LOAD}};
     if (!store_call(walk->v->store, &load.op, err)) {
         return false;
     }
