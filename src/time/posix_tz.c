@@ -262,14 +262,15 @@ int32_t posix_tz_offset(const struct posix_tz *tz, int64_t unix_seconds)
     return posix_tz_is_dst(tz, unix_seconds) ? tz->dst_offset : tz->standard_offset;
 }
 
-// The first change after `unix_seconds` that counts: not one undone in the same second.
+// The first change after `unix_seconds` that counts: not one undone in the same second. Of the last one
+// in the list that can't be told; it is the business of the year after.
 static bool first_change(const struct posix_tz *tz, int64_t unix_seconds, int year, int64_t *at_out)
 {
     struct rule_change changes[CHANGE_COUNT];
     list_changes(tz, year, changes);
     bool is_dst = !changes[0].to_dst;
-    for (int i = 0; i < CHANGE_COUNT; i++) {
-        if (i + 1 < CHANGE_COUNT && changes[i + 1].at == changes[i].at) {
+    for (int i = 0; i + 1 < CHANGE_COUNT; i++) {
+        if (changes[i + 1].at == changes[i].at) {
             continue;
         }
         if (changes[i].at > unix_seconds && changes[i].to_dst != is_dst) {
