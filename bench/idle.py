@@ -17,6 +17,12 @@ def status(pid, key):
         return int(re.search(rf"^{key}:\s+(\d+)", file.read(), re.M).group(1))
 
 
+def proportional(pid):
+    """Memory in MB with each shared page divided by its number of users, so that a sum counts it once."""
+    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii", errors="replace") as file:
+        return int(re.search(r"^Pss:\s+(\d+)", file.read(), re.M).group(1)) / 1024
+
+
 def wakeups(pids):
     return [status(pid, "voluntary_ctxt_switches") for pid in pids]
 
@@ -48,13 +54,13 @@ def main():
     time.sleep(SECONDS)
     counts = [after - first for first, after in zip(before, wakeups(pids))]
     memory = [status(pid, "VmRSS") / 1024 for pid in pids]
-    private = [status(pid, "RssAnon") / 1024 for pid in pids]
+    share = [proportional(pid) for pid in pids]
     calls = database_calls(pids)
     names = ["serve", "runner"] + ["other"] * len(pids)
-    for name, rss, anon, count in zip(names, memory, private, counts):
-        print(f"idle: {jobs} schedules; {name}: resident {rss:.1f} MB (anonymous {anon:.1f} MB),"
+    for name, rss, pss, count in zip(names, memory, share, counts):
+        print(f"idle: {jobs} schedules; {name}: resident {rss:.1f} MB (proportional {pss:.1f} MB),"
               f" {count / SECONDS:.2f} wake-ups/s")
-    print(f"idle: together {sum(memory):.1f} MB (anonymous {sum(private):.1f} MB), {sum(counts) / SECONDS:.2f}"
+    print(f"idle: together {sum(memory):.1f} MB (proportional {sum(share):.1f} MB), {sum(counts) / SECONDS:.2f}"
           f" wake-ups/s, file calls in {SECONDS} s: {'not counted' if calls is None else calls}")
     return node.stop()
 

@@ -12,6 +12,7 @@ class Node:
     def __init__(self, binary, folder, config):
         os.makedirs(folder, exist_ok=True)
         self.folder = folder
+        binary, folder = os.path.abspath(binary), os.path.abspath(folder)
         self.store = os.path.join(folder, "ironcron.db")
         with open(os.path.join(folder, "ironcron.yml"), "w", encoding="utf-8") as file:
             file.write('store: sqlite:ironcron.db\nhttp: { listen: "127.0.0.1:0" }\n' + config)
