@@ -61,8 +61,10 @@ static bool read_number(struct reader *reader, int *number_out)
 {
     const char *start = reader->at;
     int number = 0;
-    while (isdigit((unsigned char)peek(reader)) && reader->at - start < 6) {
-        number = number * 10 + (peek(reader) - '0');
+    while (isdigit((unsigned char)peek(reader))) {
+        if (number < 1000) { // beyond every range already
+            number = number * 10 + (peek(reader) - '0');
+        }
         reader->at++;
     }
     *number_out = number;
