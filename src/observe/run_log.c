@@ -143,7 +143,7 @@ static void log_store(void *context, const struct error *err)
         LOG(LOG_INFO, "store_up", "the store answers again");
     } else {
         LOG(LOG_ERROR, "store_down",
-            "the store does not answer, so nothing new is started: %s; `ironcron doctor` tells "
+            "the store does not answer, so nothing new is started: %s; `ironcron validate` tells "
             "more",
             err->text);
     }

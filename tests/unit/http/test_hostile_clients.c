@@ -225,7 +225,7 @@ static void an_idle_connection_ends_and_a_used_one_stays(void **state)
 static void many_connections_are_bounded(void **state)
 {
     (void)state;
-    enum { CLIENTS = 200, MAXIMUM = 16 };
+    enum { CLIENTS = 100, MAXIMUM = 16 };
     const struct http_server_options limits = {.connections_max = MAXIMUM,
                                                .connections_per_address_max = MAXIMUM};
     struct world world;
