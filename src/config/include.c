@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "config/include.h"
 
+#include <errno.h>
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,13 +50,20 @@ static char *escaped_folder(const char *pattern, size_t folder)
     return escaped;
 }
 
+// A folder that is not there holds no files; one that cannot be read may hold some.
+static int stops_search(const char *path, int reason)
+{
+    (void)path;
+    return reason != ENOENT && reason != ENOTDIR;
+}
+
 static void include_pattern(struct load *load, const struct conform *conform,
                             const struct yaml_tree_node *node)
 {
     char *shown = display_pattern(load, node->text);
     char *pattern = escaped_folder(shown, strlen(shown) - strlen(node->text));
     glob_t found;
-    int result = glob(pattern, GLOB_ERR, NULL, &found);
+    int result = glob(pattern, 0, stops_search, &found);
     if (result == GLOB_NOMATCH) {
         if (strpbrk(node->text, "*?[") == NULL) {
             conform_complain(conform, node, "include: there is no file \"%.200s\"", node->raw);

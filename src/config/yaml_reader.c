@@ -298,7 +298,7 @@ static const char *yaml_hint(const char *problem)
         return "; look at the indentation and at quotes here and in the line before";
     }
     if (strstr(problem, "did not find expected ',' or") != NULL) {
-        return "; close the bracket, or quote what stands inside";
+        return "; close the bracket, or quote what stands inside, such as \"${NAME}\"";
     }
     if (strstr(problem, "alphabetic or numeric character") != NULL) {
         return "; quote a value that begins with * or &, such as a schedule";
