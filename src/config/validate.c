@@ -75,7 +75,7 @@ void validate_config(const struct config *config, const struct validate_options 
     arena_init(&report_out->arena, (size_t)256 * 1024 * 1024);
     validate_definitions(config, report_out);
     validate_files(config, report_out);
-    validate_store(config, report_out);
+    validate_store(config, options, report_out);
     validate_disk(config, report_out);
     validate_zones(config, report_out);
     validate_jobs(config, report_out);

@@ -15,7 +15,8 @@ void validate_add(struct validate_report *report, enum validate_result result, c
                   const char *detail, const char *remedy);
 
 void validate_files(const struct config *config, struct validate_report *report);
-void validate_store(const struct config *config, struct validate_report *report);
+void validate_store(const struct config *config, const struct validate_options *options,
+                    struct validate_report *report);
 void validate_zones(const struct config *config, struct validate_report *report);
 void validate_jobs(const struct config *config, struct validate_report *report);
 void validate_disk(const struct config *config, struct validate_report *report);

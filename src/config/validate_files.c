@@ -138,14 +138,17 @@ static void check_file(const char *path, const struct stat *status, struct valid
     }
 }
 
-void validate_store(const struct config *config, struct validate_report *report)
+void validate_store(const struct config *config, const struct validate_options *options,
+                    struct validate_report *report)
 {
     const char *path = config->store_path;
     struct stat status;
     if (!check_folder(path, report)) {
         return;
     }
-    if (stat(path, &status) == 0) {
+    if (options->is_node) {
+        validate_ok(report, "store", "%s, in use by this node", path);
+    } else if (stat(path, &status) == 0) {
         check_file(path, &status, report);
     } else if (errno == ENOENT) {
         validate_ok(report, "store", "%s will be created", path);

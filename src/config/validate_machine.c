@@ -133,7 +133,7 @@ void validate_port(const struct config *config, const struct validate_options *o
         http->tls_cert != NULL) {
         validate_ok(report, "tls", "%s", http->tls_cert);
     }
-    if (options->port_is_ours) {
+    if (options->is_node) {
         return;
     }
     int reason = try_bind(http);

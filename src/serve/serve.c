@@ -102,9 +102,9 @@ static struct config *load(const char *path)
 }
 
 // True when no check failed; each failed one and each warning is logged.
-static bool validate(const struct config *config, bool port_is_ours, enum error_code *code_out)
+static bool validate(const struct config *config, bool is_node, enum error_code *code_out)
 {
-    struct validate_options options = {.port_is_ours = port_is_ours, .clock = clock_system()};
+    struct validate_options options = {.is_node = is_node, .clock = clock_system()};
     struct validate_report report;
     validate_config(config, &options, &report);
     for (size_t i = 0; i < report.count; i++) {
