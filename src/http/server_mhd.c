@@ -258,6 +258,7 @@ static void request_ended(void *context, struct MHD_Connection *mhd, void **slot
 // ---- life
 // ----------------------------------------------------------------------------------------
 
+PRINTF(2, 0)
 static void keep_message(void *context, const char *format, va_list args)
 {
     struct http_server *server = context;

@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/utf8.h"
 
+PRINTF(3, 4)
 static bool bad(struct strict *strict, const char *line, const char *format, ...)
 {
     char why[200];
