@@ -1,0 +1,431 @@
+"""A node's life with real processes: start, policies, faults, reload, stop. Each test says what must hold after
+the fault: the ledger verifies, nothing is left running, work goes on."""
+
+import contextlib
+import os
+import pathlib
+import re
+import signal
+import socket
+import sqlite3
+import subprocess
+import time
+
+import pytest
+
+from conftest import until
+
+TICK = """
+  - name: tick
+    schedule: "@every 1s"
+    shell: "echo tick >> ticks"
+    workdir: .
+"""
+
+# A family that wants to survive: ignores TERM, double-forks, leaves the session and its environment.
+STUBBORN = """
+  - name: stubborn
+    schedule: "@every 2s"
+    timeout: 10m
+    shell: |
+      trap '' TERM
+      (setsid env -i /bin/sh -c 'trap "" TERM; echo $$$$ > {folder}/grandchild; exec sleep 1000' &)
+      sleep 1000
+"""
+
+
+def jobs(*texts, head="", folder=""):
+    body = "".join(text.replace("{folder}", str(folder)).replace("workdir: .", f"workdir: {folder}") for text in texts)
+    return f"{head}jobs:{body}"
+
+
+def verified(ironcron):
+    done = ironcron.run("audit", "verify", code=None)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def states(ironcron, job):
+    return [row["state"] for row in ironcron.query("select state from job_runs where job = ? order by fence", job)]
+
+
+def wait_state(ironcron, job, state, count=1):
+    until(lambda: states(ironcron, job).count(state) >= count, lambda: f"{count} {state} of {job}: {states(ironcron, job)}")
+
+
+def grandchild(ironcron):
+    path = ironcron.folder / "grandchild"
+    until(lambda: path.exists() and path.read_text().strip(), "the grandchild has said who it is")
+    return int(path.read_text())
+
+
+def alive(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def runner_of(node):
+    children = subprocess.run(["ps", "-o", "pid=,comm=", "--ppid", str(node.pid)], capture_output=True, text=True,
+                              check=False).stdout
+    found = re.search(r"(\d+) ironcron-runner", children)
+    assert found, children
+    return int(found.group(1))
+
+
+# ---- normal life ---------------------------------------------------------------------------------
+
+
+def test_slots_run_once_and_the_ledger_verifies(ironcron):
+    ironcron.config(jobs(TICK, folder=ironcron.folder))
+    with ironcron.serve():
+        wait_state(ironcron, "tick", "SUCCESS", 3)
+    slots = ironcron.query("select due_at, outcome, count(*) as n from slots where job = 'tick' group by 1, 2")
+    assert all(row["n"] == 1 for row in slots)
+    done = [row for row in slots if row["outcome"] == "SUCCESS"]
+    assert len((ironcron.folder / "ticks").read_text().splitlines()) == len(done)
+    verified(ironcron)
+    assert os.stat(ironcron.store_path).st_mode & 0o777 == 0o600
+
+
+def test_a_second_node_is_refused_by_name_of_the_first(ironcron):
+    ironcron.config(jobs(TICK, folder=ironcron.folder))
+    with ironcron.serve():
+        node = ironcron.query("select node from nodes where state = 'live'")[0]["node"]
+        second = ironcron.run("serve", code=1)
+        assert node in second.stderr
+        assert "one store in a file has one node" in second.stderr
+
+
+def test_dry_run_executes_nothing(ironcron):
+    ironcron.config(jobs(TICK, folder=ironcron.folder))
+    with ironcron.serve(env={"JOB_DRY_RUN": "yes"}) as node:
+        wait_state(ironcron, "tick", "DRY_RUN", 2)
+        assert node.metrics()['job_runs_total{job_name="tick",status="dry_run"}'] >= 2
+    assert not (ironcron.folder / "ticks").exists()
+    events = {row["event"] for row in ironcron.query("select event from audit_log where job = 'tick'")}
+    assert events == {"DRY_RUN"}
+    verified(ironcron)
+
+
+def test_an_unclear_dry_run_is_refused(ironcron):
+    ironcron.config(jobs(TICK, folder=ironcron.folder))
+    done = ironcron.run("serve", env={"JOB_DRY_RUN": "maybe"}, code=78)
+    assert "JOB_DRY_RUN" in done.stderr and "maybe" in done.stderr
+    assert not ironcron.store_path.exists()
+
+
+def test_controls_take_effect_within_two_seconds(ironcron):
+    ironcron.config(jobs(TICK, folder=ironcron.folder))
+    with ironcron.serve():
+        wait_state(ironcron, "tick", "SUCCESS", 1)
+        ironcron.run("pause", "tick", "--reason", "trying")
+        until(lambda: ironcron.query("select 1 from slots where job = 'tick' and reason = 'paused'"), "a paused slot")
+        ironcron.run("resume", "tick")
+        before = states(ironcron, "tick").count("SUCCESS")
+        wait_state(ironcron, "tick", "SUCCESS", before + 1)
+        ironcron.run("throttle", "tick", "x3")
+        until(lambda: ironcron.query("select 1 from slots where job = 'tick' and reason = 'throttled'"), "a throttled slot")
+        ironcron.run("dry-run", "on", "tick")
+        wait_state(ironcron, "tick", "DRY_RUN", 1)
+    events = [row["event"] for row in ironcron.query("select event from audit_log order by seq")]
+    for event in ("PAUSED", "RESUMED", "THROTTLED", "DRY_RUN_ON"):
+        assert event in events
+    verified(ironcron)
+
+
+def test_stop_lets_a_run_finish_and_ends_one_that_does_not(ironcron):
+    ironcron.config(jobs("""
+  - name: short
+    schedule: "@every 1s"
+    shell: "sleep 1.5"
+  - name: long
+    schedule: "@every 1s"
+    kill_after: 1s
+    shell: "trap '' TERM; sleep 1000"
+""", head="node: { drain: 3s }\n"))
+    with ironcron.serve():
+        wait_state(ironcron, "short", "STARTED")
+        wait_state(ironcron, "long", "STARTED")
+    assert states(ironcron, "long")[-1] == "CANCELLED"
+    assert "STARTED" not in states(ironcron, "short")
+    assert "SUCCESS" in states(ironcron, "short")
+    verified(ironcron)
+
+
+def test_a_second_signal_ends_at_once(ironcron):
+    ironcron.config(jobs(STUBBORN, folder=ironcron.folder, head="node: { drain: 1h }\n"))
+    with ironcron.serve() as node:
+        pid = grandchild(ironcron)
+        node.signal(signal.SIGTERM)
+        node.wait_logged("event=draining")
+        node.signal(signal.SIGTERM)
+        assert node.wait() == 0
+        assert not alive(pid)
+    assert states(ironcron, "stubborn") == ["CANCELLED"]
+    verified(ironcron)
+
+
+# ---- processes die -------------------------------------------------------------------------------
+
+
+def test_kill_of_the_scheduler_leaves_nothing_running(ironcron):
+    ironcron.config(jobs(TICK, STUBBORN, folder=ironcron.folder))
+    node = ironcron.start()
+    pid = grandchild(ironcron)
+    wait_state(ironcron, "tick", "SUCCESS", 1)
+    node.kill()
+    until(lambda: not alive(pid), "the stubborn grandchild is gone")
+    ironcron.expect_no_process()
+    with ironcron.serve():
+        wait_state(ironcron, "stubborn", "LOST", 1)
+        before = states(ironcron, "tick").count("SUCCESS")
+        wait_state(ironcron, "tick", "SUCCESS", before + 1)
+    verified(ironcron)
+
+
+def test_kill_of_the_runner_loses_its_runs_and_work_goes_on(ironcron):
+    ironcron.config(jobs(TICK, STUBBORN, folder=ironcron.folder))
+    with ironcron.serve() as node:
+        pid = grandchild(ironcron)
+        os.kill(runner_of(node), signal.SIGKILL)
+        until(lambda: not alive(pid), "the stubborn grandchild is gone")
+        wait_state(ironcron, "stubborn", "LOST", 1)
+        before = states(ironcron, "tick").count("SUCCESS")
+        wait_state(ironcron, "tick", "SUCCESS", before + 2)
+        assert node.get("/readyz")[0] == 200
+        node.signal(signal.SIGTERM)  # the stubborn job of the new runner is ended too
+        node.signal(signal.SIGTERM)
+        node.wait()
+    verified(ironcron)
+
+
+def test_a_frozen_scheduler_leaves_nothing_running_past_the_deadline(ironcron):
+    ironcron.config(jobs(TICK, STUBBORN, folder=ironcron.folder, head="node: { lease: 4s }\n"))
+    node = ironcron.start()
+    pid = grandchild(ironcron)
+    runner = runner_of(node)
+    node.signal(signal.SIGSTOP)
+    try:
+        until(lambda: not alive(pid), "the runner ended everything at the deadline")
+        until(lambda: not alive(runner), "the runner is gone")
+    finally:
+        node.signal(signal.SIGCONT)
+    # It finds its runs lost, and goes on with another runner.
+    wait_state(ironcron, "stubborn", "LOST", 1)
+    before = states(ironcron, "tick").count("SUCCESS")
+    wait_state(ironcron, "tick", "SUCCESS", before + 1)
+    node.signal(signal.SIGTERM)
+    node.signal(signal.SIGTERM)
+    assert node.wait() == 0
+    ironcron.expect_no_process()
+    verified(ironcron)
+
+
+def test_kill_at_any_moment_keeps_the_ledger_whole(ironcron):
+    ironcron.config(jobs(TICK, """
+  - name: retried
+    schedule: "@every 1s"
+    on_lost: retry
+    overlap: allow
+    shell: "sleep 0.3"
+""", folder=ironcron.folder))
+    for moment in (0.05, 0.31, 0.62, 0.93, 1.24):
+        node = ironcron.start(ready=False)
+        node.wait_logged("event=started")
+        time.sleep(moment)  # the point of the test is to strike at different moments
+        node.kill()
+    with ironcron.serve():
+        before = states(ironcron, "tick").count("SUCCESS")
+        wait_state(ironcron, "tick", "SUCCESS", before + 1)
+    verified(ironcron)
+
+
+# ---- bad input at the start ----------------------------------------------------------------------
+
+
+def test_every_configuration_error_at_once(ironcron):
+    ironcron.config("""jobs:
+  - name: a
+    schedul: "* * * * *"
+    command: ["/bin/true"]
+  - name: b
+    schedule: "0 0 30 2 *"
+    command: ["/bin/true"]
+  - name: c
+    schedule: "* * * * *"
+    timezone: Europe/Berlim
+    shell: "${NOT_SET_AT_ALL}"
+""")
+    done = ironcron.run("serve", code=78)
+    for text in ("schedul", "Europe/Berlin", "NOT_SET_AT_ALL", ":5:", ":8:", ":12:"):
+        assert text in done.stderr, done.stderr
+    assert not ironcron.store_path.exists()
+
+
+def test_a_program_that_is_missing_is_refused(ironcron):
+    ironcron.config(jobs("""
+  - name: gone
+    schedule: "* * * * *"
+    command: ["/no/such/program"]
+"""))
+    done = ironcron.run("serve", code=1)
+    assert "/no/such/program" in done.stderr
+
+
+def test_a_port_in_use_is_refused_by_address(ironcron):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        ironcron.config(jobs(TICK, folder=ironcron.folder, head=f'http: {{ listen: "127.0.0.1:{port}" }}\n'), http=False)
+        done = ironcron.run("serve", code=1)
+        assert "127.0.0.1" in done.stderr and str(port) in done.stderr
+
+
+def test_a_store_of_a_newer_version_is_refused_and_kept(ironcron):
+    ironcron.config(jobs(TICK, folder=ironcron.folder))
+    with ironcron.serve():
+        wait_state(ironcron, "tick", "SUCCESS")
+    with contextlib.closing(sqlite3.connect(ironcron.store_path)) as db:
+        db.execute("pragma user_version = 9999")
+    before = ironcron.store_path.read_bytes()
+    done = ironcron.run("serve", code=78)
+    assert "9999" in done.stderr
+    assert ironcron.store_path.read_bytes() == before
+
+
+@pytest.mark.parametrize("damage", ["garbage", "truncated", "holes"])
+def test_a_damaged_store_is_refused_with_the_remedy(ironcron, damage):
+    ironcron.config(jobs(TICK, folder=ironcron.folder))
+    with ironcron.serve():
+        wait_state(ironcron, "tick", "SUCCESS")
+    content = ironcron.store_path.read_bytes()
+    pages = {"garbage": b"this is no database at all" * 100, "truncated": content[: len(content) // 2],
+             "holes": content[:4096] + b"\xff" * (len(content) - 4096)}
+    ironcron.store_path.write_bytes(pages[damage])
+    done = ironcron.run("serve", code=None)
+    assert done.returncode in (1, 75), done.stderr
+    assert "recover" in done.stderr or "copy" in done.stderr or "not an SQLite database" in done.stderr, done.stderr
+    assert "bug" not in done.stderr
+
+
+# ---- reload --------------------------------------------------------------------------------------
+
+
+def test_reload_takes_new_jobs_and_keeps_the_old_ones_on_errors(ironcron):
+    ironcron.config(jobs(TICK, folder=ironcron.folder))
+    with ironcron.serve() as node:
+        wait_state(ironcron, "tick", "SUCCESS")
+        ironcron.config("jobs: [ { name: x, schedule: nonsense } ]")
+        node.signal(signal.SIGHUP)
+        node.wait_logged("event=reload_refused")
+        before = states(ironcron, "tick").count("SUCCESS")
+        wait_state(ironcron, "tick", "SUCCESS", before + 2)
+        ironcron.config(jobs("""
+  - name: tock
+    schedule: "@every 1s"
+    shell: "true"
+"""))
+        node.signal(signal.SIGHUP)
+        wait_state(ironcron, "tock", "SUCCESS", 2)
+        assert 'job_runs_total{job_name="tick",status="success"}' not in node.metrics()
+        assert 'job_runs_total{job_name="tock",status="success"}' in node.metrics()
+        ironcron.config(jobs(TICK, folder=ironcron.folder))
+        done = ironcron.run("reload")
+        assert done.returncode == 0
+        before = states(ironcron, "tick").count("SUCCESS")
+        wait_state(ironcron, "tick", "SUCCESS", before + 1)
+    verified(ironcron)
+
+
+# ---- the disk ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small_disk(ironcron):
+    """The store's folder on a file system of 3 MB."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small file system needs root")
+    mounted = ironcron.folder / "small"
+    mounted.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(mounted)], check=False).returncode != 0:
+        pytest.skip("mounting is not allowed here")
+    yield mounted
+    subprocess.run(["umount", "-l", str(mounted)], check=False)
+
+
+def test_a_full_disk_loses_nothing_and_heals(ironcron, small_disk):
+    # A disk this small does not pass the start's own check, so it is filled while the node runs.
+    subprocess.run(["mount", "-o", "remount,size=200m", str(small_disk)], check=True)
+    ironcron.store_path = small_disk / "ironcron.db"
+    ironcron.config_path.write_text(f"store: sqlite:{ironcron.store_path}\nhttp: {{ listen: \"127.0.0.1:0\" }}\n"
+                                    + jobs(TICK, folder=ironcron.folder))
+    with ironcron.serve() as node:
+        wait_state(ironcron, "tick", "SUCCESS", 2)
+        filler = small_disk / "filler"
+        with open(filler, "wb") as file:
+            with pytest.raises(OSError):
+                while True:
+                    file.write(b"\0" * 65536)
+                    file.flush()
+        node.wait_logged("store_down|event=store")
+        until(lambda: node.get("/readyz")[0] == 503, "readyz says that the store fails")
+        assert node.get("/livez")[0] == 200
+        filler.unlink()
+        until(lambda: node.get("/readyz")[0] == 200, "readyz is well again")
+        before = states(ironcron, "tick").count("SUCCESS")
+        wait_state(ironcron, "tick", "SUCCESS", before + 2)
+    verified(ironcron)
+
+
+# ---- what a job may do ---------------------------------------------------------------------------
+
+
+def test_what_a_job_may_do_to_us(ironcron):
+    ironcron.config(jobs("""
+  - name: flood
+    schedule: "@every 2s"
+    timeout: 20s
+    shell: "head -c 30000000 /dev/zero | tr '\\\\0' x"
+  - name: closes
+    schedule: "@every 2s"
+    shell: "exec >&- 2>&-; sleep 1"
+  - name: leaves
+    schedule: "@every 2s"
+    kill_after: 1s
+    shell: "sleep 1000 & echo left"
+  - name: dies
+    schedule: "@every 2s"
+    shell: "kill -SEGV $$$$"
+  - name: binary
+    schedule: "@every 2s"
+    shell: "head -c 2000 /dev/urandom"
+  - name: exits
+    schedule: "@every 2s"
+    shell: "exit 42"
+""", head="history: { output_max: 64K }\n"))
+    with ironcron.serve() as node:
+        for job, state in (("flood", "SUCCESS"), ("closes", "SUCCESS"), ("leaves", "SUCCESS"), ("dies", "FAILED"),
+                           ("binary", "SUCCESS"), ("exits", "FAILED")):
+            wait_state(ironcron, job, state)
+        metrics = node.metrics()
+        assert metrics['job_failures_total{job_name="dies",reason="signal"}'] >= 1
+        assert metrics['job_failures_total{job_name="exits",reason="exit"}'] >= 1
+    row = ironcron.query("select run_id from job_runs where job = 'flood' and state = 'SUCCESS' limit 1")[0]
+    output = ironcron.run("runs", "output", row["run_id"]).stdout
+    assert len(output) < 70000 and "left out" in output
+    assert ironcron.query("select exit_code from job_runs where job = 'exits' limit 1")[0]["exit_code"] == 42
+    verified(ironcron)
+
+
+def test_secrets_stay_out_of_the_log(ironcron):
+    ironcron.config(jobs("""
+  - name: secretive
+    schedule: "@every 1s"
+    env: { TOKEN: "${THE_TOKEN}" }
+    shell: "test \\"$TOKEN\\" = hunter2hunter2 && exit 3"
+"""))
+    with ironcron.serve(env={"THE_TOKEN": "hunter2hunter2"}) as node:
+        until(lambda: [r for r in ironcron.query("select exit_code from job_runs") if r["exit_code"] == 3], "the job saw it")
+        log = node.log()
+    assert "hunter2hunter2" not in log
+    assert b"hunter2hunter2" not in ironcron.store_path.read_bytes()
