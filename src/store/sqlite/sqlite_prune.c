@@ -90,22 +90,23 @@ static void prune_runs(struct sqlite_store *store, struct store_op_prune *op)
     if (ids.count > 0) { // fences go on rising, also when no run is left
         meta_put(store, "last_fence", value_int(sql_integer(store, SQL_LAST_FENCE, 0, NULL, 0)));
     }
+    for (size_t i = 0; i < ids.count; i++) {
+        op->deleted += (size_t)sql_run(store, SQL_OUTPUT_OF_RUN_DELETE, VALUES(value_int(ids.items[i])));
+    }
     delete_all(store, SQL_RUN_DELETE, &ids, op);
 }
 
-// Output of runs that are gone goes as well.
 static void prune_output(struct sqlite_store *store, struct store_op_prune *op)
 {
-    int64_t before = operation_has(op->output_before) ? instant_ms(op->output_before) : 0;
+    int64_t before = instant_ms(op->output_before);
     AUTO(ids_release) struct ids ids = {NULL, 0, 0};
     sqlite3_stmt *row = sql_query(store, SQL_PRUNE_OUTPUT, NULL, 0);
     for (; row != NULL; row = sql_next(store, row) ? row : NULL) {
-        bool orphan = sqlite3_column_type(row, 1) == SQLITE_NULL;
-        if ((!orphan && sqlite3_column_int64(row, 1) >= before) || ids.count == op->limit) {
+        if (sqlite3_column_int64(row, 1) >= before || ids.count == op->limit) {
             sql_end(row);
             break;
         }
-        if (orphan || ended_before(row, 2, before)) {
+        if (ended_before(row, 2, before)) {
             ids_add(&ids, sqlite3_column_int64(row, 0));
         }
     }
@@ -165,7 +166,7 @@ enum store_result sqlite_prune(struct sqlite_store *store, struct store_op *base
         prune_runs(store, op);
         prune_intents(store, op);
     }
-    if (operation_has(op->runs_before) || operation_has(op->output_before)) {
+    if (operation_has(op->output_before)) {
         prune_output(store, op);
     }
     if (operation_has(op->audit_before)) {

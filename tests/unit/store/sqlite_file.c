@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+#include "sqlite_file.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/sqlite/sqlite_store.h"
+
+void sqlite_file_make(struct sqlite_file *file)
+{
+    snprintf(file->folder, sizeof file->folder, "/tmp/ironcron-store-XXXXXX");
+    assert_non_null(mkdtemp(file->folder));
+    snprintf(file->path, sizeof file->path, "%s/store.db", file->folder);
+}
+
+void sqlite_file_remove(struct sqlite_file *file)
+{
+    free(sqlite_file_shell("rm -rf '%s'", file->folder));
+}
+
+struct store *sqlite_file_open(const struct sqlite_file *file, struct clock *clock)
+{
+    struct store *store = NULL;
+    struct error err = ERROR_INIT;
+    if (!sqlite_store_open(file->path, SQLITE_STORE_WRITE, clock, &store, &err)) {
+        fail_msg("the store does not open: %s", err.text);
+    }
+    return store;
+}
+
+char *sqlite_file_shell(const char *format, ...)
+{
+    char *command = NULL;
+    va_list args;
+    va_start(args, format);
+    assert_true(vasprintf(&command, format, args) > 0);
+    va_end(args);
+    FILE *pipe = popen(command, "r");
+    assert_non_null(pipe);
+    char *text = calloc(1, 1 << 20);
+    size_t length = fread(text, 1, (1 << 20) - 1, pipe);
+    text[length] = '\0';
+    int status = pclose(pipe);
+    if (status != 0) {
+        fail_msg("%s: status %d, printed: %s", command, status, text);
+    }
+    free(command);
+    return text;
+}
