@@ -132,11 +132,12 @@ static void sweep_one(struct supervisor *supervisor, struct active *active)
         }
     }
     active->must_sweep = false;
+    // Counted once, at the first look after the first process: what we kill takes a while to go.
+    if (active->leader_gone && active->leftovers == 0 && active->kill_rounds == 0) {
+        active->leftovers = count.living;
+    }
     if (active->phase == ACTIVE_TERMINATING) {
         active->term_sent = true;
-        if (active->leader_gone) {
-            active->leftovers = count.living;
-        }
         return;
     }
     active->kill_rounds++;

@@ -67,8 +67,11 @@ static void on_end(void *context, uint64_t run, const struct runner_end *end)
     harness->ended++;
 }
 
-void harness_open(struct harness *harness, int64_t output_max, int lock_fd, struct mono deadline)
+static struct harness the_harness;
+
+struct harness *harness_open(int64_t output_max, int lock_fd, struct mono deadline)
 {
+    struct harness *harness = &the_harness;
     struct process_runner_options options = {
         .lock_fd = lock_fd, .output_max = output_max, .deadline = deadline};
     struct error err = ERROR_INIT;
@@ -78,6 +81,7 @@ void harness_open(struct harness *harness, int64_t output_max, int lock_fd, stru
     }
     harness->runner->events = (struct runner_events){
         .context = harness, .on_started = on_started, .on_output = on_output, .on_end = on_end};
+    return harness;
 }
 
 void harness_close(struct harness *harness)
@@ -87,6 +91,16 @@ void harness_close(struct harness *harness)
         buf_release(&harness->outcomes[i].output);
     }
     free(harness->outcomes);
+    *harness = (struct harness){0};
+}
+
+int harness_teardown(void **state)
+{
+    (void)state;
+    if (the_harness.runner != NULL) {
+        harness_close(&the_harness);
+    }
+    return 0;
 }
 
 bool harness_try_start(struct harness *harness, const struct task *task, uint64_t run,
@@ -207,10 +221,12 @@ void harness_until(bool (*condition)(void *context), void *context, const char *
     }
 }
 
-static bool command_line_has(int pid, const char *text)
+static bool command_line_has(int pid, const char *text, bool sleeps)
 {
     char path[64];
     char line[4096];
+    char exact[64];
+    int exact_length = snprintf(exact, sizeof exact, "sleep%c%s", 0, text) + 1;
     snprintf(path, sizeof path, "/proc/%d/cmdline", pid);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
@@ -218,10 +234,13 @@ static bool command_line_has(int pid, const char *text)
     }
     ssize_t n = read(fd, line, sizeof line);
     close(fd);
+    if (sleeps) {
+        return n == exact_length && memcmp(line, exact, (size_t)n) == 0;
+    }
     return n > 0 && memmem(line, (size_t)n, text, strlen(text)) != NULL;
 }
 
-int harness_count_processes(const char *text)
+static int count_processes(const char *text, bool sleeps)
 {
     int count = 0;
     DIR *directory = opendir("/proc");
@@ -229,11 +248,21 @@ int harness_count_processes(const char *text)
     for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
         if (isdigit((unsigned char)entry->d_name[0])) {
             int pid = atoi(entry->d_name);
-            count += command_line_has(pid, text) && harness_pid_lives(pid);
+            count += command_line_has(pid, text, sleeps) && harness_pid_lives(pid);
         }
     }
     closedir(directory);
     return count;
+}
+
+int harness_count_processes(const char *text)
+{
+    return count_processes(text, false);
+}
+
+int harness_count_sleeps(const char *seconds)
+{
+    return count_processes(seconds, true);
 }
 
 int harness_count_descriptors(void)

@@ -39,8 +39,12 @@ struct task {
     struct duration timeout, kill_after;
 };
 
-void harness_open(struct harness *harness, int64_t output_max, int lock_fd, struct mono deadline);
+// There is one at a time. A test that fails before it closes it is cleaned up after.
+struct harness *harness_open(int64_t output_max, int lock_fd, struct mono deadline);
 void harness_close(struct harness *harness);
+int harness_teardown(void **state);
+#define HARNESS_TEST(function) cmocka_unit_test_teardown(function, harness_teardown)
+
 // Returns the run's number; asserts that the start was accepted.
 uint64_t harness_start(struct harness *harness, const struct task *task);
 bool harness_try_start(struct harness *harness, const struct task *task, uint64_t run,
@@ -59,4 +63,6 @@ bool harness_pid_lives(int pid); // zombies do not
 void harness_until(bool (*condition)(void *context), void *context, const char *what);
 // How many living processes have this text in their command line.
 int harness_count_processes(const char *text);
+// How many are `sleep SECONDS`: unlike the number of shells this does not depend on the shell.
+int harness_count_sleeps(const char *seconds);
 int harness_count_descriptors(void);

@@ -44,11 +44,10 @@ static void test_ends(void **state)
         {"grep -E 'Sig(Blk|Ign)' /proc/self/status | cut -f 2 | sort -u", RUNNER_EXITED, 0, 0,
          "0000000000000000\n"},
     };
-    struct harness harness;
-    harness_open(&harness, OUTPUT_MAX, -1, MONO_NEVER);
+    struct harness *harness = harness_open(OUTPUT_MAX, -1, MONO_NEVER);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const struct outcome *outcome =
-            harness_run(&harness, &(struct task){.shell = cases[i].shell});
+            harness_run(harness, &(struct task){.shell = cases[i].shell});
         if (outcome->end.kind != cases[i].kind || outcome->end.exit_code != cases[i].exit_code ||
             outcome->end.signal != cases[i].signal || outcome->pid == 0 ||
             strcmp(buf_string(&outcome->output), cases[i].output) != 0 ||
@@ -60,7 +59,7 @@ static void test_ends(void **state)
         assert_int_equal(outcome->end.leftovers, 0);
         assert_true(outcome->end.memory_peak > 0);
     }
-    harness_close(&harness);
+    harness_close(harness);
 }
 
 // ---- environment, directory, user --------------------------------------------------------------------
@@ -99,10 +98,9 @@ static void test_environment_is_exact(void **state)
     setenv("OVERRIDDEN", "from outside", 1);
     setenv("LEAKED", "must not be seen", 1);
     unsetenv("NOT_SET");
-    struct harness harness;
-    harness_open(&harness, OUTPUT_MAX, -1, MONO_NEVER);
+    struct harness *harness = harness_open(OUTPUT_MAX, -1, MONO_NEVER);
     struct outcome *outcome = harness_run(
-        &harness, &(struct task){.argv = argv, .pass_env = pass_env, .env = env, .params = params});
+        harness, &(struct task){.argv = argv, .pass_env = pass_env, .env = env, .params = params});
     char seen[4096];
     char expected[4096];
     sorted_lines(&outcome->output, seen, sizeof seen);
@@ -118,7 +116,7 @@ static void test_environment_is_exact(void **state)
              root ? "/root" : getenv("HOME"), root ? "root" : getenv("USER"),
              root ? "root" : getenv("USER"));
     assert_string_equal(seen, expected);
-    harness_close(&harness);
+    harness_close(harness);
 }
 
 static void test_program_is_found_by_the_jobs_path(void **state)
@@ -137,14 +135,13 @@ static void test_program_is_found_by_the_jobs_path(void **state)
     assert_int_equal(chmod(program, 0755), 0);
     const struct job_variable env[] = {{"PATH", path}, {0}};
     const char *const argv[] = {"only-here", NULL};
-    struct harness harness;
-    harness_open(&harness, OUTPUT_MAX, -1, MONO_NEVER);
+    struct harness *harness = harness_open(OUTPUT_MAX, -1, MONO_NEVER);
     assert_string_equal(
-        buf_string(&harness_run(&harness, &(struct task){.argv = argv, .env = env})->output),
+        buf_string(&harness_run(harness, &(struct task){.argv = argv, .env = env})->output),
         "found\n");
-    assert_int_equal(harness_run(&harness, &(struct task){.argv = argv})->end.kind,
+    assert_int_equal(harness_run(harness, &(struct task){.argv = argv})->end.kind,
                      RUNNER_SPAWN_FAILED);
-    harness_close(&harness);
+    harness_close(harness);
     unlink(program);
     rmdir(folder);
 }
@@ -152,17 +149,16 @@ static void test_program_is_found_by_the_jobs_path(void **state)
 static void test_working_directory(void **state)
 {
     (void)state;
-    struct harness harness;
-    harness_open(&harness, OUTPUT_MAX, -1, MONO_NEVER);
+    struct harness *harness = harness_open(OUTPUT_MAX, -1, MONO_NEVER);
     struct task task = {.shell = "pwd", .workdir = "/usr/share"};
-    assert_string_equal(buf_string(&harness_run(&harness, &task)->output), "/usr/share\n");
+    assert_string_equal(buf_string(&harness_run(harness, &task)->output), "/usr/share\n");
     if (geteuid() == 0) {
         task.workdir = NULL;
-        assert_string_equal(buf_string(&harness_run(&harness, &task)->output), "/root\n");
+        assert_string_equal(buf_string(&harness_run(harness, &task)->output), "/root\n");
         task.user = "nobody"; // whose home does not exist
-        assert_string_equal(buf_string(&harness_run(&harness, &task)->output), "/\n");
+        assert_string_equal(buf_string(&harness_run(harness, &task)->output), "/\n");
     }
-    harness_close(&harness);
+    harness_close(harness);
 }
 
 static void test_other_user(void **state)
@@ -171,13 +167,12 @@ static void test_other_user(void **state)
     if (geteuid() != 0) {
         skip();
     }
-    struct harness harness;
-    harness_open(&harness, OUTPUT_MAX, -1, MONO_NEVER);
+    struct harness *harness = harness_open(OUTPUT_MAX, -1, MONO_NEVER);
     struct task task = {
         .user = "nobody",
         .shell = "grep -E '^(Uid|Gid|Groups|NoNewPrivs|CapEff|CapPrm)' /proc/self/status | tr '\t' "
                  "' '; echo $USER $LOGNAME $HOME; kill -0 $PPID && echo regained; exit 7"};
-    struct outcome *outcome = harness_run(&harness, &task);
+    struct outcome *outcome = harness_run(harness, &task);
     assert_int_equal(outcome->end.exit_code, 7);
     assert_non_null(strstr(buf_string(&outcome->output),
                            "Uid: 65534 65534 65534 65534\nGid: 65534 65534 65534 65534\n"
@@ -191,22 +186,21 @@ static void test_other_user(void **state)
     setenv("PASSED", "through the drop", 1);
     static const char *const pass_env[] = {"PASSED", NULL};
     task = (struct task){.user = "nobody", .shell = "echo $PASSED", .pass_env = pass_env};
-    assert_string_equal(buf_string(&harness_run(&harness, &task)->output), "through the drop\n");
+    assert_string_equal(buf_string(&harness_run(harness, &task)->output), "through the drop\n");
 
     task = (struct task){.shell = "grep NoNewPrivs /proc/self/status | tr -d '\t'"};
-    assert_string_equal(buf_string(&harness_run(&harness, &task)->output), "NoNewPrivs:0\n");
-    harness_close(&harness);
+    assert_string_equal(buf_string(&harness_run(harness, &task)->output), "NoNewPrivs:0\n");
+    harness_close(harness);
 }
 
 static void test_limits(void **state)
 {
     (void)state;
-    struct harness harness;
-    harness_open(&harness, OUTPUT_MAX, -1, MONO_NEVER);
+    struct harness *harness = harness_open(OUTPUT_MAX, -1, MONO_NEVER);
     struct task task = {
         .shell = "ulimit -v; ulimit -t; ulimit -Hn; ulimit -Sn; nice",
         .limits = {.memory = (int64_t)1 << 30, .cpu_time = 30, .open_files = 100, .nice = 7}};
-    assert_string_equal(buf_string(&harness_run(&harness, &task)->output),
+    assert_string_equal(buf_string(&harness_run(harness, &task)->output),
                         "1048576\n30\n100\n100\n7\n");
     // The runner's own, raised limit must not leak into runs.
     char own[64];
@@ -215,13 +209,13 @@ static void test_limits(void **state)
     assert_non_null(fgets(own, sizeof own, shell));
     pclose(shell);
     task = (struct task){.shell = "ulimit -Sn"};
-    assert_string_equal(buf_string(&harness_run(&harness, &task)->output), own);
+    assert_string_equal(buf_string(&harness_run(harness, &task)->output), own);
     task = (struct task){.shell = "while :; do :; done", .limits = {.cpu_time = 1}};
-    struct outcome *outcome = harness_run(&harness, &task);
+    struct outcome *outcome = harness_run(harness, &task);
     assert_int_equal(outcome->end.kind, RUNNER_SIGNALLED);
     assert_int_equal(outcome->end.signal, SIGXCPU);
     assert_true(outcome->end.cpu.us > 500000);
-    harness_close(&harness);
+    harness_close(harness);
 }
 
 // ---- starts that fail ----------------------------------------------------------------------------------
@@ -266,35 +260,33 @@ static void test_spawn_failures(void **state)
          {0},
          "cannot start /bin/true: permission denied (step chdir, as user nobody)"},
     };
-    struct harness harness;
-    harness_open(&harness, OUTPUT_MAX, -1, MONO_NEVER);
+    struct harness *harness = harness_open(OUTPUT_MAX, -1, MONO_NEVER);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         if (cases[i].user != NULL && geteuid() != 0) {
             continue;
         }
         const char *const argv[] = {cases[i].program, NULL};
         const struct outcome *outcome =
-            harness_run(&harness, &(struct task){.argv = argv,
-                                                 .user = cases[i].user,
-                                                 .workdir = cases[i].workdir,
-                                                 .limits = cases[i].limits});
+            harness_run(harness, &(struct task){.argv = argv,
+                                                .user = cases[i].user,
+                                                .workdir = cases[i].workdir,
+                                                .limits = cases[i].limits});
         if (outcome->end.kind != RUNNER_SPAWN_FAILED || outcome->pid != 0 ||
             strncmp(outcome->error, cases[i].error, strlen(cases[i].error)) != 0) {
             fail_msg("%s: kind %d, pid %d, '%s'", cases[i].error, outcome->end.kind, outcome->pid,
                      outcome->error);
         }
     }
-    harness_close(&harness);
+    harness_close(harness);
 }
 
 static void test_refused_starts(void **state)
 {
     (void)state;
-    struct harness harness;
     struct error err = ERROR_INIT;
-    harness_open(&harness, OUTPUT_MAX, -1, MONO_NEVER);
+    struct harness *harness = harness_open(OUTPUT_MAX, -1, MONO_NEVER);
     assert_false(
-        harness_try_start(&harness, &(struct task){.shell = ":", .user = "no-such-user"}, 1, &err));
+        harness_try_start(harness, &(struct task){.shell = ":", .user = "no-such-user"}, 1, &err));
     assert_string_equal(err.text,
                         "cannot start job test-job: there is no user no-such-user on this "
                         "machine: create it, or change the job's user");
@@ -303,12 +295,12 @@ static void test_refused_starts(void **state)
     assert_non_null(large);
     memset(large, 'x', size);
     large[size - 1] = '\0';
-    assert_false(harness_try_start(&harness, &(struct task){.shell = large}, 1, &err));
+    assert_false(harness_try_start(harness, &(struct task){.shell = large}, 1, &err));
     assert_int_equal(err.code, ERROR_LIMIT);
     large[100] = '\0';
-    assert_int_equal(harness_run(&harness, &(struct task){.shell = "exit 9"})->end.exit_code, 9);
+    assert_int_equal(harness_run(harness, &(struct task){.shell = "exit 9"})->end.exit_code, 9);
     free(large);
-    harness_close(&harness);
+    harness_close(harness);
 }
 
 static void test_many_arguments(void **state)
@@ -319,9 +311,8 @@ static void test_many_arguments(void **state)
     for (size_t i = 0; i < COUNT; i++) {
         argv[4 + i] = "argument";
     }
-    struct harness harness;
-    harness_open(&harness, OUTPUT_MAX, -1, MONO_NEVER);
-    assert_string_equal(buf_string(&harness_run(&harness, &(struct task){.argv = argv})->output),
+    struct harness *harness = harness_open(OUTPUT_MAX, -1, MONO_NEVER);
+    assert_string_equal(buf_string(&harness_run(harness, &(struct task){.argv = argv})->output),
                         "8000\n");
     // One argument over the kernel's own limit for one.
     size_t size = (size_t)150 * 1024;
@@ -329,28 +320,27 @@ static void test_many_arguments(void **state)
     assert_non_null(large);
     memset(large, 'x', size - 1);
     const char *const one[] = {"/bin/echo", large, NULL};
-    const struct outcome *outcome = harness_run(&harness, &(struct task){.argv = one});
+    const struct outcome *outcome = harness_run(harness, &(struct task){.argv = one});
     assert_int_equal(outcome->end.kind, RUNNER_SPAWN_FAILED);
     assert_non_null(strstr(outcome->error, "argument list too long (step execve"));
     free(large);
-    harness_close(&harness);
+    harness_close(harness);
 }
 
 // As nobody, with no process allowed: what the runner says about a fork that fails, into a pipe.
 static void fork_failure_as_nobody(int write_fd)
 {
-    struct harness harness;
     if (setgid(65534) != 0 || setuid(65534) != 0) {
         _exit(1);
     }
-    harness_open(&harness, OUTPUT_MAX, -1, MONO_NEVER);
+    struct harness *harness = harness_open(OUTPUT_MAX, -1, MONO_NEVER);
     struct rlimit none = {0, 0};
-    if (prlimit(process_runner_pid(harness.runner), RLIMIT_NPROC, &none, NULL) != 0) {
+    if (prlimit(process_runner_pid(harness->runner), RLIMIT_NPROC, &none, NULL) != 0) {
         _exit(2);
     }
-    const struct outcome *outcome = harness_run(&harness, &(struct task){.shell = ":"});
+    const struct outcome *outcome = harness_run(harness, &(struct task){.shell = ":"});
     dprintf(write_fd, "%d %s", outcome->end.kind, outcome->error);
-    harness_close(&harness);
+    harness_close(harness);
     _exit(0);
 }
 
@@ -389,40 +379,39 @@ static void test_500_at_once(void **state)
 {
     (void)state;
     enum { COUNT = 500 };
-    struct harness harness;
-    harness_open(&harness, OUTPUT_MAX, -1, MONO_NEVER);
+    struct harness *harness = harness_open(OUTPUT_MAX, -1, MONO_NEVER);
     for (int i = 0; i < COUNT; i++) {
         char text[64];
         // None ends before all are running: each waits for our word.
         snprintf(text, sizeof text, "echo %d; exec sleep 86400", i);
-        harness_start(&harness, &(struct task){.shell = text, .kill_after = DURATION_S(60)});
+        harness_start(harness, &(struct task){.shell = text, .kill_after = DURATION_S(60)});
     }
     for (uint64_t run = 1; run <= COUNT; run++) {
         char text[64];
         snprintf(text, sizeof text, "%d\n", (int)run - 1);
-        harness_wait_output(&harness, run, text);
+        harness_wait_output(harness, run, text);
     }
-    assert_int_equal(harness.ended, 0);
+    assert_int_equal(harness->ended, 0);
     for (uint64_t run = 1; run <= COUNT; run++) {
-        harness_stop(&harness, run, run % 2 == 0);
+        harness_stop(harness, run, run % 2 == 0);
     }
     for (uint64_t run = 1; run <= COUNT; run++) {
-        const struct outcome *outcome = harness_wait(&harness, run);
+        const struct outcome *outcome = harness_wait(harness, run);
         assert_int_equal(outcome->end.kind, RUNNER_CANCELLED);
         assert_int_equal(outcome->end.signal, run % 2 == 0 ? SIGKILL : SIGTERM);
     }
-    harness_close(&harness);
+    harness_close(harness);
 }
 
 static void test_nothing_is_leaked(void **state)
 {
     (void)state;
     int before = harness_count_descriptors();
-    struct harness harness;
-    harness_open(&harness, OUTPUT_MAX, -1, MONO_NEVER);
+    struct harness *harness = harness_open(OUTPUT_MAX, -1, MONO_NEVER);
     char folder[64];
-    snprintf(folder, sizeof folder, "ls /proc/%d/fd | wc -l", process_runner_pid(harness.runner));
+    snprintf(folder, sizeof folder, "ls /proc/%d/fd | wc -l", process_runner_pid(harness->runner));
     char counts[2][32];
+    harness_run(harness, &(struct task){.shell = ":"}); // it has all that it keeps open
     for (int round = 0; round < 2; round++) {
         // In the parent the runner's descriptors can be counted while nothing runs.
         FILE *shell = popen(folder, "r");
@@ -431,15 +420,15 @@ static void test_nothing_is_leaked(void **state)
         pclose(shell);
         static const char *const missing[] = {"/nonexistent", NULL};
         for (int i = 0; i < 50; i++) {
-            harness_run(&harness, &(struct task){.shell = "echo x; exit 1"});
-            harness_run(&harness, &(struct task){.argv = missing});
+            harness_run(harness, &(struct task){.shell = "echo x; exit 1"});
+            harness_run(harness, &(struct task){.argv = missing});
             if (geteuid() == 0) {
-                harness_run(&harness, &(struct task){.argv = missing, .user = "nobody"});
+                harness_run(harness, &(struct task){.argv = missing, .user = "nobody"});
             }
         }
     }
     assert_string_equal(counts[0], counts[1]);
-    harness_close(&harness);
+    harness_close(harness);
     assert_int_equal(harness_count_descriptors(), before);
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); // no child, no zombie
 }
@@ -447,18 +436,18 @@ static void test_nothing_is_leaked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ends),
-        cmocka_unit_test(test_environment_is_exact),
-        cmocka_unit_test(test_program_is_found_by_the_jobs_path),
-        cmocka_unit_test(test_working_directory),
-        cmocka_unit_test(test_other_user),
-        cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_spawn_failures),
-        cmocka_unit_test(test_refused_starts),
-        cmocka_unit_test(test_many_arguments),
-        cmocka_unit_test(test_fork_failure),
-        cmocka_unit_test(test_500_at_once),
-        cmocka_unit_test(test_nothing_is_leaked),
+        HARNESS_TEST(test_ends),
+        HARNESS_TEST(test_environment_is_exact),
+        HARNESS_TEST(test_program_is_found_by_the_jobs_path),
+        HARNESS_TEST(test_working_directory),
+        HARNESS_TEST(test_other_user),
+        HARNESS_TEST(test_limits),
+        HARNESS_TEST(test_spawn_failures),
+        HARNESS_TEST(test_refused_starts),
+        HARNESS_TEST(test_many_arguments),
+        HARNESS_TEST(test_fork_failure),
+        HARNESS_TEST(test_500_at_once),
+        HARNESS_TEST(test_nothing_is_leaked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
