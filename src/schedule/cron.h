@@ -32,10 +32,10 @@ struct cron {
     uint8_t weekdays;      // bits 0..6, 0 = Sunday
     uint8_t last_weekdays; // dL: the month's last such day
     uint8_t nth_weekdays[5]; // d#n: [n - 1], bits 0..6
-    bool days_star;        // day of month begins with * or ?
+    bool days_star;          // day of month begins with * or ?
     bool weekdays_star;
-    bool hours_all;        // the hour field matches every hour: elapsed time rules (contract, DST)
-    bool has_seconds;      // six fields
+    bool hours_all;   // the hour field matches every hour: elapsed time rules (contract, DST)
+    bool has_seconds; // six fields
 };
 
 // `hash_name` gives H its stable value (the job's name). The error says the field, the column in the

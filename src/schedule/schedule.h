@@ -35,7 +35,8 @@ struct schedule {
 
 // Parses the contract's whole syntax, @hourly … @yearly, @midnight included. `hash_name` as in cron_parse.
 bool schedule_parse(const char *text, const struct zone *zone, enum schedule_dst dst,
-                    const char *hash_name, struct schedule *schedule_out, struct error *err) MUST_USE;
+                    const char *hash_name, struct schedule *schedule_out,
+                    struct error *err) MUST_USE;
 // The first slot strictly after t; INSTANT_NONE when none comes before the year 10000. It holds that
 // next > t, that t1 <= t2 gives next(t1) <= next(t2), and that nothing between is a slot.
 struct instant schedule_next(const struct schedule *schedule, struct instant t);
@@ -47,11 +48,11 @@ void schedule_explain(const struct schedule *schedule, struct buf *out);
 
 // What a coming clock change does to the schedule.
 enum schedule_change_effect {
-    SCHEDULE_CHANGE_NONE,     // no slot is near
-    SCHEDULE_CHANGE_MOVED,    // slots of the gap run once, at `moved_to`
-    SCHEDULE_CHANGE_SKIPPED,  // slots of the gap do not run (dst: skip)
-    SCHEDULE_CHANGE_ONCE,     // wall times that come twice run at their first pass only
-    SCHEDULE_CHANGE_ELAPSED,  // the schedule goes on by elapsed time; both passes run
+    SCHEDULE_CHANGE_NONE,    // no slot is near
+    SCHEDULE_CHANGE_MOVED,   // slots of the gap run once, at `moved_to`
+    SCHEDULE_CHANGE_SKIPPED, // slots of the gap do not run (dst: skip)
+    SCHEDULE_CHANGE_ONCE,    // wall times that come twice run at their first pass only
+    SCHEDULE_CHANGE_ELAPSED, // the schedule goes on by elapsed time; both passes run
 };
 struct schedule_change {
     struct zone_change change;

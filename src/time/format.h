@@ -18,7 +18,8 @@ void format_in_zone(struct instant t, const struct zone *zone, char out[FORMAT_T
 bool format_parse_time(const char *text, struct instant now, struct instant *time_out,
                        struct error *err) MUST_USE;
 // "90s", "5m", "1h30m", "48h", "7d", "250ms"; a bare number is refused, since nobody knows its unit.
-bool format_parse_duration(const char *text, struct duration *duration_out, struct error *err) MUST_USE;
+bool format_parse_duration(const char *text, struct duration *duration_out,
+                           struct error *err) MUST_USE;
 // The shortest exact form that parse reads back: "1h30m", "250ms", "0s".
 void format_duration(struct duration d, char out[FORMAT_DURATION_SIZE]);
 // For people, two units at most: "3m 12s", "2d 4h", "840ms".

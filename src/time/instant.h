@@ -25,8 +25,8 @@ struct duration {
 #define MONO_NEVER   ((struct mono){INT64_MAX})
 
 #define DURATION_US(n) ((struct duration){(int64_t)(n)})
-#define DURATION_MS(n) ((struct duration){(int64_t)(n) * 1000})
-#define DURATION_S(n)  ((struct duration){(int64_t)(n) * 1000000})
+#define DURATION_MS(n) ((struct duration){(int64_t)(n)*1000})
+#define DURATION_S(n)  ((struct duration){(int64_t)(n)*1000000})
 
 bool instant_is_none(struct instant t);
 bool instant_before(struct instant a, struct instant b); // neither may be none
@@ -34,8 +34,8 @@ bool instant_equal(struct instant a, struct instant b);
 struct instant instant_add(struct instant t, struct duration d);
 struct duration instant_since(struct instant later, struct instant earlier);
 struct instant instant_from_unix(int64_t seconds);
-int64_t instant_unix(struct instant t);           // seconds, rounded towards the past
-int64_t instant_ms(struct instant t);             // milliseconds, rounded towards the past
+int64_t instant_unix(struct instant t); // seconds, rounded towards the past
+int64_t instant_ms(struct instant t);   // milliseconds, rounded towards the past
 struct instant instant_from_ms(int64_t ms);
 
 struct mono mono_add(struct mono t, struct duration d);

@@ -44,7 +44,8 @@ struct zone_change {
     int32_t offset_before;
     int32_t offset_after;
 };
-bool zone_next_change(const struct zone *zone, int64_t unix_seconds, struct zone_change *change_out);
+bool zone_next_change(const struct zone *zone, int64_t unix_seconds,
+                      struct zone_change *change_out);
 
 // ---- zones by name -------------------------------------------------------------------------------
 

@@ -194,7 +194,7 @@ static bool read_footer(struct reader *reader, struct zone *zone, struct error *
 
 static bool read_file(struct reader *reader, struct zone *zone, struct error *err)
 {
-    struct header header;
+    struct header header = {0};
     if (!read_header(reader, &header, err)) {
         return false;
     }
