@@ -122,8 +122,10 @@ bool verify_chain(struct verification *v, struct error *err)
         v->audit_from =
             instant_is_none(walk.first_at) ? (struct instant){INT64_MAX} : walk.first_at;
     }
-    if (v->options->node_is_live && !instant_is_none(walk.last_at)) {
-        v->settled = instant_add(walk.last_at, (struct duration){-COMMIT_SLACK.us});
+    if (v->options->node_is_live) {
+        v->settled = instant_is_none(walk.last_at)
+                         ? instant_from_unix(0)
+                         : instant_add(walk.last_at, (struct duration){-COMMIT_SLACK.us});
     }
     return true;
 }

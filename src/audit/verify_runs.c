@@ -158,7 +158,9 @@ static bool take_run(void *context, const struct store_run_row *row)
     struct verification *v = portion->v;
     uint32_t job = verification_name(v, row->job);
     bool open = !run_state_is_final(row->state);
-    bool lives = open && v->options->node_is_live && uuid_equal(row->node, v->live_node);
+    // What began since may be of a node that joined since.
+    bool lives = open && v->options->node_is_live &&
+                 (uuid_equal(row->node, v->live_node) || is_fresh(v, row->started_at));
     if (portion->number == 0) {
         v->report->runs++;
         v->report->running += lives;
@@ -361,7 +363,7 @@ static bool verify_portion(struct portion *portion, struct error *err)
 
 bool verify_runs(struct verification *v, struct error *err)
 {
-    size_t portions = v->decided / PORTION_MAX + 1;
+    size_t portions = v->decided / (PORTION_MAX + 1) + 1;
     for (size_t i = 0; i < portions; i++) {
         struct portion portion = {.v = v, .number = i, .count = portions};
         witnesses_init(&portion.witnesses);
