@@ -61,6 +61,7 @@ void catchup_plan(struct engine *engine, struct engine_job *job, struct instant 
         return;
     }
     if (job->job->missed == JOB_MISSED_SKIP) {
+        job->too_old_before = (struct instant){0};
         miss_all(job, now, reason);
         return;
     }
@@ -70,13 +71,20 @@ void catchup_plan(struct engine *engine, struct engine_job *job, struct instant 
     int count = job->job->missed == JOB_MISSED_ALL ? CATCHUP_MAX : 1;
     struct instant first;
     struct instant last;
+    job->too_old_before = oldest;
     if (!last_slots(&job->job->schedule, after, now, count, &first, &last)) {
-        miss_all(job, now, REASON_TOO_OLD);
+        miss_all(job, now, reason);
         return;
     }
     job->miss_until = instant_add(first, DURATION_US(-1));
-    job->miss_reason = reason;
+    job->miss_reason = job->job->missed == JOB_MISSED_ALL ? REASON_LIMIT : reason;
     job->catchup_until = last;
+}
+
+// Why a slot up to miss_until is not made up: its age comes first.
+enum slot_reason catchup_miss_reason(const struct engine_job *job, struct instant due)
+{
+    return instant_before(due, job->too_old_before) ? REASON_TOO_OLD : job->miss_reason;
 }
 
 // Was the job paused when this slot was due? Its slots are SKIPPED then, also those of a downtime.

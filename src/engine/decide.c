@@ -212,7 +212,7 @@ static void miss_some(struct engine *engine, struct engine_job *job)
     do {
         bool paused = catchup_was_paused(engine, job, job->next_due);
         propose_passed_over(engine, job, job->next_due, paused ? DECIDE_SKIP : DECIDE_MISS,
-                            paused ? REASON_PAUSED : job->miss_reason);
+                            paused ? REASON_PAUSED : catchup_miss_reason(job, job->next_due));
         job->cursor = job->next_due;
         job->next_due = schedule_next(&job->job->schedule, job->cursor);
     } while (!instant_is_none(job->next_due) && !instant_before(job->miss_until, job->next_due) &&

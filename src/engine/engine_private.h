@@ -46,7 +46,8 @@ struct engine_job {
     struct instant miss_until;    // slots up to here are MISSED …
     struct instant catchup_until; // … and from there up to here are made up
     enum slot_reason miss_reason;
-    struct instant waiting_due; // the slot that waits, when wait is not WAIT_NONE
+    struct instant too_old_before; // those are MISSED for their age
+    struct instant waiting_due;    // the slot that waits, when wait is not WAIT_NONE
     enum run_trigger waiting_trigger;
     enum engine_wait wait;
     struct engine_job *next_ready; // in the queue for capacity
@@ -181,6 +182,7 @@ struct instant planner_wake(const struct engine *engine);
 
 // catchup.c
 void catchup_plan(struct engine *engine, struct engine_job *job, struct instant now);
+enum slot_reason catchup_miss_reason(const struct engine_job *job, struct instant due);
 bool catchup_was_paused(const struct engine *engine, const struct engine_job *job,
                         struct instant at);
 

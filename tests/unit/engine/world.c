@@ -11,9 +11,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "audit/verify.h"
 #include "base/alloc.h"
+#include "store/sqlite/sqlite_store.h"
 #include "time/format.h"
 
 static struct world *the_world; // randomness has no context
@@ -65,9 +67,12 @@ static bool fake_start(struct runner *runner, const struct runner_start *start, 
     struct world *world = CONTAINER_OF(runner, struct world, runner);
     assert_true(world->run_count < WORLD_RUNS_MAX);
     struct world_run *run = &world->runs[world->run_count++];
-    *run = (struct world_run){.due_at = start->due_at, .started = world->now,
-                              .ended = INSTANT_NONE, .attempt = start->attempt,
-                              .handle = start->run, .open = true};
+    *run = (struct world_run){.due_at = start->due_at,
+                              .started = world->now,
+                              .ended = INSTANT_NONE,
+                              .attempt = start->attempt,
+                              .handle = start->run,
+                              .open = true};
     snprintf(run->job, sizeof run->job, "%s", start->job->name);
     return true;
 }
@@ -114,7 +119,8 @@ static void end_run(struct world *world, struct world_run *run)
                              .duration = instant_since(world->now, run->started)};
     if (script != NULL && !run->cancelled) {
         end.exit_code = script->fail_first > 0 && runs_before(world, run) < script->fail_first
-                            ? 1 : script->exit_code;
+                            ? 1
+                            : script->exit_code;
     }
     run->open = false;
     run->ended = world->now;
@@ -175,6 +181,33 @@ static void on_store(void *context, const struct error *err)
 
 // ---- the world ----------------------------------------------------------------------------------
 
+// The model; IRONCRON_WORLD=FOLDER puts a real SQLite store there instead (without faults).
+static struct store *open_store(struct world *world)
+{
+    const char *folder = getenv("IRONCRON_WORLD");
+    if (folder == NULL) {
+        world->can_fail = true;
+        return model_store_new(&world->clock);
+    }
+    char path[512];
+    struct store *store;
+    struct error err = ERROR_INIT;
+    snprintf(path, sizeof path, "%s/world-%d-%p.db", folder, getpid(), (void *)world);
+    unlink(path);
+    if (!sqlite_store_open(path, SQLITE_STORE_WRITE, &world->clock, &store, &err)) {
+        fail_msg("%s", err.text);
+    }
+    unlink(path);
+    return store;
+}
+
+void world_fault(struct world *world, enum model_fault fault, int count)
+{
+    if (world->can_fail) {
+        model_store_fault(world->store, fault, count);
+    }
+}
+
 void world_init(struct world *world, const char *start)
 {
     *world = (struct world){.max_running = 64, .random = 1, .booted_at = INSTANT_NONE};
@@ -182,13 +215,13 @@ void world_init(struct world *world, const char *start)
     world->clock = (struct clock){world_now, world_mono};
     world->now = parse(start);
     world->mono = (struct mono){(int64_t)1000 * 1000000};
-    world->store = model_store_new(&world->clock);
+    world->store = open_store(world);
     world->runner.ops = &fake_ops;
     world->runs = alloc_zero(WORLD_RUNS_MAX, sizeof *world->runs);
     world->jobs = alloc_zero(512, sizeof *world->jobs);
     world->zones = zone_cache_new();
-    world->events = (struct engine_events){world, on_started, on_started, on_ended, on_passed_over,
-                                           on_lock, on_stale, on_store};
+    world->events = (struct engine_events){world,          on_started, on_started, on_ended,
+                                           on_passed_over, on_lock,    on_stale,   on_store};
 }
 
 void world_release(struct world *world)
@@ -218,9 +251,13 @@ struct job *world_job(struct world *world, const char *name, const char *schedul
     const struct zone *zone;
     struct error err = ERROR_INIT;
     struct job *job = &world->jobs[world->job_count++];
-    *job = (struct job){.name = alloc_string(name), .schedule_text = schedule, .timezone = "UTC",
-                        .kill_after = DURATION_S(10), .missed_within = DURATION_S(86400),
-                        .retries = &no_retries, .command = &no_command,
+    *job = (struct job){.name = alloc_string(name),
+                        .schedule_text = schedule,
+                        .timezone = "UTC",
+                        .kill_after = DURATION_S(10),
+                        .missed_within = DURATION_S(86400),
+                        .retries = &no_retries,
+                        .command = &no_command,
                         .missed = JOB_MISSED_LAST};
     assert_true(zone_cache_get(world->zones, "UTC", &zone, &err));
     if (!schedule_parse(schedule, zone, SCHEDULE_DST_RUN, name, &job->schedule, &err)) {
@@ -254,8 +291,11 @@ static struct job_set world_set(struct world *world)
         definitions->jobs[i] = world->jobs[i];
         definitions->jobs[i].name = alloc_string(world->jobs[i].name);
     }
-    return (struct job_set){.jobs = definitions->jobs, .count = definitions->count, .hash = "h",
-                            .zones = world->zones, .owner = definitions,
+    return (struct job_set){.jobs = definitions->jobs,
+                            .count = definitions->count,
+                            .hash = "h",
+                            .zones = world->zones,
+                            .owner = definitions,
                             .release = definitions_release};
 }
 
@@ -263,13 +303,22 @@ void world_start(struct world *world)
 {
     uint8_t bytes[10];
     world_random(bytes, sizeof bytes);
-    struct engine_options options = {
-        .node = uuid_v7(instant_ms(world->now), bytes), .host = "sim", .version = "0",
-        .actor = "test@sim", .max_running = world->max_running, .lease = DURATION_S(60),
-        .margin = DURATION_S(15), .dry_run = world->dry_run, .booted_at = world->booted_at,
-        .boot_id = world->boot_id, .schedules = true, .clock = &world->clock,
-        .store = world->store, .runner = &world->runner, .random = world_random,
-        .events = &world->events};
+    struct engine_options options = {.node = uuid_v7(instant_ms(world->now), bytes),
+                                     .host = "sim",
+                                     .version = "0",
+                                     .actor = "test@sim",
+                                     .max_running = world->max_running,
+                                     .lease = DURATION_S(60),
+                                     .margin = DURATION_S(15),
+                                     .dry_run = world->dry_run,
+                                     .booted_at = world->booted_at,
+                                     .boot_id = world->boot_id,
+                                     .schedules = true,
+                                     .clock = &world->clock,
+                                     .store = world->store,
+                                     .runner = &world->runner,
+                                     .random = world_random,
+                                     .events = &world->events};
     world->engine = engine_new(&options);
     struct job_set set = world_set(world);
     struct error err = ERROR_INIT;
@@ -301,7 +350,8 @@ static struct instant settle(struct world *world)
 }
 
 // To the next thing that happens, at most a second: the owner's tick.
-static struct duration next_step(const struct world *world, struct instant wake, struct instant until)
+static struct duration next_step(const struct world *world, struct instant wake,
+                                 struct instant until)
 {
     struct instant next = instant_add(world->now, DURATION_S(1));
     next = instant_before(until, next) ? until : next;
@@ -330,8 +380,8 @@ void world_advance(struct world *world, struct duration by)
         if (!instant_before(world->now, until)) {
             return;
         }
-        struct duration step =
-            world->engine == NULL ? instant_since(until, world->now) : next_step(world, wake, until);
+        struct duration step = world->engine == NULL ? instant_since(until, world->now)
+                                                     : next_step(world, wake, until);
         world->now = instant_add(world->now, step);
         world->mono = mono_add(world->mono, step);
     }
@@ -379,8 +429,8 @@ void world_stop(struct world *world)
 
 void world_control(struct world *world, const char *job, enum store_control_kind kind, int value)
 {
-    struct store_op_control control = {.op = {.kind = STORE_CONTROL}, .job = job, .kind = kind,
-                                       .value = value, .actor = "op@sim"};
+    struct store_op_control control = {
+        .op = {.kind = STORE_CONTROL}, .job = job, .kind = kind, .value = value, .actor = "op@sim"};
     struct error err = ERROR_INIT;
     if (!store_call(world->store, &control.op, &err)) {
         fail_msg("control: %s", err.text);
@@ -396,9 +446,9 @@ struct uuid world_intent(struct world *world, enum store_intent_kind kind, const
     uint8_t bytes[10];
     world_random(bytes, sizeof bytes);
     struct uuid id = uuid_v7(instant_ms(world->now), bytes);
-    struct store_op_intent_put put = {.op = {.kind = STORE_INTENT_PUT},
-                                      .intent = {.intent_id = id, .kind = kind, .job = job,
-                                                 .actor = "op@sim"}};
+    struct store_op_intent_put put = {
+        .op = {.kind = STORE_INTENT_PUT},
+        .intent = {.intent_id = id, .kind = kind, .job = job, .actor = "op@sim"}};
     struct error err = ERROR_INIT;
     if (!store_call(world->store, &put.op, &err)) {
         fail_msg("intent: %s", err.text);
@@ -474,8 +524,8 @@ const char *world_outcome(struct world *world, const char *job, const char *due)
 {
     static char text[64];
     text[0] = '\0';
-    struct store_slot_filter filter = {.job = job, .since = parse(due),
-                                       .until = instant_add(parse(due), DURATION_MS(1))};
+    struct store_slot_filter filter = {
+        .job = job, .since = parse(due), .until = instant_add(parse(due), DURATION_MS(1))};
     struct error err = ERROR_INIT;
     assert_true(world->store->ops->read_slots(world->store, &filter, slot_row, text, &err));
     return text;

@@ -32,6 +32,7 @@ struct world {
     struct instant now;
     struct mono mono;
     struct store *store;
+    bool can_fail; // the store is the model
     struct engine *engine;
     struct runner runner;
     const struct world_script *scripts;
@@ -65,7 +66,8 @@ void world_reload(struct world *world); // with the jobs as they are now
 void world_crash(struct world *world);  // the node dies with all it ran; the store stays
 void world_stop(struct world *world);   // drains and leaves
 void world_advance(struct world *world, struct duration by);
-void world_jump(struct world *world, struct duration by); // somebody sets the clock
+void world_jump(struct world *world, struct duration by);                 // somebody sets the clock
+void world_fault(struct world *world, enum model_fault fault, int count); // of the store
 void world_control(struct world *world, const char *job, enum store_control_kind kind, int value);
 struct uuid world_intent(struct world *world, enum store_intent_kind kind, const char *job);
 // Runs of a job that the world saw; NULL = all.
