@@ -38,7 +38,8 @@ static void read_groups(struct access_user *user, gid_t primary)
     }
 }
 
-// Answers come from the user database, which may be on the network: failing is not the same as absent.
+// Answers come from the user database, which may be on the network: failing is not the same as
+// absent.
 static int find_user(const char *name, uid_t *uid_out, gid_t *gid_out)
 {
     char *memory = NULL;

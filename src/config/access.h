@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a user may do with a path, judged by mode bits, owner and groups, without becoming that user.
+// What a user may do with a path, judged by mode bits, owner and groups, without becoming that
+// user.
 #pragma once
 
 #include <stdbool.h>

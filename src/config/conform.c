@@ -11,9 +11,11 @@
 #include "config/value.h"
 
 #define TEXT_SIZE 4096
+// What Linux takes as one argument or variable of a program (MAX_ARG_STRLEN), less its NUL.
+#define SCALAR_MAX ((size_t)128 * 1024 - 1)
 
-static void check_map(struct conform *conform, struct yaml_tree_node *map, enum schema_section section,
-                      bool in_defaults);
+static void check_map(struct conform *conform, struct yaml_tree_node *map,
+                      enum schema_section section, bool in_defaults);
 
 void conform_complain(const struct conform *conform, const struct yaml_tree_node *node,
                       const char *format, ...)
@@ -95,8 +97,8 @@ static void complain_unknown(const struct conform *conform, const struct yaml_tr
 }
 
 // Is the key one that may stand here? Its schema is set then.
-static bool check_key(struct conform *conform, struct yaml_tree_node *node, enum schema_section section,
-                      bool in_defaults)
+static bool check_key(struct conform *conform, struct yaml_tree_node *node,
+                      enum schema_section section, bool in_defaults)
 {
     const struct schema_key *key = schema_find(section, node->key);
     if (key == NULL) {
@@ -140,6 +142,9 @@ static bool check_scalar(struct conform *conform, struct yaml_tree_node *node,
     } else if (!substitute(conform->substitution, &conform->tree->arena, node->raw,
                            (key->flags & SCHEMA_SECRET) != 0, &node->text, &err)) {
         conform_complain(conform, node, "%s: %s", key->name, err.text);
+    } else if (strlen(node->text) > SCALAR_MAX) {
+        conform_complain(conform, node, "%s: the text is longer than %zu bytes; put it into a file",
+                         key->name, SCALAR_MAX);
     } else {
         node->substituted = strstr(node->raw, "${") != NULL;
         return true;
@@ -166,8 +171,8 @@ static void check_value(struct conform *conform, struct yaml_tree_node *node,
 // ---- lists and maps of scalars
 // -------------------------------------------------------------------
 
-static bool check_kind(struct conform *conform, struct yaml_tree_node *node, enum yaml_tree_kind kind,
-                       const struct schema_key *key, const char *form)
+static bool check_kind(struct conform *conform, struct yaml_tree_node *node,
+                       enum yaml_tree_kind kind, const struct schema_key *key, const char *form)
 {
     if (node->broken) {
         return false;
@@ -240,7 +245,8 @@ static void check_names(struct conform *conform, struct yaml_tree_node *node,
                         const struct schema_key *key)
 {
     check_list(conform, node, key, "[HOME, SMTP_URL]");
-    for (struct yaml_tree_node *item = node->first; !node->broken && item != NULL; item = item->next) {
+    for (struct yaml_tree_node *item = node->first; !node->broken && item != NULL;
+         item = item->next) {
         check_name(conform, item, node, item->text, false);
     }
 }
@@ -319,7 +325,8 @@ static void check_node(struct conform *conform, struct yaml_tree_node *node)
 }
 
 // A mistyped key was complained about: that it is missing too would be the same news twice.
-static bool is_mistyped(const struct yaml_tree_node *map, enum schema_section section, const char *name)
+static bool is_mistyped(const struct yaml_tree_node *map, enum schema_section section,
+                        const char *name)
 {
     for (const struct yaml_tree_node *child = map->first; child != NULL; child = child->next) {
         const char *best = child->schema == NULL ? nearest_key(section, child->key, false) : NULL;
@@ -348,8 +355,8 @@ static void check_required(struct conform *conform, struct yaml_tree_node *map,
     }
 }
 
-static void check_map(struct conform *conform, struct yaml_tree_node *map, enum schema_section section,
-                      bool in_defaults)
+static void check_map(struct conform *conform, struct yaml_tree_node *map,
+                      enum schema_section section, bool in_defaults)
 {
     if (map->broken) {
         return;

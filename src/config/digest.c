@@ -35,7 +35,8 @@ static void add_node(crypto_hash_sha256_state *state, const struct yaml_tree_nod
 
 static void add_map(crypto_hash_sha256_state *state, const struct yaml_tree_node *map)
 {
-    const struct yaml_tree_node **children = alloc_zero(map->count + 1, sizeof(struct yaml_tree_node *));
+    const struct yaml_tree_node **children =
+        alloc_zero(map->count + 1, sizeof(struct yaml_tree_node *));
     size_t count = 0;
     for (const struct yaml_tree_node *child = map->first; child != NULL; child = child->next) {
         children[count++] = child;

@@ -8,6 +8,8 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "base/log.h"
+#include "config/value.h"
 
 #define JOBS_MAX 1000000
 
@@ -47,12 +49,17 @@ static const char *const *pooled_list(struct draft *draft, const struct yaml_tre
     return pool_object(&draft->load->pool, texts, (count + 1) * sizeof *texts);
 }
 
-static const struct job_variable *pooled_variables(struct draft *draft, const struct yaml_tree_node *map)
+static const struct job_variable *pooled_variables(struct draft *draft,
+                                                   const struct yaml_tree_node *map)
 {
     struct arena *scratch = &draft->conform->tree->arena;
     struct job_variable *variables = arena_alloc(scratch, map->count + 1, sizeof *variables);
     size_t count = 0;
     for (const struct yaml_tree_node *item = map->first; item != NULL; item = item->next) {
+        if (!draft->load->substitution.closed && value_is_secret(item->key, item->text)) {
+            log_secret(item->text);
+            draft->load->config->holds_secrets |= !item->substituted;
+        }
         variables[count].name = pool_text(&draft->load->pool, item->key);
         variables[count++].value = pool_text(&draft->load->pool, item->text);
     }
@@ -114,7 +121,8 @@ static void apply_retries(struct draft *draft, const struct yaml_tree_node *map)
 {
     memset(&draft->retries, 0, sizeof draft->retries);
     conform_apply(map, SECTION_RETRIES, apply_retry, draft);
-    const struct yaml_tree_node *max_backoff = map == NULL ? NULL : yaml_tree_find(map, "max_backoff");
+    const struct yaml_tree_node *max_backoff =
+        map == NULL ? NULL : yaml_tree_find(map, "max_backoff");
     if (max_backoff != NULL && !max_backoff->broken &&
         draft->retries.max_backoff.us < draft->retries.backoff.us) {
         conform_complain(draft->conform, max_backoff, "max_backoff: is shorter than \"backoff\"");
@@ -372,7 +380,8 @@ static void add_job(struct draft *draft, const struct yaml_tree_node *map)
     map_put(&load->names, draft->name, (void *)(uintptr_t)load->job_count);
 }
 
-static void build_job(struct load *load, const struct conform *conform, const struct yaml_tree_node *map)
+static void build_job(struct load *load, const struct conform *conform,
+                      const struct yaml_tree_node *map)
 {
     if (map->kind != TREE_MAP || map->schema == NULL) {
         return;

@@ -11,4 +11,5 @@ struct jobs_defaults *jobs_defaults_new(struct load *load, const struct conform 
 void jobs_defaults_free(struct jobs_defaults *defaults); // NULL is fine
 // Adds the jobs of one checked file (`list` may be NULL). Complains about schedules, zones, kinds
 // and names that are taken.
-void jobs_build(struct load *load, const struct conform *conform, const struct yaml_tree_node *list);
+void jobs_build(struct load *load, const struct conform *conform,
+                const struct yaml_tree_node *list);

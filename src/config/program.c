@@ -24,8 +24,8 @@ const char *program_search_path(const struct job_command *command)
     return path;
 }
 
-// The program of a "#!" line, which the kernel starts in the script's place; false when there is none.
-// A carriage return belongs to the name: that is how scripts from Windows fail.
+// The program of a "#!" line, which the kernel starts in the script's place; false when there is
+// none. A carriage return belongs to the name: that is how scripts from Windows fail.
 static bool read_interpreter(const char *head, char interpreter[256])
 {
     if (strncmp(head, "#!", 2) != 0) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Will a command start? Finds its program as the runner will, and judges it for the user it runs as.
+// Will a command start? Finds its program as the runner will, and judges it for the user it runs
+// as.
 #pragma once
 
 #include "config/access.h"

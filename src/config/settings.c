@@ -140,7 +140,8 @@ static void revision_from_environment(struct load *load)
     }
 }
 
-void settings_build(struct load *load, const struct conform *conform, const struct yaml_tree_node *root)
+void settings_build(struct load *load, const struct conform *conform,
+                    const struct yaml_tree_node *root)
 {
     struct target target = {load, conform, load->config};
     load->config->timezone = "UTC";

@@ -5,7 +5,8 @@
 #include "config/load.h"
 
 // `root` may be NULL: all defaults. Complaints go through conform.
-void settings_build(struct load *load, const struct conform *conform, const struct yaml_tree_node *root);
+void settings_build(struct load *load, const struct conform *conform,
+                    const struct yaml_tree_node *root);
 // The part under "http".
 void settings_build_http(struct load *load, const struct conform *conform,
                          const struct yaml_tree_node *http);

@@ -129,7 +129,8 @@ static void apply_token(void *context, const struct yaml_tree_node *node)
     }
 }
 
-static void check_token(const struct target *target, const struct yaml_tree_node *item, size_t index)
+static void check_token(const struct target *target, const struct yaml_tree_node *item,
+                        size_t index)
 {
     bool plain = yaml_tree_find(item, "token") != NULL;
     bool hashed = yaml_tree_find(item, "token_sha256") != NULL;

@@ -16,7 +16,8 @@ void yaml_tree_release(struct yaml_tree *tree)
     tree->root = NULL;
 }
 
-struct yaml_tree_node *yaml_tree_add(struct yaml_tree *tree, struct yaml_tree_node *parent, enum yaml_tree_kind kind)
+struct yaml_tree_node *yaml_tree_add(struct yaml_tree *tree, struct yaml_tree_node *parent,
+                                     enum yaml_tree_kind kind)
 {
     struct yaml_tree_node *node = arena_alloc(&tree->arena, 1, sizeof *node);
     node->kind = kind;

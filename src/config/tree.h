@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What stood in one YAML file: a tree of nodes that know where they stood. No node has a type
-// beyond scalar, list and map; the schema decides what a scalar means. Gone with yaml_tree_release().
+// beyond scalar, list and map; the schema decides what a scalar means. Gone with
+// yaml_tree_release().
 #pragma once
 
 #include <stdbool.h>
@@ -38,13 +39,14 @@ struct yaml_tree_node {
 
 struct yaml_tree {
     struct arena arena;
-    const char *file;       // for messages; borrowed
+    const char *file;            // for messages; borrowed
     struct yaml_tree_node *root; // NULL: the file holds nothing
 };
 
 void yaml_tree_init(struct yaml_tree *tree, const char *file);
 void yaml_tree_release(struct yaml_tree *tree);
-struct yaml_tree_node *yaml_tree_add(struct yaml_tree *tree, struct yaml_tree_node *parent, enum yaml_tree_kind kind);
+struct yaml_tree_node *yaml_tree_add(struct yaml_tree *tree, struct yaml_tree_node *parent,
+                                     enum yaml_tree_kind kind);
 struct yaml_tree_node *yaml_tree_find(const struct yaml_tree_node *map, const char *key); // NULL
 // "a map", "a list", "nothing", "text": for complaints.
 const char *yaml_tree_describe(const struct yaml_tree_node *node);

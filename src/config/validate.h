@@ -30,8 +30,9 @@ struct validate_report {
 };
 
 struct validate_options {
-    // This process is the node: it has the port bound and the store open. Neither is opened again, since closing
-    // any descriptor of its file drops all of SQLite's locks (https://sqlite.org/howtocorrupt.html, section 2.2).
+    // This process is the node: it has the port bound and the store open. Neither is opened again,
+    // since closing any descriptor of its file drops all of SQLite's locks
+    // (https://sqlite.org/howtocorrupt.html, section 2.2).
     bool is_node;
     struct clock *clock;
 };

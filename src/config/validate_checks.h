@@ -5,7 +5,8 @@
 #include "base/attributes.h"
 #include "config/validate.h"
 
-// At most this many lines for one kind of fault: ten thousand jobs with one missing program are one problem.
+// At most this many lines for one kind of fault: ten thousand jobs with one missing program are one
+// problem.
 #define VALIDATE_LINES_MAX 50
 
 // Detail and remedy are copied, with secrets masked; remedy is NULL exactly when the result is OK.
@@ -23,3 +24,5 @@ void validate_disk(const struct config *config, struct validate_report *report);
 void validate_port(const struct config *config, const struct validate_options *options,
                    struct validate_report *report);
 void validate_clock(const struct validate_options *options, struct validate_report *report);
+// Tells only what is wrong.
+void validate_open_files(const struct config *config, struct validate_report *report);

@@ -15,7 +15,7 @@
 #define DISK_WARNING ((uint64_t)1 << 30)
 #define DISK_FAILED  ((uint64_t)64 << 20)
 
-// ---- configuration files -------------------------------------------------------------------------
+// ---- configuration files ------------------------------------------------------------------------
 
 // NULL when nothing is wrong with it.
 static const char *file_fault(const struct config *config, const struct stat *status)
@@ -27,7 +27,7 @@ static const char *file_fault(const struct config *config, const struct stat *st
         return "does not belong to root, so that its owner can run programs as root";
     }
     if (config->holds_secrets && (status->st_mode & (S_IRGRP | S_IROTH)) != 0) {
-        return "holds a token and can be read by others";
+        return "holds a secret and can be read by others";
     }
     return NULL;
 }
@@ -56,7 +56,7 @@ void validate_files(const struct config *config, struct validate_report *report)
     }
 }
 
-// ---- store ---------------------------------------------------------------------------------------
+// ---- store --------------------------------------------------------------------------------------
 
 static void store_failed(struct validate_report *report, const char *path, const char *reason,
                          const char *remedy)
@@ -157,7 +157,7 @@ void validate_store(const struct config *config, const struct validate_options *
     }
 }
 
-// ---- disk ----------------------------------------------------------------------------------------
+// ---- disk ---------------------------------------------------------------------------------------
 
 void validate_disk(const struct config *config, struct validate_report *report)
 {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the jobs need: users, programs, folders, variables. What is equal among jobs is looked at once.
+// What the jobs need: users, programs, folders, variables. What is equal among jobs is looked at
+// once.
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,7 +35,7 @@ struct known_user {
     bool usable;
 };
 
-// ---- lines ---------------------------------------------------------------------------------------
+// ---- lines --------------------------------------------------------------------------------------
 
 static void complain(struct inspection *inspection, struct tally *tally,
                      enum validate_result result, const char *subject, const char *detail,
@@ -70,7 +71,7 @@ static const char *plural(size_t count)
     return count == 1 ? "" : "s";
 }
 
-// ---- users ---------------------------------------------------------------------------------------
+// ---- users --------------------------------------------------------------------------------------
 
 static bool judge_user(struct inspection *inspection, const struct job *job,
                        struct known_user *known)
@@ -107,7 +108,7 @@ static const struct access_user *user_of(struct inspection *inspection, const st
     return known->usable ? &known->user : NULL;
 }
 
-// ---- programs ------------------------------------------------------------------------------------
+// ---- programs -----------------------------------------------------------------------------------
 
 static const struct program *program_of(struct inspection *inspection, const struct job *job,
                                         const struct access_user *user)
@@ -183,7 +184,7 @@ static void inspect_program(struct inspection *inspection, const struct job *job
              buf_string(&detail), remedy);
 }
 
-// ---- folders, limits, variables ------------------------------------------------------------------
+// ---- folders, limits, variables -----------------------------------------------------------------
 
 static enum access_result folder_of(struct inspection *inspection, const char *path,
                                     const struct access_user *user)
@@ -252,7 +253,7 @@ static void inspect_variables(struct inspection *inspection, const struct job *j
     }
 }
 
-// ---- all -----------------------------------------------------------------------------------------
+// ---- all ----------------------------------------------------------------------------------------
 
 static void inspect_job(struct inspection *inspection, const struct job *job)
 {

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/timex.h>
 #include <unistd.h>
@@ -19,7 +20,7 @@
 #define YEAR_LAST  2100
 #define LIST_MAX   10
 
-// ---- zones ---------------------------------------------------------------------------------------
+// ---- zones --------------------------------------------------------------------------------------
 
 void validate_zones(const struct config *config, struct validate_report *report)
 {
@@ -48,7 +49,7 @@ void validate_zones(const struct config *config, struct validate_report *report)
     }
 }
 
-// ---- port ----------------------------------------------------------------------------------------
+// ---- port ---------------------------------------------------------------------------------------
 
 static socklen_t socket_address(const struct config_http *http, struct sockaddr_storage *address)
 {
@@ -146,7 +147,27 @@ void validate_port(const struct config *config, const struct validate_options *o
     }
 }
 
-// ---- clock ---------------------------------------------------------------------------------------
+// ---- open files ---------------------------------------------------------------------------------
+
+// A run has its output, its process and its record open; the rest is for the store and HTTP.
+void validate_open_files(const struct config *config, struct validate_report *report)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+        return;
+    }
+    char detail[128];
+    rlim_t needed = (rlim_t)config->max_running * 4 + 128;
+    if (limit.rlim_cur >= needed) {
+        return;
+    }
+    snprintf(detail, sizeof detail, "at most %ju files may be open, %d running jobs may need %ju",
+             (uintmax_t)limit.rlim_cur, config->max_running, (uintmax_t)needed);
+    validate_add(report, VALIDATE_WARNING, "open files", detail,
+                 "raise it (ulimit -n, LimitNOFILE= in a unit), or lower node.max_running");
+}
+
+// ---- clock --------------------------------------------------------------------------------------
 
 void validate_clock(const struct validate_options *options, struct validate_report *report)
 {

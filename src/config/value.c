@@ -28,6 +28,21 @@ bool value_is_job_name(const char *text)
            text[strspn(text, LETTERS DIGITS "_.-")] == '\0';
 }
 
+bool value_is_secret(const char *name, const char *text)
+{
+    static const char *const words[] = {"pass",   "secret",  "token",   "credential", "pwd",
+                                        "cookie", "private", "api_key", "apikey",     "access_key"};
+    for (size_t i = 0; i < ARRAY_LENGTH(words); i++) {
+        if (strcasestr(name, words[i]) != NULL) {
+            return true;
+        }
+    }
+    // A URL with a user and a password in it.
+    const char *scheme = strstr(text, "://");
+    const char *at = scheme == NULL ? NULL : strchr(scheme, '@');
+    return at != NULL && memchr(scheme + 3, ':', (size_t)(at - scheme - 3)) != NULL;
+}
+
 // Digits up to the first other byte; false when there are none or too many.
 static bool read_digits(const char **text, int64_t *number_out)
 {

@@ -39,8 +39,8 @@ static void complain(struct reader *reader, yaml_mark_t mark, const char *text)
 // ---- positions in the bytes
 // ----------------------------------------------------------------------
 
-static void complain_at_byte(struct yaml_tree *tree, struct config_problems *problems, const char *bytes,
-                             size_t at, const char *text)
+static void complain_at_byte(struct yaml_tree *tree, struct config_problems *problems,
+                             const char *bytes, size_t at, const char *text)
 {
     int line = 1;
     int column = 1;
@@ -124,8 +124,9 @@ static bool read_key(struct reader *reader, const yaml_event_t *event)
         return false;
     }
     struct level *level = &reader->levels[reader->depth - 1];
-    const struct yaml_tree_node *before = level->node->count < FEW_KEYS ? yaml_tree_find(level->node, value)
-                                                                   : map_get(&level->keys, value);
+    const struct yaml_tree_node *before = level->node->count < FEW_KEYS
+                                              ? yaml_tree_find(level->node, value)
+                                              : map_get(&level->keys, value);
     reader->duplicate = before != NULL;
     if (before != NULL) {
         config_problems_add(reader->problems, reader->tree->file, (int)event->start_mark.line + 1,
@@ -140,7 +141,8 @@ static bool read_key(struct reader *reader, const yaml_event_t *event)
 static void remember_key(struct level *level, struct yaml_tree_node *node)
 {
     if (level->node->count == FEW_KEYS) {
-        for (struct yaml_tree_node *child = level->node->first; child != NULL; child = child->next) {
+        for (struct yaml_tree_node *child = level->node->first; child != NULL;
+             child = child->next) {
             map_put(&level->keys, child->key, child);
         }
     } else if (level->node->count > FEW_KEYS) {
@@ -149,7 +151,7 @@ static void remember_key(struct level *level, struct yaml_tree_node *node)
 }
 
 static struct yaml_tree_node *add_node(struct reader *reader, const yaml_event_t *event,
-                                  enum yaml_tree_kind kind)
+                                       enum yaml_tree_kind kind)
 {
     if (++reader->nodes > TREE_NODES_MAX) {
         complain(reader, event->start_mark,
@@ -157,7 +159,8 @@ static struct yaml_tree_node *add_node(struct reader *reader, const yaml_event_t
         return NULL;
     }
     struct level *level = reader->depth == 0 ? NULL : &reader->levels[reader->depth - 1];
-    struct yaml_tree_node *node = yaml_tree_add(reader->tree, level == NULL ? NULL : level->node, kind);
+    struct yaml_tree_node *node =
+        yaml_tree_add(reader->tree, level == NULL ? NULL : level->node, kind);
     node->line = (int)event->start_mark.line + 1;
     node->column = (int)event->start_mark.column + 1;
     if (level != NULL && level->node->kind == TREE_MAP) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Any bytes as a configuration: either problems with a place and a text, or a config that hangs together.
+// Any bytes as a configuration: either problems with a place and a text, or a config that hangs
+// together.
 #include "fuzz_target.h"
 
 #include <string.h>

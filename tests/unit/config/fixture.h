@@ -11,7 +11,8 @@
 
 #include "config/config.h"
 
-// What loading gave: a config, or problems printed one a line. Ends the test when it fails unexpectedly.
+// What loading gave: a config, or problems printed one a line. Ends the test when it fails
+// unexpectedly.
 struct fixture {
     struct config *config; // NULL when it was refused
     struct config_problems problems;

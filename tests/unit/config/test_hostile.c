@@ -94,6 +94,8 @@ static const struct shape shapes[] = {
     {"a: [", "a,", 600000, "more than 500,000 values"},
     {"jobs: [{name: a, schedule: \"@daily\", env: {", "A: b, ", 100000, NULL},
     {"a: \"", "x", 1000000, NULL},
+    {"jobs: [{name: a, schedule: \"@daily\", shell: ", "x", 131072, "not valid YAML"},
+    {"jobs:\n- name: a\n  schedule: \"@daily\"\n  shell: ", "x", 131072, "longer than 131071"},
     {"revision: \"", "${HOME}", 100000, NULL},
     {"jobs:\n", "  - {name: a, schedule: \"0 0 31 2 *\", shell: x}\n", 5000, "more than 200"},
     {"# ", "ä", 1000000, "the file is empty"},

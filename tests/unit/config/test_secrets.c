@@ -130,6 +130,7 @@ static void secrets_are_registered_with_the_log(void **state)
         {JOB "    shell: x\n    env: {A: \"x${IRONCRON_TEST_S1}\"}\n", "secret-of-env"},
         {JOB "    shell: \"curl ${IRONCRON_TEST_S2}\"\n", "secret-of-shell"},
         {JOB "    command: [curl, \"${IRONCRON_TEST_S3}\"]\n", "secret-of-command"},
+        {JOB "    shell: x\n    env: {DB_PASSWORD: secret-written}\n", "secret-written"},
     };
     setenv("IRONCRON_TEST_S1", "secret-of-env", 1);
     setenv("IRONCRON_TEST_S2", "secret-of-shell", 1);
