@@ -10,6 +10,10 @@ struct store *model_store_new(struct clock *clock);
 
 // The next `count` commits end so (STORE_OK = normal again). UNKNOWN with `applied` has happened all the
 // same. Affects every operation of the pump in which it strikes.
-enum model_fault { MODEL_FAULT_NONE, MODEL_FAULT_UNAVAILABLE, MODEL_FAULT_UNKNOWN_APPLIED,
-                   MODEL_FAULT_UNKNOWN_LOST };
+enum model_fault {
+    MODEL_FAULT_NONE,
+    MODEL_FAULT_UNAVAILABLE,
+    MODEL_FAULT_UNKNOWN_APPLIED,
+    MODEL_FAULT_UNKNOWN_LOST
+};
 void model_store_fault(struct store *store, enum model_fault fault, int count);

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+// Controls and intents.
+#include "store/model/model_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static struct store_control_row *control_now(struct model_store *store,
+                                             const struct store_op_control *op)
+{
+    for (size_t i = 0; i < store->control_count; i++) {
+        struct store_control_row *row = &store->controls[i];
+        if (instant_is_none(row->to) && row->kind == op->kind && same_text(row->job, op->job)) {
+            return row;
+        }
+    }
+    return NULL;
+}
+
+enum store_result model_control(struct model_store *store, struct store_op *base)
+{
+    struct store_op_control *op = CONTAINER_OF(base, struct store_op_control, op);
+    struct store_control_row *now = control_now(store, op);
+    op->changed = op->value != (now == NULL ? 0 : now->value);
+    if (!op->changed) {
+        return STORE_OK;
+    }
+    struct instant at = store->now;
+    if (now != NULL) {
+        at = instant_before(at, now->from) ? now->from : at;
+        now->to = at;
+    }
+    if (op->value != 0) {
+        ARRAY_RESERVE(store->controls, store->control_count, store->control_capacity);
+        store->controls[store->control_count++] =
+            (struct store_control_row){.job = model_text(op->job),
+                                       .kind = op->kind,
+                                       .value = op->value,
+                                       .from = at,
+                                       .to = INSTANT_NONE,
+                                       .actor = model_text(op->actor),
+                                       .reason = model_text(op->reason)};
+    }
+    char *detail = operation_control_detail(op);
+    const struct uuid nil = {{0}};
+    model_audit_add(store, operation_control_event(op), op->job, nil, nil, op->actor, detail);
+    free(detail);
+    return STORE_OK;
+}
+
+// ---- intents -------------------------------------------------------------------------------------
+
+static struct store_intent *intent_find(struct model_store *store, struct uuid intent_id)
+{
+    for (size_t i = 0; i < store->intent_count; i++) {
+        if (uuid_equal(store->intents[i].intent_id, intent_id)) {
+            return &store->intents[i];
+        }
+    }
+    return NULL;
+}
+
+enum store_result model_intent_put(struct model_store *store, struct store_op *base)
+{
+    struct store_intent *intent = &CONTAINER_OF(base, struct store_op_intent_put, op)->intent;
+    intent->created_at = store->now;
+    intent->state = INTENT_PENDING;
+    if (intent_find(store, intent->intent_id) != NULL) {
+        return STORE_OK;
+    }
+    struct store_intent kept = *intent;
+    kept.job = model_text(intent->job);
+    kept.params = model_text(intent->params);
+    kept.actor = model_text(intent->actor);
+    kept.as = model_text(intent->as);
+    kept.reason = model_text(intent->reason);
+    kept.answer = NULL;
+    ARRAY_RESERVE(store->intents, store->intent_count, store->intent_capacity);
+    store->intents[store->intent_count++] = kept;
+    return STORE_OK;
+}
+
+static char *arena_text(struct arena *arena, const char *text)
+{
+    return text == NULL ? NULL : arena_string(arena, text);
+}
+
+static struct store_intent intent_copy(const struct store_intent *intent, struct arena *arena)
+{
+    struct store_intent copy = *intent;
+    copy.job = arena_text(arena, intent->job);
+    copy.params = arena_text(arena, intent->params);
+    copy.actor = arena_text(arena, intent->actor);
+    copy.as = arena_text(arena, intent->as);
+    copy.reason = arena_text(arena, intent->reason);
+    copy.answer = arena_text(arena, intent->answer);
+    return copy;
+}
+
+enum store_result model_intent_take(struct model_store *store, struct store_op *base)
+{
+    struct store_op_intent_take *op = CONTAINER_OF(base, struct store_op_intent_take, op);
+    struct arena *arena = &base->arena;
+    op->intent_count = 0;
+    op->control_count = 0;
+    op->intents = arena_alloc(arena, store->intent_count, sizeof *op->intents);
+    op->controls = arena_alloc(arena, store->control_count, sizeof *op->controls);
+    for (size_t i = 0; i < store->intent_count; i++) {
+        if (store->intents[i].state == INTENT_PENDING) {
+            op->intents[op->intent_count++] = intent_copy(&store->intents[i], arena);
+        }
+    }
+    for (size_t i = 0; i < store->control_count; i++) {
+        struct store_control_row row = store->controls[i];
+        if (instant_is_none(row.to)) {
+            row.job = arena_text(arena, row.job);
+            row.actor = arena_text(arena, row.actor);
+            row.reason = arena_text(arena, row.reason);
+            op->controls[op->control_count++] = row;
+        }
+    }
+    return STORE_OK;
+}
+
+enum store_result model_intent_end(struct model_store *store, struct store_op *base)
+{
+    const struct store_op_intent_end *op = CONTAINER_OF(base, struct store_op_intent_end, op);
+    struct store_intent *intent = intent_find(store, op->intent_id);
+    if (intent == NULL) {
+        return operation_refuse(&base->err, "there is no such intent");
+    }
+    if (intent->state == INTENT_PENDING) {
+        intent->state = op->state;
+        intent->run_id = uuid_is_nil(op->run_id) ? intent->run_id : op->run_id;
+        intent->answer = model_text(op->answer);
+    }
+    return STORE_OK;
+}
+
+bool model_read_intent(struct store *port, struct uuid intent_id, struct arena *arena,
+                       struct store_intent *intent_out, struct error *err)
+{
+    const struct store_intent *intent = intent_find(model_of(port), intent_id);
+    if (intent == NULL) {
+        return error_set(err, ERROR_NOT_FOUND, "there is no such intent");
+    }
+    *intent_out = intent_copy(intent, arena);
+    return true;
+}

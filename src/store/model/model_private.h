@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+// Inside the model: plain arrays, written to be read. Guards come before the first write of an operation,
+// so nothing is ever undone.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/map.h"
+#include "store/model/model_store.h"
+#include "store/operation.h"
+#include "store/store.h"
+
+struct model_chunk {
+    int64_t offset;
+    char *bytes;
+    size_t length;
+};
+
+struct model_run {
+    struct store_run_row row; // job: the model_job's name; error: owned
+    struct model_job *job;
+    int64_t node_no;
+    char id_text[UUID_TEXT_SIZE]; // key of runs_by_id
+    struct model_chunk *chunks;
+    size_t chunk_count, chunk_capacity;
+};
+
+struct model_slot {
+    struct instant due_at;
+    enum slot_outcome outcome;
+    enum slot_reason reason;
+    struct model_run *run; // last attempt; NULL = none, or pruned
+    int attempt;
+    struct instant retry_at;
+    int64_t node_no;
+};
+
+struct model_force {
+    char *spec;
+    struct instant from, to;
+};
+
+struct model_job {
+    int64_t job_id;
+    char *name;
+    struct instant high_water, last_success;
+    int throttle_count;
+    int started;              // runs in state STARTED
+    struct model_slot *slots; // by due_at
+    size_t slot_count, slot_capacity;
+    struct model_force *forces;
+    size_t force_count, force_capacity;
+};
+
+struct model_node {
+    struct store_node_row row;
+    struct store_lost *lost; // of its join
+    size_t lost_count, lost_capacity;
+};
+
+struct model_store {
+    struct store store;
+    struct clock *clock;
+    struct operation_queue queue;
+    enum model_fault fault;
+    int fault_count;
+    struct instant now; // of the operation, whole milliseconds
+
+    struct model_job **jobs; // [job_id - 1]
+    size_t job_count, job_capacity;
+    struct map jobs_by_name;
+    struct model_run **runs; // by fence
+    size_t run_count, run_capacity;
+    struct map runs_by_id;
+    int64_t last_fence;
+    struct model_node *nodes; // [node_no - 1]
+    size_t node_count, node_capacity;
+    struct store_control_row *controls; // texts owned
+    size_t control_count, control_capacity;
+    struct store_intent *intents; // texts owned
+    size_t intent_count, intent_capacity;
+    struct store_audit_row *audit; // texts owned; seq is the row's place from its beginning on
+    size_t audit_count, audit_capacity;
+    size_t sealed; // rows of `audit` that have their hash
+    struct store_anchor anchor;
+};
+
+static inline struct model_store *model_of(struct store *store)
+{
+    return CONTAINER_OF(store, struct model_store, store);
+}
+
+char *model_text(const char *text); // a copy; NULL = NULL
+
+// model_store.c: finding rows; NULL = none.
+struct model_job *model_job_at(struct model_store *store, int64_t job_id);
+struct model_run *model_run_by_id(struct model_store *store, struct uuid run_id);
+struct model_run *model_run_at(struct model_store *store, int64_t fence);
+struct model_slot *model_slot_at(struct model_job *job, struct instant due_at);
+struct model_slot *model_slot_add(struct model_job *job, struct instant due_at); // in its place
+int64_t model_live_node(struct model_store *store, struct uuid node);            // its number, or 0
+void model_audit_add(struct model_store *store, const char *event, const char *job,
+                     struct uuid run_id, struct uuid node, const char *actor, const char *detail);
+void model_run_free(struct model_run *run);
+void model_audit_free(struct store_audit_row *row);  // its texts
+void model_intent_free(struct store_intent *intent); // its texts
+// model_finish.c: the state, the slot, the job's facts; the caller adds the audit row.
+void model_run_finish(struct model_store *store, struct model_run *run, enum run_state state,
+                      struct instant retry_at);
+
+typedef enum store_result model_op_fn(struct model_store *store, struct store_op *op);
+model_op_fn model_join, model_beat, model_leave, model_load, model_publish;       // model_node.c
+model_op_fn model_decide;                                                         // model_decide.c
+model_op_fn model_finish, model_output;                                           // model_finish.c
+model_op_fn model_control, model_intent_put, model_intent_take, model_intent_end; // model_control.c
+model_op_fn model_audit, model_seal;                                              // model_audit.c
+model_op_fn model_prune;                                                          // model_prune.c
+
+// model_node.c: as the port gives it; texts are the job's.
+struct store_job model_job_row(const struct model_job *job);
+
+// model_read.c
+bool model_read_runs(struct store *, const struct store_run_filter *, store_run_fn *, void *,
+                     struct error *);
+bool model_read_slots(struct store *, const struct store_slot_filter *, store_slot_fn *, void *,
+                      struct error *);
+bool model_read_audit(struct store *, const struct store_audit_filter *, store_audit_fn *, void *,
+                      struct error *);
+bool model_read_force(struct store *, const char *, store_force_fn *, void *, struct error *);
+bool model_read_jobs(struct store *, store_job_fn *, void *, struct error *);
+bool model_read_controls(struct store *, bool, store_control_fn *, void *, struct error *);
+bool model_read_nodes(struct store *, store_node_fn *, void *, struct error *);
+bool model_read_anchor(struct store *, struct store_anchor *, struct error *);
+bool model_read_intent(struct store *, struct uuid, struct arena *, struct store_intent *,
+                       struct error *);
+bool model_read_output(struct store *, struct uuid, int64_t, char *, size_t, size_t *,
+                       struct error *);
