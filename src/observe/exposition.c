@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "observe/exposition.h"
 
-#include <string.h>
-
-#include "base/check.h"
 #include "base/utf8.h"
 #include "http/accept.h"
 
@@ -22,18 +19,6 @@ const char *exposition_content_type(enum exposition_format format)
                : "text/plain; version=0.0.4; charset=utf-8";
 }
 
-void exposition_bytes(struct exposition *out, const char *bytes, size_t length)
-{
-    CHECK(length <= (size_t)(out->end - out->at));
-    memcpy(out->at, bytes, length);
-    out->at += length;
-}
-
-void exposition_text(struct exposition *out, const char *text)
-{
-    exposition_bytes(out, text, strlen(text));
-}
-
 // Digits of value, at least `width` of them, at the end of a 24-byte buffer.
 static char *digits(char buffer[24], uint64_t value, int width)
 {
@@ -48,6 +33,10 @@ static char *digits(char buffer[24], uint64_t value, int width)
 
 void exposition_unsigned(struct exposition *out, uint64_t value)
 {
+    if (value < 10) { // most counters
+        exposition_bytes(out, &"0123456789"[value], 1);
+        return;
+    }
     char buffer[24];
     const char *p = digits(buffer, value, 1);
     exposition_bytes(out, p, (size_t)(buffer + 24 - p));
@@ -82,7 +71,7 @@ void exposition_bound(struct exposition *out, const char *bound)
     }
 }
 
-void exposition_label(struct exposition *out, const char *value)
+static void exposition_escaped(struct exposition *out, const char *value)
 {
     char clean[EXPOSITION_LABEL_MAX + 1];
     utf8_sanitise(value, utf8_cut(value, strlen(value), EXPOSITION_LABEL_MAX), clean);
@@ -96,6 +85,27 @@ void exposition_label(struct exposition *out, const char *value)
             exposition_bytes(out, p, 1);
         }
     }
+}
+
+// Names and schedules nearly always are: they need no second look.
+static size_t plain_length(const char *value)
+{
+    size_t length = 0;
+    while (value[length] >= ' ' && value[length] <= '~' && value[length] != '"' &&
+           value[length] != '\\') {
+        length++;
+    }
+    return value[length] == '\0' ? length : SIZE_MAX;
+}
+
+void exposition_label(struct exposition *out, const char *value)
+{
+    size_t plain = plain_length(value);
+    if (plain <= EXPOSITION_LABEL_MAX) {
+        exposition_bytes(out, value, plain);
+        return;
+    }
+    exposition_escaped(out, value);
 }
 
 // In OpenMetrics a family is named without the suffix that its samples have.

@@ -1,28 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "observe/families.h"
 
-#include <string.h>
-
 #include "base/check.h"
-
-// A sample's beginning is the same for all series of a family and job, and is made once:
-// `name{job_name="x"`.
-struct head {
-    char text[768];
-    size_t length;
-};
-
-static void head_init(struct head *head, const char *name, const struct registry_job *job)
-{
-    struct exposition out = {head->text, head->text + sizeof head->text, EXPOSITION_TEXT};
-    exposition_text(&out, name);
-    if (job != NULL) {
-        exposition_text(&out, "{job_name=\"");
-        exposition_label(&out, job->job->name);
-        exposition_text(&out, "\"");
-    }
-    head->length = (size_t)(out.at - head->text);
-}
+#include "observe/sample.h"
 
 static const struct job_numbers *numbers_of(const struct family_input *input)
 {
@@ -30,51 +10,78 @@ static const struct job_numbers *numbers_of(const struct family_input *input)
     return input->job->numbers == NULL ? &none : input->job->numbers;
 }
 
-// head,label="value"} count
-static void put_labelled(struct exposition *out, const struct head *head, const char *label,
-                         const char *value, uint64_t count)
+// ---- counters of jobs ----------------------------------------------------------------------------
+
+#define TAILS_MAX 16
+
+// The ends of a family's lines: `,status="success"} `. The same for each job, so they are made once.
+struct tails {
+    struct sample_part list[TAILS_MAX]; // length 0: no series of this value
+};
+
+static void add_tail(struct tails *tails, size_t at, const char *label, const char *value)
 {
-    exposition_bytes(out, head->text, head->length);
-    exposition_text(out, label);
-    exposition_text(out, value);
-    exposition_bytes(out, "\"} ", 3);
-    exposition_unsigned(out, count);
-    exposition_bytes(out, "\n", 1);
+    CHECK(at < TAILS_MAX);
+    struct exposition out;
+    sample_begin(&tails->list[at], &out);
+    exposition_text(&out, label);
+    exposition_text(&out, value);
+    exposition_text(&out, "\"} ");
+    sample_end(&tails->list[at], &out);
 }
 
-// ---- counters of jobs
-// ----------------------------------------------------------------------------
+static void put_counters(struct exposition *out, const char *name, const struct registry_job *job,
+                         const struct tails *tails, const uint32_t *counts, size_t count)
+{
+    struct sample_part head;
+    sample_head(&head, name, job->job->name);
+    for (size_t i = 0; i < count; i++) {
+        if (tails->list[i].length > 0) {
+            sample_put(out, &head, &tails->list[i], counts[i]);
+        }
+    }
+}
 
 static void render_runs(struct exposition *out, const char *name, const struct family_input *input)
 {
-    struct head head;
-    head_init(&head, name, input->job);
-    for (int i = RUN_SUCCESS; i < RUN_STATE_COUNT; i++) {
-        put_labelled(out, &head, ",status=\"", run_state_label((enum run_state)i),
-                     numbers_of(input)->runs[i]);
+    static struct tails tails;
+    if (tails.list[RUN_SUCCESS].length == 0) {
+        for (size_t i = RUN_SUCCESS; i < RUN_STATE_COUNT; i++) {
+            add_tail(&tails, i, ",status=\"", run_state_label((enum run_state)i));
+        }
     }
+    put_counters(out, name, input->job, &tails, numbers_of(input)->runs, RUN_STATE_COUNT);
 }
 
 static void render_failures(struct exposition *out, const char *name,
                             const struct family_input *input)
 {
-    struct head head;
-    head_init(&head, name, input->job);
-    for (int i = FAILURE_NONE + 1; i < FAILURE_COUNT; i++) {
-        put_labelled(out, &head, ",reason=\"", run_failure_label((enum run_failure)i),
-                     numbers_of(input)->failures[i]);
+    static struct tails tails;
+    if (tails.list[FAILURE_EXIT].length == 0) {
+        for (size_t i = FAILURE_NONE + 1; i < FAILURE_COUNT; i++) {
+            add_tail(&tails, i, ",reason=\"", run_failure_label((enum run_failure)i));
+        }
     }
+    put_counters(out, name, input->job, &tails, numbers_of(input)->failures, FAILURE_COUNT);
 }
 
-// Each reason of this outcome from the start; others only if one ever comes.
-static void put_reasons(struct exposition *out, const struct head *head,
+// Each usual reason from the start; others only if one ever comes.
+static void put_reasons(struct exposition *out, const char *name, const struct registry_job *job,
                         const uint32_t counts[SLOT_REASON_COUNT],
                         const bool usual[SLOT_REASON_COUNT])
 {
-    for (int i = 0; i < SLOT_REASON_COUNT; i++) {
+    static struct tails all;
+    struct sample_part head;
+    if (all.list[0].length == 0) {
+        add_tail(&all, REASON_NONE, ",reason=\"", "none");
+        for (size_t i = REASON_NONE + 1; i < SLOT_REASON_COUNT; i++) {
+            add_tail(&all, i, ",reason=\"", slot_reason_name((enum slot_reason)i));
+        }
+    }
+    sample_head(&head, name, job->job->name);
+    for (size_t i = 0; i < SLOT_REASON_COUNT; i++) {
         if (usual[i] || counts[i] > 0) {
-            const char *reason = slot_reason_name((enum slot_reason)i);
-            put_labelled(out, head, ",reason=\"", reason[0] == '\0' ? "none" : reason, counts[i]);
+            sample_put(out, &head, &all.list[i], counts[i]);
         }
     }
 }
@@ -86,9 +93,7 @@ static void render_missed(struct exposition *out, const char *name,
         [REASON_DOWNTIME] = true, [REASON_TOO_OLD] = true, [REASON_REMOVED] = true,
         [REASON_LIMIT] = true,    [REASON_BUSY] = true,
     };
-    struct head head;
-    head_init(&head, name, input->job);
-    put_reasons(out, &head, numbers_of(input)->missed, usual);
+    put_reasons(out, name, input->job, numbers_of(input)->missed, usual);
 }
 
 static void render_skipped(struct exposition *out, const char *name,
@@ -98,9 +103,7 @@ static void render_skipped(struct exposition *out, const char *name,
         [REASON_OVERLAP] = true,   [REASON_SUPERSEDED] = true, [REASON_PAUSED] = true,
         [REASON_THROTTLED] = true, [REASON_CHANGED] = true,
     };
-    struct head head;
-    head_init(&head, name, input->job);
-    put_reasons(out, &head, numbers_of(input)->skipped, usual);
+    put_reasons(out, name, input->job, numbers_of(input)->skipped, usual);
 }
 
 static void render_locks(struct exposition *out, const char *name, const struct family_input *input)
@@ -111,124 +114,64 @@ static void render_locks(struct exposition *out, const char *name, const struct 
         [LOCK_OVERLAP] = "overlap",
         [LOCK_ERROR] = "error",
     };
-    struct head head;
-    head_init(&head, name, input->job);
-    for (int i = 0; i < LOCK_RESULT_COUNT; i++) {
-        put_labelled(out, &head, ",result=\"", results[i], numbers_of(input)->locks[i]);
+    static struct tails tails;
+    if (tails.list[0].length == 0) {
+        for (size_t i = 0; i < LOCK_RESULT_COUNT; i++) {
+            add_tail(&tails, i, ",result=\"", results[i]);
+        }
     }
+    put_counters(out, name, input->job, &tails, numbers_of(input)->locks, LOCK_RESULT_COUNT);
 }
 
 // ---- histograms
 // ----------------------------------------------------------------------------------
 
-enum unit { UNIT_SECONDS, UNIT_MS };
-
-struct curve {
-    const struct histogram *histogram;
-    const struct histogram_shape *shape;
-    enum unit unit;
-};
-
-static void put_bucket(struct exposition *out, const char *name, const char *labels,
-                       const char *bound, uint64_t count)
-{
-    exposition_text(out, name);
-    exposition_text(out, "_bucket{");
-    exposition_text(out, labels);
-    exposition_text(out, "le=\"");
-    if (bound == NULL) {
-        exposition_text(out, "+Inf");
-    } else {
-        exposition_bound(out, bound);
-    }
-    exposition_text(out, "\"} ");
-    exposition_unsigned(out, count);
-    exposition_text(out, "\n");
-}
-
-static void put_suffixed(struct exposition *out, const char *name, const char *suffix,
-                         const char *braced)
-{
-    exposition_text(out, name);
-    exposition_text(out, suffix);
-    exposition_text(out, braced);
-    exposition_text(out, " ");
-}
-
-// `labels` is empty or `job_name="x",`; `braced` empty or `{job_name="x"}`.
-static void put_histogram(struct exposition *out, const char *name, const char *labels,
-                          const char *braced, struct curve curve)
-{
-    uint64_t count = 0;
-    for (size_t i = 0; i < curve.shape->count; i++) {
-        const struct histogram_bound *bound = &curve.shape->bounds[i];
-        count += curve.histogram->counts[i];
-        put_bucket(out, name, labels, curve.unit == UNIT_MS ? bound->ms : bound->seconds, count);
-    }
-    count += curve.histogram->counts[HISTOGRAM_BOUNDS_MAX];
-    put_bucket(out, name, labels, NULL, count);
-    put_suffixed(out, name, "_sum", braced);
-    exposition_fixed(out, curve.histogram->sum_us, curve.unit == UNIT_MS ? 3 : 6);
-    exposition_text(out, "\n");
-    put_suffixed(out, name, "_count", braced);
-    exposition_unsigned(out, count);
-    exposition_text(out, "\n");
-}
-
 static void put_job_histogram(struct exposition *out, const char *name,
-                              const struct registry_job *job, struct curve curve)
+                              const struct family_input *input, struct sample_curve curve)
 {
-    if (histogram_count(curve.histogram) == 0) {
-        return;
+    if (histogram_count(curve.histogram) > 0) {
+        sample_put_histogram(out, name, input->job->job->name, &curve);
     }
-    struct head head; // {job_name="x"
-    head_init(&head, "", job);
-    char labels[sizeof head.text + 2];
-    memcpy(labels, head.text + 1, head.length - 1);
-    memcpy(labels + head.length - 1, ",", 2);
-    head.text[head.length] = '}';
-    head.text[head.length + 1] = '\0';
-    put_histogram(out, name, labels, head.text, curve);
 }
 
 static void render_duration_ms(struct exposition *out, const char *name,
                                const struct family_input *input)
 {
     put_job_histogram(
-        out, name, input->job,
-        (struct curve){&numbers_of(input)->duration, &histogram_of_durations, UNIT_MS});
+        out, name, input,
+        (struct sample_curve){&numbers_of(input)->duration, &histogram_of_durations, SAMPLE_MS});
 }
 
 static void render_duration_seconds(struct exposition *out, const char *name,
                                     const struct family_input *input)
 {
-    put_job_histogram(
-        out, name, input->job,
-        (struct curve){&numbers_of(input)->duration, &histogram_of_durations, UNIT_SECONDS});
+    put_job_histogram(out, name, input,
+                      (struct sample_curve){&numbers_of(input)->duration, &histogram_of_durations,
+                                            SAMPLE_SECONDS});
 }
 
 static void render_start_delay(struct exposition *out, const char *name,
                                const struct family_input *input)
 {
     put_job_histogram(
-        out, name, input->job,
-        (struct curve){&numbers_of(input)->delay, &histogram_of_delays, UNIT_SECONDS});
+        out, name, input,
+        (struct sample_curve){&numbers_of(input)->delay, &histogram_of_delays, SAMPLE_SECONDS});
 }
 
 static void render_queue(struct exposition *out, const char *name, const struct family_input *input)
 {
     put_job_histogram(
-        out, name, input->job,
-        (struct curve){&numbers_of(input)->queue, &histogram_of_delays, UNIT_SECONDS});
+        out, name, input,
+        (struct sample_curve){&numbers_of(input)->queue, &histogram_of_delays, SAMPLE_SECONDS});
 }
 
 static void render_statements(struct exposition *out, const char *name,
                               const struct family_input *input)
 {
-    const struct histogram *histogram = &input->metrics->statements;
-    if (histogram_count(histogram) > 0) {
-        put_histogram(out, name, "", "",
-                      (struct curve){histogram, &histogram_of_statements, UNIT_SECONDS});
+    const struct sample_curve curve = {&input->metrics->statements, &histogram_of_statements,
+                                       SAMPLE_SECONDS};
+    if (histogram_count(curve.histogram) > 0) {
+        sample_put_histogram(out, name, NULL, &curve);
     }
 }
 
@@ -237,13 +180,13 @@ static void render_statements(struct exposition *out, const char *name,
 
 static void put_head(struct exposition *out, const char *name, const struct family_input *input)
 {
-    struct head head;
-    head_init(&head, name, input->job);
-    exposition_bytes(out, head.text, head.length);
+    exposition_text(out, name);
     if (input->job != NULL) {
-        exposition_bytes(out, "}", 1);
+        exposition_text(out, "{job_name=\"");
+        exposition_label(out, input->job->job->name);
+        exposition_text(out, "\"}");
     }
-    exposition_bytes(out, " ", 1);
+    exposition_text(out, " ");
 }
 
 static void put_sample(struct exposition *out, const char *name, const struct family_input *input,
@@ -295,9 +238,8 @@ static void render_job_info(struct exposition *out, const char *name,
                             const struct family_input *input)
 {
     const struct job *job = input->job->job;
-    struct head head;
-    head_init(&head, name, input->job);
-    exposition_bytes(out, head.text, head.length);
+    exposition_text(out, name);
+    put_label(out, "{job_name", job->name);
     put_label(out, ",schedule", job->schedule_text == NULL ? "" : job->schedule_text);
     put_label(out, ",timezone", job->timezone == NULL ? "" : job->timezone);
     put_label(out, ",kind", job_kind_name(job->kind));
