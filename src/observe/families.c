@@ -10,11 +10,11 @@ static const struct job_numbers *numbers_of(const struct family_input *input)
     return input->job->numbers == NULL ? &none : input->job->numbers;
 }
 
-// ---- counters of jobs ----------------------------------------------------------------------------
+// ---- counters of jobs ---------------------------------------------------------------------------
 
 #define TAILS_MAX 16
 
-// The ends of a family's lines: `,status="success"} `. The same for each job, so they are made once.
+// The ends of a family's lines: `,status="success"} `. The same for each job, so made once.
 struct tails {
     struct sample_part list[TAILS_MAX]; // length 0: no series of this value
 };

@@ -50,7 +50,7 @@ static struct strict_family *family_of(struct strict *strict, const char *name, 
     return family;
 }
 
-// ---- metadata ------------------------------------------------------------------------------------
+// ---- metadata -----------------------------------------------------------------------------------
 
 static bool read_help(struct strict *strict, struct strict_family *family, const char *line,
                       const char *text)
@@ -126,7 +126,7 @@ static bool read_meta(struct strict *strict, const char *line)
                                      : bad(strict, line, "unknown comment");
 }
 
-// ---- samples -------------------------------------------------------------------------------------
+// ---- samples ------------------------------------------------------------------------------------
 
 static bool ends_with(const char *text, size_t length, const char *suffix)
 {
@@ -233,7 +233,7 @@ static bool read_sample(struct strict *strict, const char *line)
     return true;
 }
 
-// ---- histograms ----------------------------------------------------------------------------------
+// ---- histograms ---------------------------------------------------------------------------------
 
 // Buckets of one histogram follow each other: the state of the one that is being read.
 struct curve {
@@ -311,7 +311,7 @@ static bool check_histograms(struct strict *strict)
     return end_curve(strict, &curve);
 }
 
-// ---- the whole -----------------------------------------------------------------------------------
+// ---- the whole ----------------------------------------------------------------------------------
 
 static bool check_families(struct strict *strict)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A strict reader of both exposition formats, written from their specifications and not from our writer:
-// what it accepts, a scraper accepts.
+// A strict reader of both exposition formats, written from their specifications and not from our
+// writer: what it accepts, a scraper accepts.
 #pragma once
 
 #include <stdbool.h>

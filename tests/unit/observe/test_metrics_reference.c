@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// docs/metrics.md names each family that is rendered, with its type and labels, and none that is not.
+// docs/metrics.md names each family that is rendered, with type and labels, and no other.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

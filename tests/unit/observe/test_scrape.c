@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The stream: pieces of any size, several at once, across a reload, for many jobs; and what Prometheus' own
-// checker says of it.
+// The stream: pieces of any size, several at once, across a reload, for many jobs; and what
+// Prometheus' own checker says of it.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
