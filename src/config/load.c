@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -157,6 +158,8 @@ static void load_release(struct load *load)
     free(load->jobs);
     free(load->extras);
     free(load->files);
+    // What the tables of a large load took lies below what goes on living: hand it back now.
+    malloc_trim(0);
 }
 
 static struct config *config_new(const char *name, const char *folder)

@@ -104,6 +104,9 @@ static void no_complaint_shows_what_was_put_in(void **state)
         "http: {tokens: [{name: a, role: \"${IRONCRON_TEST_SECRET}\", token: abcdef}]}\n",
         "http: {tls_terminated: \"${IRONCRON_TEST_SECRET}\"}\n",
         "include: [\"${IRONCRON_TEST_SECRET}\"]\n",
+        // A token of this file, put in a second place by mistake.
+        "http: {tokens: [{name: a, role: viewer, token: hunter2-again}]}\n" JOB
+        "    shell: x\n    timezone: hunter2-again\n",
         "store: postgresql://u:" SECRET "@h/d\n",
         "http: {tokens: [{name: a, role: viewer, token_sha256: " SECRET "}]}\n",
     };
