@@ -266,8 +266,11 @@ bool cron_parse(const char *text, const char *hash_name, struct cron *cron_out, 
     }
     struct cron cron;
     memset(&cron, 0, sizeof cron);
-    struct cron_reader reader = {
-        .text = text, .at = text, .hash_name = hash_name, .cron = &cron, .err = err};
+    struct cron_reader reader = {.text = text,
+                                 .at = text,
+                                 .hash_name = hash_name != NULL ? hash_name : "",
+                                 .cron = &cron,
+                                 .err = err};
     cron.has_seconds = count == 6;
     cron.seconds = cron.has_seconds ? 0 : 1;
     for (int number = cron.has_seconds ? SECOND : MINUTE; number < FIELD_COUNT; number++) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The words of a cron expression: numbers, names, steps, and what to say when one is wrong. Only for cron_parse.c.
+// The words of a cron expression: numbers, names, steps, and what to say when one is wrong. Only
+// for cron_parse.c.
 #pragma once
 
 #include <stdbool.h>
@@ -32,12 +33,14 @@ struct cron_reader {
 
 bool cron_reader_is_blank(char c);
 bool cron_reader_is_item_end(char c); // a blank, a comma, the end
-// "minute 60 at column 1: minutes are 0 to 59": the item as written, where, why, what instead. Always false.
+// "minute 60 at column 1: minutes are 0 to 59": the item as written, where, why, what instead.
+// Always false.
 bool cron_reader_refuse(const struct cron_reader *reader, const char *item, const char *format, ...)
     PRINTF(3, 4);
 // Steps over this character, a letter in either case; false when it is not there.
 bool cron_reader_take(struct cron_reader *reader, char upper);
-// False when there is no digit; says nothing. Numbers over 1,000 come out as some number over 1,000.
+// False when there is no digit; says nothing. Numbers over 1,000 come out as some number over
+// 1,000.
 bool cron_reader_number(struct cron_reader *reader, int *value_out);
 // A number or a name that the field may have. These four refuse by themselves, naming `item`.
 bool cron_reader_value(struct cron_reader *reader, const char *item, int *value_out);

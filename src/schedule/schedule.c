@@ -6,7 +6,8 @@
 
 #define LAST_YEAR   9999
 #define DAY_SECONDS 86400
-// No two wall times of one instant differ by more, whatever the clock did: two offsets of at most 26 hours.
+// No two wall times of one instant differ by more, whatever the clock did: two offsets of at most
+// 26 hours.
 #define WALL_REACH ((int64_t)3 * DAY_SECONDS)
 
 static bool next_wall(const struct schedule *schedule, int64_t from_wall, int64_t *wall_out)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A schedule: which instants are slots. Pure: text, zone and policy in; instants out.
-// DST (contract, section 2): when the hour field matches every hour the schedule follows elapsed time;
+// A schedule: which instants are slots. Pure: text, zone and policy in; instants out. DST
+// (contract, section 2): when the hour field matches every hour the schedule follows elapsed time;
 // otherwise slots inside a gap collapse into one at the first instant after it (dst: run) or vanish
 // (dst: skip), and a repeated wall time counts at its first pass only.
 #pragma once
@@ -33,14 +33,17 @@ struct schedule {
     };
 };
 
-// Parses the contract's whole syntax, @hourly … @yearly, @midnight included. `hash_name` as in cron_parse.
+// Parses the contract's whole syntax, @hourly … @yearly, @midnight included. `hash_name` as in
+// cron_parse.
 bool schedule_parse(const char *text, const struct zone *zone, enum schedule_dst dst,
                     const char *hash_name, struct schedule *schedule_out,
                     struct error *err) MUST_USE;
-// The first slot strictly after t; INSTANT_NONE when none comes before the year 10000. It holds that
-// next > t, that t1 <= t2 gives next(t1) <= next(t2), and that nothing between is a slot.
+// The first slot strictly after t (which may not be none); INSTANT_NONE when none comes before the
+// year 10000. It holds that next > t, that t1 <= t2 gives next(t1) <= next(t2), and that nothing
+// between is a slot.
 struct instant schedule_next(const struct schedule *schedule, struct instant t);
-// @reboot and an @once that is over have no next slot but are valid; this tells a schedule that never fires.
+// @reboot and an @once that is over have no next slot but are valid; this tells a schedule that
+// never fires.
 bool schedule_ever_fires(const struct schedule *schedule, struct instant after);
 
 // Plain words: "at 02:15 every day, Europe/Berlin; in a clock change …".

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
-// Time is never a bare integer. Three types that do not mix: a point on the UTC time line, a point on
-// the machine's boot clock, and a length. Arithmetic saturates at the ends instead of overflowing.
+// Time is never a bare integer. Three types that do not mix: a point on the UTC time line, a point
+// on the machine's boot clock, and a length. Arithmetic saturates at the ends instead of
+// overflowing.
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
-// Microseconds since 1970-01-01T00:00:00Z, leap seconds not counted (POSIX). What is stored is whole
-// milliseconds; what a schedule yields is whole seconds.
+// Microseconds since 1970-01-01T00:00:00Z, leap seconds not counted (POSIX). What is stored is
+// whole milliseconds; what a schedule yields is whole seconds.
 struct instant {
     int64_t us;
 };

@@ -205,9 +205,11 @@ struct rule_change {
     bool to_dst;
 };
 
-// Times of up to 167 hours can move a change into the year before or after, so the changes of three
-// years are looked at. In a tie the end comes first: "0/0,J365/25" is DST all the year round.
-#define CHANGE_COUNT 6
+// Times of up to 167 hours can move a change into the year before or after, and a change may only undo
+// another of the same second: so the changes from two years before to one year after are looked at. In
+// a tie the end comes first: "0/0,J365/25" is DST all the year round.
+#define YEARS_BEFORE 2
+#define CHANGE_COUNT 8
 
 static bool change_before(struct rule_change a, struct rule_change b)
 {
@@ -218,7 +220,7 @@ static void list_changes(const struct posix_tz *tz, int year,
                          struct rule_change changes[CHANGE_COUNT])
 {
     for (int i = 0; i < CHANGE_COUNT; i++) {
-        int of_year = year - 1 + i / 2;
+        int of_year = year - YEARS_BEFORE + i / 2;
         bool to_dst = i % 2 == 0;
         const struct posix_tz_day *rule = to_dst ? &tz->dst_start : &tz->dst_end;
         struct rule_change change = {
@@ -262,8 +264,8 @@ int32_t posix_tz_offset(const struct posix_tz *tz, int64_t unix_seconds)
     return posix_tz_is_dst(tz, unix_seconds) ? tz->dst_offset : tz->standard_offset;
 }
 
-// The first change after `unix_seconds` that counts: not one undone in the same second. Of the last one
-// in the list that can't be told; it is the business of the year after.
+// The first change after `unix_seconds` that counts: not one undone in the same second. Of the last
+// one in the list that can't be told; it is the business of the year after.
 static bool first_change(const struct posix_tz *tz, int64_t unix_seconds, int year, int64_t *at_out)
 {
     struct rule_change changes[CHANGE_COUNT];

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// One time zone, read from a TZif file (RFC 9636, versions 1 to 4) by our own code, so that many zones
-// live in one process. After the last transition the footer's POSIX TZ string rules, for ever.
+// One time zone, read from a TZif file (RFC 9636, versions 1 to 4) by our own code, so that many
+// zones live in one process. After the last transition the footer's POSIX TZ string rules, for
+// ever.
 #pragma once
 
 #include <stdbool.h>
@@ -47,19 +48,20 @@ struct zone_change {
 bool zone_next_change(const struct zone *zone, int64_t unix_seconds,
                       struct zone_change *change_out);
 
-// ---- zones by name -------------------------------------------------------------------------------
+// ---- zones by name
+// -------------------------------------------------------------------------------
 
-// A cache of zones by name, loaded on first use from $TZDIR or /usr/share/zoneinfo. Zones live until
-// the cache goes; a reload makes new ones, so that what holds an old one stays valid.
+// A cache of zones by name, loaded on first use from $TZDIR or /usr/share/zoneinfo. Zones live
+// until the cache goes; a reload makes new ones, so that what holds an old one stays valid.
 struct zone_cache;
 struct zone_cache *zone_cache_new(void);
 void zone_cache_free(struct zone_cache *cache);
-// Names with "..", a leading "/", control bytes or more than 128 bytes are refused. "UTC" always works,
-// also without tzdata. The error names the nearest zone.
+// Names with "..", a leading "/", control bytes or more than 128 bytes are refused. "UTC" always
+// works, also without tzdata. The error names the nearest zone.
 bool zone_cache_get(struct zone_cache *cache, const char *name, const struct zone **zone_out,
                     struct error *err) MUST_USE;
 // The version of the installed tzdata (first line of tzdata.zi, "2025b"), or "unknown".
 const char *zone_cache_version(struct zone_cache *cache);
-// True when a loaded zone's file, or the version, is not what was read: the caller then makes a new cache
-// and plans anew. Costs one stat for each zone in use.
+// True when a loaded zone's file, or the version, is not what was read: the caller then makes a new
+// cache and plans anew. Costs one stat for each zone in use.
 bool zone_cache_is_stale(struct zone_cache *cache);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What clock changes do to slots, case by case. Each case names the change that it is about, and the test
-// first makes sure that the installed zone data has a change of that size at that instant.
+// What clock changes do to slots, case by case. Each case names the change that it is about, and
+// the test first makes sure that the installed zone data has a change of that size at that instant.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -115,7 +115,8 @@ static const struct dst_case cases[] = {
      "2012-12-29T22:00"},
     {"Pacific/Apia", "2011-12-30T10:00", 1440, "0 0 31 12 *", RUN, "2011-01-01",
      "2011-12-30T10:00 2012-12-30T10:00"},
-    // A date that came twice: Kwajalein crossed the date line westwards in 1969, and 30 September was repeated.
+    // A date that came twice: Kwajalein crossed the date line westwards in 1969, and 30 September
+    // was repeated.
     {"Pacific/Kwajalein", "1969-09-30T13:00", -1380, "0 12 * * *", RUN, "1969-09-29T02:00",
      "1969-09-30T01:00 1969-10-02T00:00"},
     // Beyond the recorded changes the rule goes on.

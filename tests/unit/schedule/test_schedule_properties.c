@@ -32,8 +32,8 @@ struct subject {
     struct instant t;
 };
 
-// A schedule and an instant. One in three is anywhere, one close to a change of the clock, and one right
-// before a change, with an expression that aims at what the clock skips or repeats.
+// A schedule and an instant. One in three is anywhere, one close to a change of the clock, and one
+// right before a change, with an expression that aims at what the clock skips or repeats.
 static struct subject random_subject(struct random_source *source)
 {
     struct subject subject;
@@ -203,8 +203,8 @@ static void the_hosts_zone_does_not_matter(void **state)
     tzset();
 }
 
-// A daily job runs once for each date of the year. A date that the zone has skipped altogether counts, too: its
-// slot is made up, and joins the next date's when that is the same instant.
+// A daily job runs once for each date of the year. A date that the zone has skipped altogether
+// counts, too: its slot is made up, and joins the next date's when that is the same instant.
 static void a_daily_job_runs_once_a_date(void **state)
 {
     (void)state;

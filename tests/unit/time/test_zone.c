@@ -115,7 +115,8 @@ static void changes_of_name_only_are_passed_over(void **state)
     zone_free(zone);
 }
 
-// ---- the footer ----------------------------------------------------------------------------------
+// ---- the footer
+// ----------------------------------------------------------------------------------
 
 static const char *const rules[] = {
     "UTC0",
@@ -180,7 +181,9 @@ static void changes_of_a_rule(void **state)
 static void dst_all_the_year(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"XXX3EDT4,0/0,J365/23", "XXX3EDT4,J1/0,J365/23"};
+    // Ends and begins again in the same second, at one end of the year or the other.
+    static const char *const texts[] = {"XXX3EDT4,0/0,J365/23", "XXX3EDT4,J1/0,J365/23",
+                                        "XXX3EDT4,J365/25,J1/0"};
     for (size_t i = 0; i < ARRAY_LENGTH(texts); i++) {
         struct posix_tz tz;
         int64_t at = 0;
@@ -242,7 +245,8 @@ static void the_rule_follows_the_last_transition(void **state)
     zone_free(zone);
 }
 
-// ---- damage --------------------------------------------------------------------------------------
+// ---- damage
+// --------------------------------------------------------------------------------------
 
 static void expect_refused(const struct tzif *tzif, const char *part)
 {
