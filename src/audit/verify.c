@@ -132,7 +132,11 @@ bool verify_store(struct store *store, const struct verify_options *options,
     controls_init(&v.controls);
     bool read = verify_parts(&v, err);
     release(&v);
-    return read || error_wrap(err, "the ledger could not be verified");
+    if (!read) {
+        verify_report_release(report_out);
+        return error_wrap(err, "the ledger could not be verified");
+    }
+    return true;
 }
 
 void verify_report_release(struct verify_report *report)

@@ -16,8 +16,8 @@ enum verify_kind {
     VERIFY_RUN_WITHOUT_START, // an end without STARTED
     VERIFY_RUN_TWO_ENDS,
     VERIFY_RUN_NOT_ENDED, // STARTED without end, and no live node runs it
-    VERIFY_RUN_MISMATCH,  // audit and job_runs disagree
-    VERIFY_SLOT_GAP,      // due by the schedule, not in the ledger
+    VERIFY_RUN_MISMATCH,  // audit, job_runs and slots disagree about a run or a decision
+    VERIFY_SLOT_GAP,      // due by the schedule, not in the ledger; or a schedule nobody can read
     VERIFY_SLOT_EXTRA,    // in the ledger, not due by the schedule
     VERIFY_SLOT_OPEN,     // at or below the mark without outcome and without a live run or retry
     VERIFY_SLOT_POLICY,   // outcome contradicts a control in force (ran while paused …)
@@ -62,15 +62,22 @@ struct verify_options {
     bool node_is_live;    // a node holds the store's lock: its open runs are "running"
 };
 
-// False only when the store could not be read; what was found is in the report.
+// False only when the store could not be read; the report is empty then. Never writes; reads the
+// store several times over, in bounded memory. With a live node what it writes meanwhile is left for
+// the next time; rows that are not sealed yet take part in everything but the chain. `since` leaves
+// out audit rows, ended runs and slots before it. Where history was pruned, and within five seconds
+// of a control's change, nothing is claimed that cannot be known any more.
 bool verify_store(struct store *store, const struct verify_options *options,
                   struct verify_report *report_out, struct error *err) MUST_USE;
 void verify_report_release(struct verify_report *report);
 
 // The recomputation by itself, also the oracle of the schedule's tests: calls `each` for every slot
 // of the spec (job_schedule_spec's JSON) with from < slot <= to, ascending; each returns false to
-// stop. Walks the wall clock with the C library's localtime, minute by minute (second by second
-// where seconds are used). hash_name is the job's name. Not thread-safe: sets TZ.
+// stop. Walks the wall clock that the C library's localtime shows, stretch by stretch between its
+// changes, and knows the syntax by itself. It may read texts that the scheduler refuses, but never
+// the other way round. @reboot has no slots here. hash_name is the job's name; neither instant may
+// be none. Fails on a spec that cannot be read and on a zone that this machine does not have. Not
+// thread-safe: sets TZ, and puts it back.
 typedef bool verify_slot_fn(void *context, struct instant slot);
 bool verify_recompute(const char *spec, const char *hash_name, struct instant from,
                       struct instant to, verify_slot_fn *each, void *context,

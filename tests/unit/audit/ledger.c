@@ -58,7 +58,7 @@ static void call(struct ledger *ledger, struct store_op *op)
     store_op_release(op);
 }
 
-// ---- the store -----------------------------------------------------------------------------------
+// ---- the store ----------------------------------------------------------------------------------
 
 static void remove_files(const struct ledger *ledger)
 {
@@ -115,7 +115,7 @@ void ledger_close(struct ledger *ledger)
     remove_files(ledger);
 }
 
-// ---- operations ----------------------------------------------------------------------------------
+// ---- operations ---------------------------------------------------------------------------------
 
 void ledger_join(struct ledger *ledger, bool dry_run)
 {
@@ -235,7 +235,7 @@ void ledger_skip(struct ledger *ledger, int64_t job_id, int64_t due, enum slot_r
     (void)ledger_decide(ledger, job_id, due, DECIDE_SKIP, TRIGGER_SCHEDULE, 1, reason);
 }
 
-// ---- a night -------------------------------------------------------------------------------------
+// ---- a night ------------------------------------------------------------------------------------
 
 static void sleep_until(struct ledger *ledger, int64_t due)
 {
@@ -306,7 +306,7 @@ static void fill_controls(struct ledger *ledger, int64_t minute)
     }
 }
 
-// The node dies with a run, and comes back late: one slot is made up, the ones before it are missed.
+// The node dies with a run, and comes back late: one slot is made up, those before it are missed.
 static void fill_downtime(struct ledger *ledger, int64_t minute)
 {
     int64_t due = LEDGER_START + minute * 60;
@@ -352,7 +352,7 @@ void ledger_fill(struct ledger *ledger)
     ledger_seal(ledger);
 }
 
-// ---- what the verification says ------------------------------------------------------------------
+// ---- what the verification says -----------------------------------------------------------------
 
 static void describe(const struct verify_report *report, struct buf *out)
 {

@@ -53,12 +53,12 @@ void ledger_end(struct ledger *ledger, const struct store_slot *slot, enum run_s
 void ledger_run(struct ledger *ledger, int64_t job_id, int64_t due, enum run_state state);
 void ledger_skip(struct ledger *ledger, int64_t job_id, int64_t due, enum slot_reason reason);
 
-// Minutes of the night in which all slots that are due run with success, up to and including minute `to`.
+// Minutes of the night in which all slots that are due run, up to and including minute `to`.
 void ledger_pass(struct ledger *ledger, int64_t to);
 // Everything that a ledger may contain, in order: two hours.
 void ledger_fill(struct ledger *ledger);
 
-// ---- what the verification says ------------------------------------------------------------------
+// ---- what the verification says -----------------------------------------------------------------
 
 #define KIND(kind) (1u << (kind))
 // Verifies; fails the test with the first findings when their kinds are not the expected set.

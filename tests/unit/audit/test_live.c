@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The verification of a ledger that another process goes on writing meanwhile: half of a story is no fault.
+// The verification of a ledger that another process goes on writing meanwhile: half of a story is
+// no fault.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

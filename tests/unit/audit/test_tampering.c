@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Somebody changes the rows of a good ledger behind ironcron's back, with nothing but SQLite and the
-// knowledge of its tables: each change must be found, and called by its name.
+// Somebody changes the rows of a good ledger behind ironcron's back, with nothing but SQLite and
+// the knowledge of its tables: each change must be found, and called by its name.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

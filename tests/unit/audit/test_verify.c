@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The verification on ledgers that were written through the store port, on each store: a good one has
-// no finding, and a scheduler that does wrong is found out.
+// The verification on ledgers that were written through the store port, on each store: a good one
+// has no finding, and a scheduler that does wrong is found out.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -117,7 +117,7 @@ static void test_extra(void **state)
     ledger_close(&ledger);
 }
 
-// ---- policy --------------------------------------------------------------------------------------
+// ---- policy -------------------------------------------------------------------------------------
 
 struct act {
     const char *label;
