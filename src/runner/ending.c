@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 // The end of a run that does not end by itself: TERM to every process, KILL to what is left after
 // kill_after, repeated until nothing is.
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/signalfd.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -196,6 +198,12 @@ static int kill_round(struct supervisor *supervisor, int round)
     return round > REFUSED_ROUNDS ? living - refused : living;
 }
 
+static bool has_no_child(void)
+{
+    siginfo_t info;
+    return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 && errno == ECHILD;
+}
+
 void ending_everything(struct supervisor *supervisor)
 {
     // The groups first, without a look at /proc: most processes are gone before it was read.
@@ -206,8 +214,13 @@ void ending_everything(struct supervisor *supervisor)
         }
     }
     reap_all(supervisor);
-    for (int round = 0; kill_round(supervisor, round) > 0; round++) {
-        wait_for_end(supervisor, round < 6 ? 2 << round : 100);
+    for (int round = 0;; round++) {
+        int living = kill_round(supervisor, round);
         reap_all(supervisor);
+        // The dead must be reaped as well: what we leave would come to the scheduler.
+        if (living == 0 && (has_no_child() || round > REFUSED_ROUNDS)) {
+            return;
+        }
+        wait_for_end(supervisor, round < 6 ? 2 << round : 100);
     }
 }

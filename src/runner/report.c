@@ -206,16 +206,23 @@ static void unpark(struct supervisor *supervisor, struct active *active)
     active->parked = false;
 }
 
-void report_pump(struct supervisor *supervisor)
+bool report_pump(struct supervisor *supervisor)
 {
     struct active *next = NULL;
-    for (struct active *active = supervisor->actives; active != NULL && !is_full(supervisor);
-         active = next) {
+    for (struct active *active = supervisor->actives; active != NULL; active = next) {
         next = active->next;
-        if (active->phase == ACTIVE_REPORTING) {
-            report_rest(supervisor, active);
-        } else if (active->parked) {
+        if (active->phase != ACTIVE_REPORTING && !active->parked) {
+            continue;
+        }
+        if (is_full(supervisor)) {
+            return true;
+        }
+        if (active->parked) {
             unpark(supervisor, active);
         }
+        if (active->phase == ACTIVE_REPORTING) {
+            report_rest(supervisor, active);
+        }
     }
+    return is_full(supervisor);
 }

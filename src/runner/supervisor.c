@@ -416,11 +416,13 @@ static bool supervisor_turn(struct supervisor *supervisor, bool *busy)
     fire_timers(supervisor);
     reap_check(supervisor);
     ending_sweep(supervisor);
-    report_pump(supervisor);
+    bool waits = report_pump(supervisor);
     bool alive = flush(supervisor);
     free_buried(supervisor);
     arm_timer(supervisor);
-    *busy = more || supervisor->pending_first != NULL;
+    // What waits goes on when the channel says that it has room; when it took everything at once, it won't.
+    *busy = more || supervisor->pending_first != NULL ||
+            (waits && !channel_has_output(&supervisor->channel));
     return alive;
 }
 
