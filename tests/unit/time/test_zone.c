@@ -144,7 +144,7 @@ static void rules_agree_with_the_c_library(void **state)
         }
         setenv("TZ", rules[i], 1);
         tzset();
-        for (int64_t at = 1577836800; at < 1577836800 + 12 * 31556952; at += 1237) {
+        for (int64_t at = 1577836800; at < 1577836800 + 12 * 31556952; at += 3607) {
             time_t seconds = (time_t)at;
             struct tm expected;
             assert_non_null(localtime_r(&seconds, &expected));
