@@ -63,10 +63,10 @@ struct verify_options {
 };
 
 // False only when the store could not be read; the report is empty then. Never writes; reads the
-// store several times over, in bounded memory. With a live node what it writes meanwhile is left for
-// the next time; rows that are not sealed yet take part in everything but the chain. `since` leaves
-// out audit rows, ended runs and slots before it. Where history was pruned, and within five seconds
-// of a control's change, nothing is claimed that cannot be known any more.
+// store several times over, in bounded memory. With a live node what it writes meanwhile is left
+// for the next time; rows that are not sealed yet take part in everything but the chain. `since`
+// leaves out audit rows, ended runs and slots before it. Where history was pruned, and within five
+// seconds of a control's change, nothing is claimed that cannot be known any more.
 bool verify_store(struct store *store, const struct verify_options *options,
                   struct verify_report *report_out, struct error *err) MUST_USE;
 void verify_report_release(struct verify_report *report);

@@ -85,9 +85,7 @@ void ledger_open(struct ledger *ledger, enum ledger_kind kind)
     *ledger = (struct ledger){.clock = {.now = clock_instant, .mono = clock_boot},
                               .now_ms = LEDGER_START * 1000};
     if (kind == LEDGER_MODEL) {
-#ifdef LEDGER_HAS_MODEL
         ledger->store = model_store_new(&ledger->clock);
-#endif
         return;
     }
     snprintf(ledger->path, sizeof ledger->path, "/tmp/ironcron-ledger-%ld.db", (long)getpid());

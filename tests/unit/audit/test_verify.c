@@ -223,7 +223,7 @@ static void test_many_findings(void **state)
 static enum ledger_kind model = LEDGER_MODEL;
 static enum ledger_kind sqlite = LEDGER_SQLITE;
 
-static inline int use_model(void **state)
+static int use_model(void **state)
 {
     static enum ledger_kind *kind = &model;
     *state = &kind;
@@ -238,6 +238,7 @@ static int use_sqlite(void **state)
 }
 
 #define ON_BOTH(test)                                                                              \
+    {#test " (model)", test, use_model, NULL, NULL},                                               \
     {                                                                                              \
 #test " (sqlite)", test, use_sqlite, NULL, NULL                                            \
     }
