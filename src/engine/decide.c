@@ -161,16 +161,31 @@ static void run_or_wait(struct engine *engine, struct engine_job *job, struct in
     propose_run(engine, job, due, trigger);
 }
 
-// The run before has ended, or the job was resumed.
+static bool is_paused(const struct engine *engine, const struct engine_job *job)
+{
+    return job->paused || engine->all_paused;
+}
+
+// A slot that waited has its turn, unless the job was paused meanwhile.
+static void waited(struct engine *engine, struct engine_job *job)
+{
+    job->wait = WAIT_NONE;
+    planner_unplan(engine, job);
+    if (is_paused(engine, job)) {
+        propose_passed_over(engine, job, job->waiting_due, DECIDE_SKIP, REASON_PAUSED);
+    } else {
+        run_or_wait(engine, job, job->waiting_due, job->waiting_trigger);
+    }
+}
+
+// The run before has ended.
 void decide_waiting(struct engine *engine, struct engine_job *job)
 {
     if (job->wait != WAIT_OVERLAP || job->in_flight > 0 || overlaps(job) || engine->draining ||
         job->removed) {
         return;
     }
-    job->wait = WAIT_NONE;
-    planner_unplan(engine, job);
-    run_or_wait(engine, job, job->waiting_due, job->waiting_trigger);
+    waited(engine, job);
 }
 
 void decide_ready(struct engine *engine)
@@ -183,8 +198,7 @@ void decide_ready(struct engine *engine)
         }
         job->next_ready = NULL;
         if (job->wait == WAIT_CAPACITY) {
-            job->wait = WAIT_NONE;
-            run_or_wait(engine, job, job->waiting_due, job->waiting_trigger);
+            waited(engine, job);
         }
     }
 }
@@ -217,11 +231,6 @@ static void miss_some(struct engine *engine, struct engine_job *job)
         job->next_due = schedule_next(&job->job->schedule, job->cursor);
     } while (!instant_is_none(job->next_due) && !instant_before(job->miss_until, job->next_due) &&
              !batch_is_full(engine));
-}
-
-static bool is_paused(const struct engine *engine, const struct engine_job *job)
-{
-    return job->paused || engine->all_paused;
 }
 
 static void decide_slot(struct engine *engine, struct engine_job *job, struct instant due,

@@ -69,7 +69,8 @@ static bool fake_start(struct runner *runner, const struct runner_start *start, 
     struct world_run *run = &world->runs[world->run_count++];
     *run = (struct world_run){.due_at = start->due_at,
                               .started = world->now,
-                              .ended = INSTANT_NONE,
+                              .began = world->mono,
+                              .ended = MONO_NEVER,
                               .attempt = start->attempt,
                               .handle = start->run,
                               .open = true};
@@ -123,7 +124,7 @@ static void end_run(struct world *world, struct world_run *run)
                             : script->exit_code;
     }
     run->open = false;
-    run->ended = world->now;
+    run->ended = world->mono;
     world->runner.events.on_end(world->runner.events.context, run->handle, &end);
 }
 
@@ -405,7 +406,7 @@ void world_crash(struct world *world)
         if (run->open) {
             struct runner_end end = {.kind = RUNNER_GONE};
             run->open = false;
-            run->ended = world->now;
+            run->ended = world->mono;
             world->runner.events.on_end(world->runner.events.context, run->handle, &end);
         }
     }
@@ -486,8 +487,7 @@ static void check_overlaps(const struct world *world)
         const struct world_run *a = &world->runs[i];
         for (size_t j = i + 1; j < world->run_count && j < i + 2000; j++) {
             const struct world_run *b = &world->runs[j];
-            bool together = strcmp(a->job, b->job) == 0 &&
-                            (instant_is_none(a->ended) || instant_before(b->started, a->ended));
+            bool together = strcmp(a->job, b->job) == 0 && mono_before(b->began, a->ended);
             if (together && forbids_overlap(world, a->job)) {
                 fail_msg("two runs of %s were open at once", a->job);
             }

@@ -20,7 +20,8 @@ struct world_run { // one execution, as the world saw it
     char job[64];
     struct instant due_at;
     struct instant started;
-    struct instant ended; // none while it runs
+    struct mono began; // by the clock that nobody sets
+    struct mono ended; // MONO_NEVER while it runs
     int attempt;
     uint64_t handle;
     bool open;
