@@ -58,7 +58,8 @@ struct instant due_peek(struct due *due, struct error *err)
                 return INSTANT_NONE;
             }
             struct due_span *span = &due->spans[due->next_span++];
-            due->cursor = latest(span->from, due->after);
+            // Nothing was scheduled before 1970; who wrote so must not make us count from there.
+            due->cursor = latest(latest(span->from, instant_from_unix(0)), due->after);
             due->span_until = earliest(due->until, span->to);
         }
         if (instant_before(due->cursor, due->span_until)) {

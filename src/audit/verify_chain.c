@@ -117,6 +117,7 @@ bool verify_chain(struct verification *v, struct error *err)
     if (!v->store->ops->read_audit(v->store, &everything, take_row, &walk, err)) {
         return false;
     }
+    v->last_at = walk.last_at;
     if (report->anchor.seq > 0) {
         // Where nothing of the log is left, nothing of it can be missed.
         v->audit_from =

@@ -12,6 +12,8 @@
 // Open slots are those that run or wait: more than this many are a fault whatever they wait for.
 #define OPEN_MAX 100000
 
+#define YEAR_10000 INT64_C(253402300800)
+
 struct slots_job {
     char *name;
     struct instant high_water;
@@ -55,12 +57,31 @@ static void find(struct slots_walk *walk, enum verify_kind kind, const struct sl
 // ---- what is in force
 // ----------------------------------------------------------------------------
 
+// Deciding a slot leaves an audit row. A mark far beyond the last of them was never reached by
+// deciding, and recomputing up to it might never end.
+static struct instant credible_mark(struct slots_walk *walk, const struct store_job *row)
+{
+    struct instant last_at = walk->v->last_at;
+    struct instant limit = instant_is_none(last_at) ? instant_from_unix(YEAR_10000)
+                                                    : instant_add(last_at, DURATION_S(86400));
+    if (!instant_before(limit, row->high_water)) {
+        return row->high_water;
+    }
+    char text[FORMAT_TIME_SIZE];
+    format_utc_ms(row->high_water, text);
+    verification_find(walk->v, VERIFY_SLOT_GAP, row->name, row->high_water,
+                      "the high-water mark of job %s is %s, long after the last row of the audit "
+                      "log: slots up to there cannot have been decided",
+                      row->name, text);
+    return limit;
+}
+
 static bool take_job(void *context, const struct store_job *row)
 {
     struct slots_walk *walk = context;
     ARRAY_RESERVE(walk->jobs, walk->job_count, walk->job_capacity);
     walk->jobs[walk->job_count++] =
-        (struct slots_job){.name = alloc_string(row->name), .high_water = row->high_water};
+        (struct slots_job){.name = alloc_string(row->name), .high_water = credible_mark(walk, row)};
     return true;
 }
 

@@ -122,6 +122,10 @@ static const struct tampering {
     {"a skipped slot reopened", OUTCOME(0) SLOT("minute", 12), OPEN, 1, false},
     {"the mark raised", "UPDATE job SET high_water = " T(125) " WHERE name = 'minute'", GAP, 5,
      false},
+    {"the mark raised beyond the end of time",
+     "UPDATE job SET high_water = 9000000000000000 WHERE name = 'night'", GAP, 2, false},
+    {"a schedule in force since before time",
+     "UPDATE in_force SET from_ms = -9000000000000000 WHERE job_id = " JOB("night"), GAP, 0, false},
     {"the mark lowered", "UPDATE job SET high_water = " T(115) " WHERE name = 'minute'", EXTRA, 5,
      false},
     // What was in force
