@@ -116,9 +116,8 @@ static void give_up(struct supervisor *supervisor, struct active *active, int re
 {
     char text[256];
     snprintf(text, sizeof text,
-             "%d processes of the run took another user's rights and could not be ended: run "
-             "ironcron as "
-             "root, or start them through the service manager",
+             "processes of the run (%d) took another user's rights and could not be ended: run "
+             "ironcron as root, or start them through the service manager",
              refused);
     free(active->error);
     active->error = alloc_string(text);

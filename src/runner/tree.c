@@ -54,19 +54,21 @@ static bool read_stat(pid_t pid, struct tree_process *process)
     read_proc(pid, "stat", text, sizeof text);
     const char *behind = strrchr(text, ')');
     char state;
-    int parent, session;
+    int parent, session, threads;
     uint64_t start_time;
     if (behind == NULL ||
         sscanf(behind + 1,
-               " %c %d %*d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %" SCNu64,
-               &state, &parent, &session, &start_time) != 4) {
+               " %c %d %*d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %d %*d %" SCNu64,
+               &state, &parent, &session, &threads, &start_time) != 5) {
         return false;
     }
+    // A process whose first thread has ended looks like a dead one, but its other threads run on.
+    bool dead = (state == 'Z' || state == 'X' || state == 'x') && threads <= 1;
     *process = (struct tree_process){.pid = pid,
                                      .parent = parent,
                                      .session = session,
                                      .start_time = start_time,
-                                     .zombie = state == 'Z' || state == 'X' || state == 'x',
+                                     .zombie = dead,
                                      .stopped = state == 'T' || state == 't'};
     return true;
 }

@@ -38,11 +38,13 @@ static void make_job(void)
 
 // ---- the node's lock ------------------------------------------------------------------------------------
 
-static char lock_path[64];
+static char lock_path[256];
 
 static void lock_new(void)
 {
-    snprintf(lock_path, sizeof lock_path, "/tmp/ironcron-lock-XXXXXX");
+    const char *folder = getenv("TMPDIR");
+    snprintf(lock_path, sizeof lock_path, "%.200s/ironcron-lock-XXXXXX",
+             folder == NULL ? "/tmp" : folder);
     int fd = mkstemp(lock_path);
     assert_true(fd >= 0);
     close(fd);

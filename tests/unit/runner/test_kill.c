@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -246,8 +247,69 @@ static void test_runner_ignores_the_terminals_signals(void **state)
     harness_close(harness);
 }
 
-int main(void)
+// The program of the next test: its first thread ends, which makes it look dead, another one runs on.
+static void *run_on(void *unused)
 {
+    (void)unused;
+    signal(SIGTERM, SIG_IGN);
+    printf("running on\n");
+    fflush(stdout);
+    while (pause() != 0) {
+    }
+    return NULL;
+}
+
+NORETURN static void headless(void)
+{
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, run_on, NULL) != 0) {
+        _exit(1);
+    }
+    pthread_exit(NULL);
+}
+
+static void test_headless_process(void **state)
+{
+    (void)state;
+    static const char *const argv[] = {"/proc/self/exe", "--headless", NULL};
+    struct harness *harness = harness_open(OUTPUT_MAX, -1, MONO_NEVER);
+    uint64_t run =
+        harness_start(harness, &(struct task){.argv = argv, .kill_after = DURATION_MS(100)});
+    harness_wait_output(harness, run, "running on");
+    harness_stop(harness, run, false);
+    assert_int_equal(harness_wait(harness, run)->end.signal, SIGKILL);
+    harness_close(harness);
+}
+
+// Where the limit that carries the tag can't be set, session, ancestors and environment decide.
+static void test_without_tags(void **state)
+{
+    (void)state;
+    struct harness *harness = harness_open(OUTPUT_MAX, -1, MONO_NEVER);
+    struct rlimit low = {1000000, 1000000};
+    assert_int_equal(prlimit(process_runner_pid(harness->runner), RLIMIT_RTTIME, &low, NULL), 0);
+    const struct outcome *outcome =
+        harness_run(harness, &(struct task){.shell = script("(setsid sleep %s &); exit 5"),
+                                            .kill_after = DURATION_MS(200)});
+    assert_int_equal(outcome->end.exit_code, 5);
+    assert_int_equal(outcome->end.leftovers, 1);
+    for (size_t i = 0; i < ARRAY_LENGTH(escapes); i++) {
+        outcome = harness_run(harness, &(struct task){.shell = script(escapes[i].format),
+                                                      .timeout = DURATION_MS(300),
+                                                      .kill_after = DURATION_MS(100)});
+        if (outcome->end.kind != RUNNER_TIMED_OUT || harness_count_processes(marker) != 0) {
+            fail_msg("%s: kind %d, %d processes are left", escapes[i].name, outcome->end.kind,
+                     harness_count_processes(marker));
+        }
+    }
+    harness_close(harness);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "--headless") == 0) {
+        headless();
+    }
     snprintf(marker, sizeof marker, "88%d", getpid());
     const struct CMUnitTest tests[] = {
         HARNESS_TEST(test_timeout),
@@ -257,6 +319,8 @@ int main(void)
         HARNESS_TEST(test_others_are_left_alone),
         HARNESS_TEST(test_cancel_before_it_began),
         HARNESS_TEST(test_fork_bomb),
+        HARNESS_TEST(test_headless_process),
+        HARNESS_TEST(test_without_tags),
         HARNESS_TEST(test_free_ends_everything),
         HARNESS_TEST(test_runner_ignores_the_terminals_signals),
     };

@@ -122,10 +122,13 @@ static void test_environment_is_exact(void **state)
 static void test_program_is_found_by_the_jobs_path(void **state)
 {
     (void)state;
-    char folder[] = "/tmp/ironcron-path-XXXXXX";
+    const char *temporary = getenv("TMPDIR");
+    char folder[256];
+    char program[300];
+    char path[400];
+    snprintf(folder, sizeof folder, "%.200s/ironcron-path-XXXXXX",
+             temporary == NULL ? "/tmp" : temporary);
     assert_non_null(mkdtemp(folder));
-    char program[64];
-    char path[128];
     snprintf(program, sizeof program, "%s/only-here", folder);
     snprintf(path, sizeof path, "/nonexistent::/etc/passwd:%s", folder);
     FILE *file = fopen(program, "w");
