@@ -12,8 +12,7 @@ import sys
 import tempfile
 
 FUNCTION_LINES = 70
-FILE_LINES = 450
-FILE_LINES_HARD = 500
+FILE_LINES = 500  # 450 is where to begin to look for a second thing in it
 COLUMNS = 100
 
 # Calls that must not be written, and what to use instead.
@@ -40,6 +39,8 @@ CLOCK_FILE = "src/time/clock_system.c"
 # The audit recomputes the ledger by other code than the scheduler's own: the C library's.
 OTHER_CLOCK_FILE = "src/audit/wall_clock.c"
 C_LIBRARY_TIME = {"localtime_r", "gmtime", "mktime"}
+# What a test may use: other code to compare with, programs to look from outside, a seeded sequence.
+TESTS_MAY = C_LIBRARY_TIME | {"popen", "system", "rand", "random"}
 # A call, not a member (`clock->time(`) and not part of a longer name.
 CALL = re.compile(r"(?<![\w.>])(%s)\s*\(" % "|".join(sorted(list(BANNED) + list(CLOCKS), key=len, reverse=True)))
 # `(*random)(` and `int rand(` in a declaration are not calls of the C library.
@@ -60,6 +61,7 @@ def check_c(path, text):
     lines = text.splitlines()
     code = blank_out(text).splitlines()
     opened = None
+    allowed = TESTS_MAY if path.startswith("tests/") else C_LIBRARY_TIME if path == OTHER_CLOCK_FILE else ()
     for number, line in enumerate(code, 1):
         if line.rstrip() == "{":
             opened = number
@@ -70,15 +72,13 @@ def check_c(path, text):
             opened = None
         if re.search(r"\bgoto\b", line):
             yield number, "goto: use AUTO(cleanup) or return early"
-        if re.search(r"\btypedef\s+(struct|union|enum)\b", line):
+        if re.search(r"\btypedef\s+(struct|union|enum)\b[^(]*$", line):
             yield number, "typedef of a struct, union or enum: write the keyword out"
         for match in CALL.finditer(line):
             name = match.group(1)
-            if name in CLOCKS:
-                if path == CLOCK_FILE or path.startswith(("bench/", "tests/")):
-                    continue
+            if name in CLOCKS and path != CLOCK_FILE and not path.startswith(("bench/", "tests/")):
                 yield number, f"{name}(): only {CLOCK_FILE} reads a clock"
-            elif name not in C_LIBRARY_TIME or not path.startswith((OTHER_CLOCK_FILE, "tests/")):
+            elif name in BANNED and name not in allowed:
                 yield number, f"{name}(): use {BANNED[name]}"
     for number, line in enumerate(lines, 1):
         if len(line) > COLUMNS:
@@ -87,9 +87,8 @@ def check_c(path, text):
 
 def check_all(path, text):
     lines = text.splitlines()
-    if len(lines) > FILE_LINES_HARD or (len(lines) > FILE_LINES and not path.startswith("tests/")):
-        limit = FILE_LINES_HARD if path.startswith("tests/") else FILE_LINES
-        yield len(lines), f"file of {len(lines)} lines; {limit} at most: something in it wants a name"
+    if len(lines) > FILE_LINES:
+        yield len(lines), f"file of {len(lines)} lines; {FILE_LINES} at most: something in it wants a name"
     for number, line in enumerate(lines, 1):
         if MARKER.search(line):
             yield number, "a note to do it later: do it or write it down where users can see it"
@@ -136,9 +135,12 @@ SELF_TEST = [
     ("src/a/bad5.h", "typedef struct a {\n    int b;\n} a_t;\n", ":1: typedef"),
     ("src/a/bad6.c", "void f(void)\n{\n" + "    g();\n" * 70 + "}\n", ":2: function of 72 lines"),
     ("src/a/fits.c", "void f(void)\n{\n" + "    g();\n" * 68 + "}\n", None),
-    ("src/a/bad7.c", "int a;\n" * 451, ":451: file of 451 lines"),
+    ("src/a/bad7.c", "int a;\n" * 501, ":501: file of 501 lines"),
     ("tests/unit/a/long.c", "int a;\n" * 500, None),
     ("tests/unit/a/long2.c", "int a;\n" * 501, ":501: file of 501 lines"),
+    ("src/a/function.h", "typedef enum a b_fn(struct c *c);\n", None),
+    ("tests/unit/a/test_b.c", "void f(void)\n{\n    rand();\n    popen(a, b);\n}\n", None),
+    ("tests/unit/a/test_c.c", "void f(void)\n{\n    strcpy(a, b);\n}\n", ":3: strcpy()"),
     ("src/a/bad8.c", "int a; // " + "x" * 100 + "\n", ":1: line of 110 columns"),
     ("src/a/bad9.c", "int a; // TO" "DO later\n", ":1: a note"),
     ("src/a/bad10.c", "int a; \n", ":1: blanks"),
