@@ -12,6 +12,8 @@
 
 #define STATUS_MAX ((size_t)1024 * 1024 * 1024)
 #define LATELY     DURATION_S(-24 * 3600)
+// Counting more would keep the reader waiting and tell nothing new.
+#define LATELY_MAX 200000
 #define SOON       DURATION_S(3600)
 #define SOON_SLOTS 3600
 
@@ -72,7 +74,7 @@ static bool read_store(struct loading *loading, struct error *err)
     struct status *status = loading->status;
     struct store *store = status->session->store;
     struct instant since = instant_add(status->overview.now, LATELY);
-    struct store_run_filter lately = {.since = since, .until = INSTANT_NONE};
+    struct store_run_filter lately = {.since = since, .until = INSTANT_NONE, .limit = LATELY_MAX};
     struct store_run_filter running = {
         .by_state = true, .state = RUN_STARTED, .since = INSTANT_NONE, .until = INSTANT_NONE};
     struct store_slot_filter slots = {.since = since, .until = INSTANT_NONE};
