@@ -14,8 +14,7 @@ struct world {
     int handled;
 };
 
-// Offers /hello, /echo (POST), /stream (endless digits in lines, STREAM_BYTES of them), /long-poll
-// is absent.
+// Offers /hello, /echo (POST) and /stream (lines of digits, STREAM_BYTES in all).
 #define STREAM_BYTES ((size_t)8 * 1024 * 1024)
 void world_open(struct world *world, const struct http_server_options *limits);
 void world_close(struct world *world);

@@ -222,6 +222,50 @@ static void an_idle_connection_ends_and_a_used_one_stays(void **state)
     world_close(&world);
 }
 
+static void the_oldest_connection_is_looked_at_first(void **state)
+{
+    (void)state;
+    struct world world;
+    struct duration left;
+    world_open(&world, NULL);
+    int old = client_open(&world);
+    world_advance(&world, DURATION_S(10));
+    int young = client_open(&world);
+    assert_true(http_server_timeout(world.server, &left));
+    assert_true(left.us <= 20000000);
+    world_advance(&world, left);
+    assert_int_equal(http_server_connections(world.server), 1);
+    close(old);
+    close(young);
+    world_close(&world);
+}
+
+static void a_long_answer_is_followed_by_a_whole_wait(void **state)
+{
+    (void)state;
+    static const char request[] = "GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    struct world world;
+    struct buf got;
+    world_open(&world, NULL);
+    buf_init(&got, STREAM_BYTES * 2);
+    int fd = client_open(&world);
+    int small = 65536; // the kernel's buffers must not take the whole stream
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+    assert_true(client_send(&world, fd, request, strlen(request)));
+    assert_true(client_read(&world, fd, 65536, &got));
+    assert_int_equal(world.streams_open, 1);
+    world_advance(&world, DURATION_S(20));
+    client_read(&world, fd, SIZE_MAX, &got); // to the end; the connection stays
+    assert_int_equal(world.streams_open, 0);
+    world_advance(&world, DURATION_S(20));
+    assert_int_equal(http_server_connections(world.server), 1);
+    world_advance(&world, DURATION_S(10));
+    assert_int_equal(http_server_connections(world.server), 0);
+    buf_release(&got);
+    close(fd);
+    world_close(&world);
+}
+
 static void many_connections_are_bounded(void **state)
 {
     (void)state;
@@ -288,6 +332,8 @@ int main(void)
         cmocka_unit_test(a_dripping_request_ends),
         cmocka_unit_test(a_slow_reader_ends),
         cmocka_unit_test(an_idle_connection_ends_and_a_used_one_stays),
+        cmocka_unit_test(the_oldest_connection_is_looked_at_first),
+        cmocka_unit_test(a_long_answer_is_followed_by_a_whole_wait),
         cmocka_unit_test(many_connections_are_bounded),
         cmocka_unit_test(one_address_cannot_take_all),
         cmocka_unit_test(a_server_may_go_with_clients_open),

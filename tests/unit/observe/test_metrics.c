@@ -234,6 +234,7 @@ static void the_node_is_shown(void **state)
     world.events->on_store(world.events->context, &err);
     world.events->on_store(world.events->context, &err);
     world.events->on_store(world.events->context, NULL);
+    world.events->on_store(world.events->context, NULL);
     world.events->on_store(world.events->context, &err);
     metrics_set_clock_skew(world.metrics, DURATION_MS(-250));
     metrics_set_nodes_live(world.metrics, 3);
