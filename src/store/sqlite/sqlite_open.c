@@ -154,10 +154,9 @@ static bool fail_open(struct sqlite_store *store, int code, struct error *err)
     return false;
 }
 
-static bool connect(struct sqlite_store *store, struct error *err)
+static bool connect_as(struct sqlite_store *store, const char *name, int flags, struct error *err)
 {
-    int flags = store->mode == SQLITE_STORE_WRITE ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
-    int code = sqlite3_open_v2(store->path, &store->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
+    int code = sqlite3_open_v2(name, &store->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
     if (code != SQLITE_OK) {
         return fail_open(store, code, err);
     }
@@ -184,19 +183,77 @@ static bool configure_writer(struct sqlite_store *store, struct error *err)
                   err);
 }
 
+static bool connect_and_check(struct sqlite_store *store, bool *empty_out, struct error *err)
+{
+    int flags = store->mode == SQLITE_STORE_WRITE ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
+    return connect_as(store, store->path, flags, err) && schema_check(store, empty_out, err);
+}
+
+// Without a log nobody has the store open, and the file alone is whole: it can be read as it lies where the
+// reader may not even create the log's index beside it (a read-only mount, another user's folder).
+static bool connect_to_still_file(struct sqlite_store *store, bool *empty_out, struct error *err)
+{
+    AUTO(buf_release) struct buf uri;
+    buf_init(&uri, 4 * strlen(store->path) + 64);
+    buf_add_string(&uri, "file:");
+    for (const char *c = store->path; *c != '\0'; c++) {
+        if (strchr("%?#", *c) != NULL) {
+            buf_printf(&uri, "%%%02X", (unsigned)*c);
+        } else {
+            buf_add_char(&uri, *c);
+        }
+    }
+    buf_add_string(&uri, "?immutable=1");
+    sqlite3_close(store->db);
+    store->db = NULL;
+    return connect_as(store, buf_string(&uri), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, err) &&
+           schema_check(store, empty_out, err);
+}
+
 static bool prepare(struct sqlite_store *store, struct error *err)
 {
     bool empty;
-    if (!connect(store, err) || !schema_check(store, &empty, err)) {
+    if (store->mode == SQLITE_STORE_WRITE) {
+        return connect_and_check(store, &empty, err) && configure_writer(store, err) &&
+               schema_migrate(store, err);
+    }
+    bool has_log = access(store->wal_path, F_OK) == 0;
+    store->makes_log = !has_log;
+    struct error again = ERROR_INIT;
+    if (!connect_and_check(store, &empty, err) && (has_log || err->code != ERROR_UNAVAILABLE ||
+                                                   !connect_to_still_file(store, &empty, &again))) {
         return false;
     }
-    if (store->mode == SQLITE_STORE_READ_ONLY) {
-        return !empty ||
-               error_set(err, ERROR_UNAVAILABLE,
-                         "the store %s is still empty; it is made by the first `ironcron serve`",
-                         store->path);
+    return !empty ||
+           error_set(err, ERROR_UNAVAILABLE,
+                     "the store %s is still empty; it is made by the first `ironcron serve`",
+                     store->path);
+}
+
+// A reader that finds no log makes SQLite create an empty one, and cannot remove it again. The last to
+// close for writing does, under SQLite's own locks.
+static void tidy_log(const struct sqlite_store *store)
+{
+    sqlite3 *db = NULL;
+    if (sqlite3_open_v2(store->path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) ==
+        SQLITE_OK) {
+        (void)sqlite3_exec(db, "SELECT count(*) FROM sqlite_master", NULL, NULL, NULL);
     }
-    return configure_writer(store, err) && schema_migrate(store, err);
+    sqlite3_close(db);
+}
+
+void sqlite_store_free(struct sqlite_store *store)
+{
+    for (size_t i = 0; i < SQL_COUNT; i++) {
+        sqlite3_finalize(store->statements[i]);
+    }
+    sqlite3_close(store->db);
+    if (store->makes_log) {
+        tidy_log(store);
+    }
+    free(store->path);
+    free(store->wal_path);
+    free(store);
 }
 
 bool sqlite_store_open(const char *path, enum sqlite_store_mode mode, struct clock *clock,

@@ -35,6 +35,7 @@ struct sqlite_store {
     char *path;
     char *wal_path;
     enum sqlite_store_mode mode;
+    bool makes_log; // opened for reading where there was no log
     sqlite3_stmt *statements[SQL_COUNT];
     struct operation_queue queue;
     int64_t data_version; // as `changed` last saw it
@@ -158,6 +159,7 @@ bool query_each(struct query *query, query_give_fn *give, const void *reader,
 
 // sqlite_store.c
 extern const struct store_ops sqlite_ops;
+// sqlite_open.c
 void sqlite_store_free(struct sqlite_store *store);
 
 // sqlite_read.c, sqlite_read_more.c: the port's reading, each by its own statement.

@@ -91,7 +91,8 @@ static void prune_runs(struct sqlite_store *store, struct store_op_prune *op)
         meta_put(store, "last_fence", value_int(sql_integer(store, SQL_LAST_FENCE, 0, NULL, 0)));
     }
     for (size_t i = 0; i < ids.count; i++) {
-        op->deleted += (size_t)sql_run(store, SQL_OUTPUT_OF_RUN_DELETE, VALUES(value_int(ids.items[i])));
+        op->deleted +=
+            (size_t)sql_run(store, SQL_OUTPUT_OF_RUN_DELETE, VALUES(value_int(ids.items[i])));
     }
     delete_all(store, SQL_RUN_DELETE, &ids, op);
 }

@@ -3,8 +3,6 @@
 // called.
 #include "store/sqlite/sqlite_private.h"
 
-#include <stdlib.h>
-
 #include "base/check.h"
 
 // Rows in one transaction: enough to make the sync a small share, few enough to keep the loop
@@ -192,17 +190,6 @@ static bool changed(struct store *port)
 static const char *watch_path(struct store *port)
 {
     return sqlite_of(port)->wal_path;
-}
-
-void sqlite_store_free(struct sqlite_store *store)
-{
-    for (size_t i = 0; i < SQL_COUNT; i++) {
-        sqlite3_finalize(store->statements[i]);
-    }
-    sqlite3_close(store->db);
-    free(store->path);
-    free(store->wal_path);
-    free(store);
 }
 
 static void close_store(struct store *port)
