@@ -40,7 +40,7 @@ static json_t *json_job(const struct job_view *view)
     json_object_set_new(document, "late_since", json_time(view->late_since));
     json_object_set_new(document, "high_water", json_time(view->high_water));
     json_object_set_new(document, "last_run",
-                        view->last != NULL ? json_run(&view->last->row) : json_null());
+                        view->last != NULL ? json_run(view->last) : json_null());
     json_object_set_new(document, "pause", json_optional_control(view->pause));
     json_object_set_new(document, "dry_run_control", json_optional_control(view->dry_run));
     json_object_set_new(document, "throttle_control", json_optional_control(view->throttle));
@@ -104,7 +104,7 @@ static void list_view(struct text_table *table, const struct job_view *view, str
         text_table_cell(table, COLOUR_DIM, "-");
         return;
     }
-    const struct store_run_row *last = &view->last->row;
+    const struct store_run_row *last = view->last;
     words_relative(last->ended_at, now, when);
     text_table_cell(table, run_state_colour(last->state), run_state_name(last->state));
     text_table_cell(table, COLOUR_NONE, when);

@@ -126,7 +126,7 @@ static void trouble_cells(struct text_table *table, const struct status *status,
 {
     const struct job_view *view = &status->overview.views[i];
     const struct status_tally *tally = &status->tallies[i];
-    const struct store_run_row *row = &view->last->row;
+    const struct store_run_row *row = view->last;
     char id[UUID_TEXT_SIZE];
     char when[WORDS_TIME_SIZE];
     char result[200];
@@ -320,7 +320,7 @@ static json_t *json_failed(const struct status *status)
                                             "failing", (int)job_view_is_failing(view), "failed_24h",
                                             (json_int_t)status->tallies[i].failed, "ended_24h",
                                             (json_int_t)status->tallies[i].ended, "last_run",
-                                            json_run(&view->last->row)));
+                                            json_run(view->last)));
         }
     }
     return array;

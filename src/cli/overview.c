@@ -49,8 +49,12 @@ static bool note_last(void *context, const struct store_run_row *row)
     if (!run_state_is_final(row->state)) {
         return true;
     }
-    search->view->last = arena_alloc(&search->overview->arena, 1, sizeof *search->view->last);
-    run_kept_copy(search->view->last, row);
+    struct arena *arena = &search->overview->arena;
+    struct store_run_row *last = arena_alloc(arena, 1, sizeof *last);
+    *last = *row;
+    last->job = search->view->job->name;
+    last->error = row->error != NULL ? arena_string(arena, row->error) : NULL;
+    search->view->last = last;
     return false;
 }
 
@@ -184,7 +188,7 @@ bool job_view_is_failing(const struct job_view *view)
     if (view->last == NULL) {
         return false;
     }
-    enum run_state state = view->last->row.state;
+    enum run_state state = view->last->state;
     return state == RUN_FAILED || state == RUN_TIMED_OUT || state == RUN_LOST;
 }
 

@@ -6,7 +6,7 @@
 #include "cli/run_text.h"
 #include "cli/session.h"
 
-// From worst to best; a job has all that apply, and `view_state` is the first.
+// One job. Borrows from the configuration and the overview's arenas.
 struct job_view {
     const struct job *job;
     bool is_known;             // the store has seen it
@@ -14,7 +14,7 @@ struct job_view {
     struct instant next_due;   // INSTANT_NONE
     struct instant late_since; // the oldest slot that is due and undecided; INSTANT_NONE
     int running;
-    struct run_kept *last;                                      // the last run that ended; NULL
+    struct store_run_row *last;                                 // the last run that ended; NULL
     const struct store_control_row *pause, *dry_run, *throttle; // NULL
 };
 
@@ -33,7 +33,7 @@ void overview_release(struct overview *overview);
 const struct job_view *overview_job(const struct overview *overview, const char *name);
 
 bool job_view_is_failing(const struct job_view *view);
-// One word: paused, dry-run, throttled, running, failing, never_ran, ok.
+// One word, the first that applies: paused, dry-run, throttled, running, failing, never_ran, ok.
 const char *job_view_state(const struct job_view *view);
 // All that apply: "paused, failing".
 void job_view_states(const struct job_view *view, char *out, size_t size);
