@@ -78,7 +78,8 @@ struct supervisor {
     struct tree_family family;
     struct tree tree;
     struct table by_tag;   // tag → struct active
-    struct table children; // pid → tag, or CHILD_STRAY
+    struct table children; // pid → tag, or CHILD_STRAY, CHILD_FOREIGN
+    int strays;            // killed and not yet reaped: perhaps of the run that ends now
     struct active *actives;
     struct active *buried; // freed at the end of the turn: events of this turn may still name them
     struct heap timers;
@@ -92,7 +93,9 @@ struct supervisor {
 };
 
 #define SCRATCH_SIZE ((size_t)64 * 1024)
-#define CHILD_STRAY  ((uint64_t)1) // of no run that we know; tags are larger
+// Instead of a tag (those are larger): of no run that we know. Killed, or not ours to kill.
+#define CHILD_STRAY   ((uint64_t)1)
+#define CHILD_FOREIGN ((uint64_t)2)
 
 static inline struct active *active_by_tag(const struct supervisor *supervisor, uint64_t tag)
 {

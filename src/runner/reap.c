@@ -32,6 +32,15 @@ static void account(struct active *active, const struct rusage *usage)
     active->memory_peak = memory > active->memory_peak ? memory : active->memory_peak;
 }
 
+// Any run may have waited for it.
+static void stray_ended(struct supervisor *supervisor)
+{
+    supervisor->strays--;
+    for (struct active *active = supervisor->actives; active != NULL; active = active->next) {
+        active->must_check = true;
+    }
+}
+
 static void reap_one(struct supervisor *supervisor, pid_t pid)
 {
     uint64_t tag = child_tag(supervisor, pid);
@@ -46,6 +55,9 @@ static void reap_one(struct supervisor *supervisor, pid_t pid)
         return;
     }
     table_remove(&supervisor->children, (uint64_t)pid);
+    if (tag == CHILD_STRAY) {
+        stray_ended(supervisor);
+    }
     struct active *active = active_by_tag(supervisor, tag);
     if (active == NULL) {
         return;
@@ -77,7 +89,7 @@ static uint64_t recognise(void *context, const struct tree_process *process, con
 {
     const struct supervisor *supervisor = context;
     uint64_t known = child_tag(supervisor, process->pid);
-    if (known > CHILD_STRAY) {
+    if (known > CHILD_FOREIGN) {
         return known;
     }
     for (struct active *active = supervisor->actives; active != NULL; active = active->next) {
@@ -126,6 +138,16 @@ static size_t list_children(struct supervisor *supervisor, bool *scanned)
     return count;
 }
 
+// It took off every mark: nobody answers for it, so it may not stay. It is our child, so the pid can't be
+// somebody else's.
+static void adopt_stray(struct supervisor *supervisor, pid_t pid)
+{
+    bool killed = kill(pid, SIGKILL) == 0;
+    supervisor->strays += killed;
+    table_put(&supervisor->children, (uint64_t)pid,
+              tag_value(killed ? CHILD_STRAY : CHILD_FOREIGN));
+}
+
 // Finds out whose every child is that came to us since the last time.
 static void adopt(struct supervisor *supervisor)
 {
@@ -140,10 +162,7 @@ static void adopt(struct supervisor *supervisor)
         tag = tag != 0 ? tag : tag_by_scan(supervisor, pid, &scanned);
         struct active *active = active_by_tag(supervisor, tag);
         if (active == NULL) {
-            // It took off every mark: nobody answers for it, so it may not stay. It is our child,
-            // so the pid can't be somebody else's.
-            kill(pid, SIGKILL);
-            table_put(&supervisor->children, (uint64_t)pid, tag_value(CHILD_STRAY));
+            adopt_stray(supervisor, pid);
             continue;
         }
         active->adopted++;
@@ -157,6 +176,9 @@ static void check_one(struct supervisor *supervisor, struct active *active)
         return;
     }
     if (active->adopted == 0) {
+        if (supervisor->strays > 0) {
+            return;
+        }
         report_status(supervisor, active);
         report_finish(supervisor, active);
     } else if (active->phase == ACTIVE_RUNNING) {
