@@ -256,6 +256,17 @@ void sqlite_store_free(struct sqlite_store *store)
     free(store);
 }
 
+// SQLite counts its memory under a lock at each allocation, for a statistic that nobody asks for. It can
+// only be told before its first use in the process; later it answers "misuse", which does no harm.
+static void configure_library(void)
+{
+    static bool done;
+    if (!done) {
+        done = true;
+        (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    }
+}
+
 bool sqlite_store_open(const char *path, enum sqlite_store_mode mode, struct clock *clock,
                        struct store **store_out, struct error *err)
 {
@@ -263,6 +274,7 @@ bool sqlite_store_open(const char *path, enum sqlite_store_mode mode, struct clo
         (mode == SQLITE_STORE_WRITE ? !create_file(path, err) : !check_present(path, err))) {
         return false;
     }
+    configure_library();
     struct sqlite_store *store = alloc_zero(1, sizeof *store);
     store->store.ops = &sqlite_ops;
     store->clock = clock;
