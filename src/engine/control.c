@@ -3,6 +3,7 @@
 // cancel, reload). Read in one operation whenever somebody else has written to the store.
 #include "engine/engine_private.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +16,8 @@ void manual_free(struct engine_manual *manual)
         return;
     }
     free(manual->actor);
-    free(manual->as);
     free(manual->params);
+    free(manual->detail);
     free(manual);
 }
 
@@ -185,6 +186,24 @@ static struct engine_job *job_wanted(struct engine *engine, const struct store_i
     return job == NULL || job->removed ? NULL : job;
 }
 
+static void add_text(json_t *object, const char *key, const char *text)
+{
+    if (text != NULL) {
+        json_object_set_new(object, key, json_string(text));
+    }
+}
+
+// Who wanted it, besides the authenticated actor, and why. Parameters may be secrets: not here.
+static char *manual_detail(const struct store_intent *intent)
+{
+    json_t *detail = json_pack("{s:i, s:s}", "attempt", 1, "trigger", "manual");
+    add_text(detail, "as", intent->as);
+    add_text(detail, "reason", intent->reason);
+    char *text = json_dumps(detail, JSON_COMPACT | JSON_SORT_KEYS);
+    json_decref(detail);
+    return text;
+}
+
 static void intent_run(struct engine *engine, const struct store_intent *intent)
 {
     struct engine_job *job = job_wanted(engine, intent);
@@ -211,18 +230,22 @@ static void intent_run(struct engine *engine, const struct store_intent *intent)
     struct engine_manual *manual = alloc_zero(1, sizeof *manual);
     manual->intent_id = intent->intent_id;
     manual->actor = alloc_string(intent->actor == NULL ? "" : intent->actor);
-    manual->as = intent->as == NULL ? NULL : alloc_string(intent->as);
     manual->params = intent->params == NULL ? NULL : alloc_string(intent->params);
+    manual->detail = manual_detail(intent);
     decide_manual(engine, job, manual, intent->dry_run);
 }
 
 static int cancel_of_job(struct engine_job *job, const struct store_intent *intent)
 {
     int cancelled = 0;
+    char by[512];
+    snprintf(by, sizeof by, "%s%s%s%s%s", intent->actor == NULL ? "?" : intent->actor,
+             intent->as == NULL ? "" : " as ", intent->as == NULL ? "" : intent->as,
+             intent->reason == NULL ? "" : ": ", intent->reason == NULL ? "" : intent->reason);
     for (struct engine_run_live *run = job->runs; run != NULL; run = run->next) {
         bool meant = uuid_is_nil(intent->run_id) || uuid_equal(intent->run_id, run->facts.run_id);
         if (meant && !run->ended) {
-            run_cancel(run, intent->actor == NULL ? "?" : intent->actor, false);
+            run_cancel(run, by, false);
             cancelled++;
         }
     }

@@ -130,35 +130,52 @@ void decide_wait(struct engine *engine, struct engine_job *job, struct instant d
     engine->ready_last = job;
 }
 
+// A slot that waits for its next attempt is not over: it stands in the way like a running one.
 static bool overlaps(const struct engine_job *job)
 {
-    return job->running > 0 && job->job->overlap != JOB_OVERLAP_ALLOW;
+    return job->running + job->retries > 0 && job->job->overlap != JOB_OVERLAP_ALLOW;
 }
 
-// A slot that policy lets run: now, or when a place is free.
+// overlap: replace: what runs is ended, what would be tried again is given up.
+static void replace_older(struct engine *engine, struct engine_job *job)
+{
+    for (struct engine_run_live *run = job->runs; run != NULL; run = run->next) {
+        run_cancel(run, "overlap: replace", false);
+    }
+    retry_abandon(engine, job);
+}
+
+// A slot that policy lets run: now, or when it may.
 static void run_or_wait(struct engine *engine, struct engine_job *job, struct instant due,
                         enum run_trigger trigger)
 {
+    bool dry = decide_is_dry(engine, job);
     bool skips = job->job->overlap == JOB_OVERLAP_SKIP && trigger == TRIGGER_SCHEDULE;
-    if (overlaps(job) && !skips && !decide_is_dry(engine, job)) {
-        decide_wait(engine, job, due, trigger, WAIT_OVERLAP);
-        if (job->job->overlap == JOB_OVERLAP_REPLACE && trigger == TRIGGER_SCHEDULE) {
-            for (struct engine_run_live *run = job->runs; run != NULL; run = run->next) {
-                run_cancel(run, "overlap: replace", false);
-            }
-        }
-        // The next slot may supersede the waiting one, but what is made up waits in line.
-        if (trigger == TRIGGER_SCHEDULE) {
-            planner_plan(engine, job);
+    if (dry || !overlaps(job)) {
+        // A dry slot needs no place.
+        if (dry || decide_has_capacity(engine)) {
+            propose_run(engine, job, due, trigger);
+        } else {
+            decide_wait(engine, job, due, trigger, WAIT_CAPACITY);
         }
         return;
     }
-    // A slot that will be skipped for overlap, or is dry, needs no place.
-    if (!decide_has_capacity(engine) && !overlaps(job) && !decide_is_dry(engine, job)) {
-        decide_wait(engine, job, due, trigger, WAIT_CAPACITY);
+    if (skips && job->running == 0) {
+        propose_passed_over(engine, job, due, DECIDE_SKIP, REASON_OVERLAP);
         return;
     }
-    propose_run(engine, job, due, trigger);
+    if (skips) {
+        propose_run(engine, job, due, trigger); // the store sees the running one, and skips
+        return;
+    }
+    decide_wait(engine, job, due, trigger, WAIT_OVERLAP);
+    if (job->job->overlap == JOB_OVERLAP_REPLACE && trigger == TRIGGER_SCHEDULE) {
+        replace_older(engine, job);
+    }
+    // The next slot may supersede the waiting one, but what is made up waits in line.
+    if (trigger == TRIGGER_SCHEDULE) {
+        planner_plan(engine, job);
+    }
 }
 
 static bool is_paused(const struct engine *engine, const struct engine_job *job)
@@ -241,7 +258,7 @@ static void decide_slot(struct engine *engine, struct engine_job *job, struct in
     if (job->wait == WAIT_OVERLAP) {
         job->wait = WAIT_NONE;
         propose_passed_over(engine, job, job->waiting_due, DECIDE_SKIP, REASON_SUPERSEDED);
-        if (job->running > 0) {
+        if (overlaps(job)) {
             decide_wait(engine, job, due, trigger, WAIT_OVERLAP);
             return;
         }
@@ -274,7 +291,7 @@ void decide_due(struct engine *engine, struct engine_job *job, struct instant no
     decide_slot(engine, job, job->next_due, made_up ? TRIGGER_CATCHUP : TRIGGER_SCHEDULE);
 }
 
-// The job has left the configuration: its open slot keeps the outcome of the last attempt.
+// No further attempt: the job has left the configuration, or a newer slot takes its place.
 static void retry_give_up(struct engine *engine, struct engine_retry *retry)
 {
     struct store_slot slot = {.job_id = retry->job->job_id,
@@ -282,20 +299,20 @@ static void retry_give_up(struct engine *engine, struct engine_retry *retry)
                               .decision = DECIDE_SKIP,
                               .trigger = TRIGGER_RETRY,
                               .attempt = retry->attempt,
-                              .reason = REASON_REMOVED};
+                              .reason = retry->job->removed ? REASON_REMOVED : REASON_SUPERSEDED};
     propose(engine, &(struct proposal){.job = retry->job, .retry = retry}, &slot);
 }
 
 void decide_retry(struct engine *engine, struct engine_retry *retry, struct instant now)
 {
     struct engine_job *job = retry->job;
-    if (job->removed) {
+    if (job->removed || retry->abandoned) {
         retry_give_up(engine, retry);
         return;
     }
-    bool blocked = engine->draining || job->in_flight > 0 || overlaps(job) ||
-                   is_paused(engine, job) || !decide_has_capacity(engine) ||
-                   !store_is_asked(engine);
+    bool runs = job->running > 0 && job->job->overlap != JOB_OVERLAP_ALLOW;
+    bool blocked = engine->draining || job->in_flight > 0 || runs || is_paused(engine, job) ||
+                   !decide_has_capacity(engine) || !store_is_asked(engine);
     if (blocked) {
         retry->retry_at = instant_add(now, DURATION_S(1));
         heap_push(&engine->retries, &retry->planned);
@@ -325,7 +342,8 @@ void decide_manual(struct engine *engine, struct engine_job *job, struct engine_
                               .attempt = 1,
                               .run_id = new_id(engine),
                               .forbid_overlap = job->job->overlap != JOB_OVERLAP_ALLOW,
-                              .throttle_count = job->throttle_count};
+                              .throttle_count = job->throttle_count,
+                              .detail = manual->detail};
     decide_flush(engine); // the actor is the operation's, so a manual run goes by itself
     planner_unplan(engine, job);
     propose(engine, &(struct proposal){.job = job, .manual = manual, .for_claim = !dry}, &slot);

@@ -95,13 +95,14 @@ struct engine_retry { // an attempt that waits for its time
     struct instant retry_at;
     int attempt;
     uint64_t serial;
+    bool abandoned; // to be given up
 };
 
 struct engine_manual { // an intent to run a job that is being claimed
     struct uuid intent_id;
     char *actor;
-    char *as;
     char *params; // JSON or NULL
+    char *detail; // for the audit
 };
 
 struct proposal { // what one item of a decide operation is about
@@ -216,6 +217,7 @@ void retry_init(struct engine *engine);
 void retry_add(struct engine *engine, struct engine_job *job, struct instant due_at, int attempt,
                struct instant retry_at);
 void retry_free(struct engine *engine, struct engine_retry *retry);
+void retry_abandon(struct engine *engine, struct engine_job *job);
 void retry_turn(struct engine *engine, struct instant now);
 struct instant retry_at(const struct engine *engine, const struct engine_run_live *run);
 

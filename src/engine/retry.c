@@ -82,3 +82,20 @@ struct instant retry_at(const struct engine *engine, const struct engine_run_liv
     delay -= delay * retries->jitter * ((double)drawn / (double)UINT32_MAX);
     return instant_add(clock_now(engine->options.clock), DURATION_MS(delay / 1000));
 }
+
+// They are given up in the next turn. Rare, so a walk over all that wait will do.
+void retry_abandon(struct engine *engine, struct engine_job *job)
+{
+    for (size_t i = 0; job->retries > 0 && i < engine->retries.count; i++) {
+        struct engine_retry *retry =
+            CONTAINER_OF(engine->retries.nodes[i], struct engine_retry, planned);
+        if (retry->job == job && !retry->abandoned) {
+            retry->abandoned = true;
+            retry->retry_at = clock_now(engine->options.clock);
+            heap_remove(&engine->retries, &retry->planned);
+            heap_push(&engine->retries, &retry->planned);
+            i = (size_t)-1; // the heap has been reordered
+        }
+    }
+    engine->busy = true;
+}

@@ -61,20 +61,32 @@ static const struct world_script *script_of(const struct world *world, const cha
     return NULL;
 }
 
+static int runs_before(const struct world *world, const char *job)
+{
+    for (size_t i = world->run_count; i-- > 0;) {
+        if (strcmp(world->runs[i].job, job) == 0) {
+            return world->runs[i].earlier + 1;
+        }
+    }
+    return 0;
+}
+
 static bool fake_start(struct runner *runner, const struct runner_start *start, struct error *err)
 {
     (void)err;
     struct world *world = CONTAINER_OF(runner, struct world, runner);
-    assert_true(world->run_count < WORLD_RUNS_MAX);
-    struct world_run *run = &world->runs[world->run_count++];
-    *run = (struct world_run){.due_at = start->due_at,
-                              .started = world->now,
-                              .began = world->mono,
-                              .ended = MONO_NEVER,
-                              .attempt = start->attempt,
-                              .handle = start->run,
-                              .open = true};
-    snprintf(run->job, sizeof run->job, "%s", start->job->name);
+    assert_true(world->run_count < WORLD_RUNS_MAX && world->open_count < WORLD_OPEN_MAX);
+    struct world_run run = {.due_at = start->due_at,
+                            .started = world->now,
+                            .began = world->mono,
+                            .ended = MONO_NEVER,
+                            .attempt = start->attempt,
+                            .handle = start->run,
+                            .script = script_of(world, start->job->name),
+                            .earlier = runs_before(world, start->job->name)};
+    snprintf(run.job, sizeof run.job, "%s", start->job->name);
+    world->open[world->open_count++] = world->run_count;
+    world->runs[world->run_count++] = run;
     return true;
 }
 
@@ -82,10 +94,9 @@ static void fake_stop(struct runner *runner, uint64_t handle, bool at_once)
 {
     (void)at_once;
     struct world *world = CONTAINER_OF(runner, struct world, runner);
-    for (size_t i = world->open_from; i < world->run_count; i++) {
-        if (world->runs[i].open && world->runs[i].handle == handle) {
-            world->runs[i].cancelled = true;
-        }
+    for (size_t i = 0; i < world->open_count; i++) {
+        struct world_run *run = &world->runs[world->open[i]];
+        run->cancelled = run->cancelled || run->handle == handle;
     }
 }
 
@@ -97,48 +108,35 @@ static void fake_feed(struct runner *runner, struct mono deadline)
 
 static const struct runner_ops fake_ops = {fake_start, fake_stop, fake_feed};
 
-static struct instant run_end_at(const struct world *world, const struct world_run *run)
+static struct mono run_end_at(const struct world *world, const struct world_run *run)
 {
-    const struct world_script *script = script_of(world, run->job);
-    struct duration takes = script == NULL ? DURATION_MS(200) : script->takes;
-    return run->cancelled ? world->now : instant_add(run->started, takes);
+    struct duration takes = run->script == NULL ? DURATION_MS(200) : run->script->takes;
+    return run->cancelled ? world->mono : mono_add(run->began, takes);
 }
 
-static int runs_before(const struct world *world, const struct world_run *run)
+static void end_run(struct world *world, size_t open, const struct runner_end *end)
 {
-    int count = 0;
-    for (const struct world_run *r = world->runs; r < run; r++) {
-        count += strcmp(r->job, run->job) == 0;
-    }
-    return count;
-}
-
-static void end_run(struct world *world, struct world_run *run)
-{
-    const struct world_script *script = script_of(world, run->job);
-    struct runner_end end = {.kind = run->cancelled ? RUNNER_CANCELLED : RUNNER_EXITED,
-                             .duration = instant_since(world->now, run->started)};
-    if (script != NULL && !run->cancelled) {
-        end.exit_code = script->fail_first > 0 && runs_before(world, run) < script->fail_first
-                            ? 1
-                            : script->exit_code;
-    }
-    run->open = false;
+    struct world_run *run = &world->runs[world->open[open]];
+    world->open[open] = world->open[--world->open_count];
     run->ended = world->mono;
-    world->runner.events.on_end(world->runner.events.context, run->handle, &end);
+    world->runner.events.on_end(world->runner.events.context, run->handle, end);
 }
 
 static void end_due_runs(struct world *world)
 {
-    while (world->open_from < world->run_count && !world->runs[world->open_from].open) {
-        world->open_from++;
-    }
-    size_t count = world->run_count;
-    for (size_t i = world->open_from; i < count; i++) {
-        struct world_run *run = &world->runs[i];
-        if (run->open && !instant_before(world->now, run_end_at(world, run))) {
-            end_run(world, run);
+    for (size_t i = 0; i < world->open_count;) {
+        const struct world_run *run = &world->runs[world->open[i]];
+        if (mono_before(world->mono, run_end_at(world, run))) {
+            i++;
+            continue;
         }
+        struct runner_end end = {.kind = run->cancelled ? RUNNER_CANCELLED : RUNNER_EXITED,
+                                 .duration = mono_since(world->mono, run->began)};
+        if (run->script != NULL && !run->cancelled) {
+            bool fails = run->earlier < run->script->fail_first;
+            end.exit_code = fails ? 1 : run->script->exit_code;
+        }
+        end_run(world, i, &end);
     }
 }
 
@@ -359,13 +357,12 @@ static struct duration next_step(const struct world *world, struct instant wake,
     if (!instant_is_none(wake) && instant_before(wake, next)) {
         next = wake;
     }
-    for (size_t i = world->open_from; i < world->run_count; i++) {
-        struct instant end = run_end_at(world, &world->runs[i]);
-        if (world->runs[i].open && instant_before(end, next)) {
-            next = end;
-        }
-    }
     struct duration step = instant_since(next, world->now);
+    for (size_t i = 0; i < world->open_count; i++) {
+        struct mono end = run_end_at(world, &world->runs[world->open[i]]);
+        struct duration left = mono_since(end, world->mono);
+        step = left.us < step.us ? left : step;
+    }
     return step.us < 1000 ? DURATION_MS(1) : step;
 }
 
@@ -391,24 +388,13 @@ void world_advance(struct world *world, struct duration by)
 void world_jump(struct world *world, struct duration by)
 {
     world->now = instant_add(world->now, by);
-    for (size_t i = world->open_from; i < world->run_count; i++) {
-        if (world->runs[i].open) { // durations are by the boot clock
-            world->runs[i].started = instant_add(world->runs[i].started, by);
-        }
-    }
 }
 
 // The runner kills what runs when its scheduler dies; the engine's memory is gone.
 void world_crash(struct world *world)
 {
-    for (size_t i = world->open_from; i < world->run_count; i++) {
-        struct world_run *run = &world->runs[i];
-        if (run->open) {
-            struct runner_end end = {.kind = RUNNER_GONE};
-            run->open = false;
-            run->ended = world->mono;
-            world->runner.events.on_end(world->runner.events.context, run->handle, &end);
-        }
+    while (world->open_count > 0) {
+        end_run(world, 0, &(struct runner_end){.kind = RUNNER_GONE});
     }
     engine_abandon(world->engine);
     world->engine = NULL;

@@ -7,6 +7,7 @@
 #include "store/model/model_store.h"
 
 #define WORLD_RUNS_MAX 200000
+#define WORLD_OPEN_MAX 4096
 
 // What the fake runner does with the runs of a job; the job's command is its name.
 struct world_script {
@@ -24,6 +25,8 @@ struct world_run { // one execution, as the world saw it
     struct mono ended; // MONO_NEVER while it runs
     int attempt;
     uint64_t handle;
+    const struct world_script *script; // NULL = 200 ms, success
+    int earlier;                       // runs of the job before it
     bool open;
     bool cancelled;
 };
@@ -40,7 +43,8 @@ struct world {
     size_t script_count;
     struct world_run *runs;
     size_t run_count;
-    size_t open_from; // runs before it have ended
+    size_t open[WORLD_OPEN_MAX]; // indexes of the runs that go on
+    size_t open_count;
     struct job *jobs;
     size_t job_count;
     struct zone_cache *zones;
