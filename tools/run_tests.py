@@ -33,9 +33,11 @@ def by_name(name):
         if candidate.endswith(".py") and os.path.exists(os.path.join(ROOT, candidate)):
             return lambda result: integration(result, name.replace(path, candidate, 1))
     stem = os.path.basename(path).removesuffix(".c").removeprefix("test_")
-    if glob.glob(os.path.join(ROOT, f"tests/**/test_{stem}.c"), recursive=True) or glob.glob(
-            os.path.join(ROOT, f"tests/fuzz/{stem}*.c")):
-        return lambda result: unit.one(result, stem)
+    sources = glob.glob(f"tests/**/test_{stem}.c", root_dir=ROOT, recursive=True)
+    if os.path.exists(os.path.join(ROOT, f"tests/fuzz/fuzz_{stem}.c")) and not sources:
+        sources = [f"tests/fuzz/replay_{stem}.c"]
+    if sources:
+        return lambda result: unit.one(result, sources[0].removesuffix(".c"))
     return None
 
 

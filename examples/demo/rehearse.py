@@ -141,7 +141,7 @@ class Demo:
         end = begin + self.cycles * plan.CYCLE
         self.seen["live_window"] = [begin, end]
         say(f"4. Live: {len(plan.slots(begin, end))} slots of {len(plan.JOBS)} jobs planned in {end - begin} s;"
-            f" dashboard figures at http://{node.address}/metrics")
+            f" metrics at http://{node.address}/metrics")
         self.watch(end)
         self.settle(begin, end)
         paused = self.call("pause", "--all", "--reason", "end of the demo")
@@ -197,7 +197,7 @@ class Demo:
         if os.path.exists(self.store):
             for row in evidence.rows(
                     self.store, "select coalesce(outcome, 'open'), count(*) from slots"
-                    " where due_at >= strftime('%Y-%m-%dT%H:%M:%fZ', ?, 'unixepoch') group by 1", (int(begin),)):
+                    " where due_at >= strftime('%Y-%m-%dT%H:%M:%fZ', ?, 'unixepoch') group by 1", (math.ceil(begin),)):
                 counts[row[0]] = row[1]
         return " · ".join(f"{name.lower().replace('_', ' ')} {counts[name]}" for name in (
             "DRY_RUN", "SUCCESS", "FAILED", "TIMED_OUT", "SKIPPED", "MISSED", "LOST", "open") if name in counts)
