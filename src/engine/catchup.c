@@ -88,12 +88,11 @@ enum slot_reason catchup_miss_reason(const struct engine_job *job, struct instan
 }
 
 // Was the job paused when this slot was due? Its slots are SKIPPED then, also those of a downtime.
-bool catchup_was_paused(const struct engine *engine, const struct engine_job *job,
-                        struct instant at)
+bool catchup_was_paused(const struct engine *engine, const char *job, struct instant at)
 {
     for (size_t i = 0; i < engine->pause_count; i++) {
         const struct pause_span *span = &engine->pauses[i];
-        if (span->job != NULL && strcmp(span->job, job->job->name) != 0) {
+        if (span->job != NULL && strcmp(span->job, job) != 0) {
             continue;
         }
         bool begun = !instant_before(at, span->from);

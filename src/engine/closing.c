@@ -25,12 +25,14 @@ static bool closing_flush(struct closing *closing, struct error *err)
 
 static bool closing_add(struct closing *closing, struct instant due, struct error *err)
 {
-    closing->slots[closing->count++] = (struct store_slot){.job_id = closing->job_id,
-                                                           .due_at = due,
-                                                           .attempt = 1,
-                                                           .decision = closing->decision,
-                                                           .reason = closing->reason,
-                                                           .trigger = TRIGGER_SCHEDULE};
+    bool paused = catchup_was_paused(closing->engine, closing->job, due);
+    closing->slots[closing->count++] =
+        (struct store_slot){.job_id = closing->job_id,
+                            .due_at = due,
+                            .attempt = 1,
+                            .decision = paused ? DECIDE_SKIP : closing->decision,
+                            .reason = paused ? REASON_PAUSED : closing->reason,
+                            .trigger = TRIGGER_SCHEDULE};
     return closing->count < STORE_BATCH_MAX || closing_flush(closing, err);
 }
 

@@ -353,15 +353,17 @@ void control_turn(struct engine *engine)
     store_submit(engine->options.store, &take->take.op);
 }
 
-// At the start: the history of pauses, since slots of a pause are never made up.
-bool control_load(struct engine *engine, struct error *err)
+bool control_load_pauses(struct engine *engine, struct error *err)
 {
     struct store *store = engine->options.store;
-    if (!store->ops->read_controls(store, true, history_row, engine, err)) {
-        return error_wrap(err, "reading the pauses");
-    }
+    return store->ops->read_controls(store, true, history_row, engine, err) ||
+           error_wrap(err, "reading the pauses");
+}
+
+bool control_load(struct engine *engine, struct error *err)
+{
     struct store_op_intent_take take = {.op = {.kind = STORE_INTENT_TAKE}};
-    if (!store_call(store, &take.op, err)) {
+    if (!store_call(engine->options.store, &take.op, err)) {
         return error_wrap(err, "reading controls and intents");
     }
     controls_apply(engine, take.controls, take.control_count);

@@ -184,8 +184,7 @@ struct instant planner_wake(const struct engine *engine);
 // catchup.c
 void catchup_plan(struct engine *engine, struct engine_job *job, struct instant now);
 enum slot_reason catchup_miss_reason(const struct engine_job *job, struct instant due);
-bool catchup_was_paused(const struct engine *engine, const struct engine_job *job,
-                        struct instant at);
+bool catchup_was_paused(const struct engine *engine, const char *job, struct instant at);
 
 // decide.c
 void decide_due(struct engine *engine, struct engine_job *job, struct instant now);
@@ -225,14 +224,16 @@ struct instant retry_at(const struct engine *engine, const struct engine_run_liv
 void control_turn(struct engine *engine);
 void control_answer(struct engine *engine, struct uuid intent_id, enum store_intent_state state,
                     struct uuid run_id, const char *answer);
-bool control_load(struct engine *engine, struct error *err);
+bool control_load_pauses(struct engine *engine, struct error *err); // their history
+bool control_load(struct engine *engine, struct error *err);        // what is in force
 void manual_free(struct engine_manual *manual);
 
 // closing.c
 struct closing { // one job's remaining slots
     struct engine *engine;
     int64_t job_id;
-    enum store_decision decision;
+    const char *job;
+    enum store_decision decision; // outside of pauses
     enum slot_reason reason;
     struct store_slot *slots;
     size_t count;

@@ -112,6 +112,7 @@ static bool publication_close_old(struct engine *engine, struct publication *p,
             continue;
         }
         closing.job_id = old->job_id;
+        closing.job = old->name;
         bool gone = item->spec == NULL;
         closing.decision = engine->live && !gone ? DECIDE_SKIP : DECIDE_MISS;
         closing.reason = gone ? REASON_REMOVED : engine->live ? REASON_CHANGED : REASON_DOWNTIME;

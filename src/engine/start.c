@@ -205,7 +205,8 @@ bool start_node(struct engine *engine, struct job_set *set, struct error *err)
         return false;
     }
     engine->unsealed = true;
-    bool done = start_with(engine, &joined, boot_known, err) && control_load(engine, err);
+    bool done = control_load_pauses(engine, err) && start_with(engine, &joined, boot_known, err) &&
+                control_load(engine, err);
     store_op_release(&joined.op);
     return done;
 }

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/attributes.h"
@@ -259,6 +260,62 @@ static void a_pause_covers_the_downtime(void **state)
     world_release(&w);
 }
 
+// The schedule changes while no node runs: slots of the pause stay SKIPPED, the rest is MISSED.
+static void a_pause_covers_a_change(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w, START);
+    world_job(&w, "changes", "*/10 * * * *");
+    world_start(&w);
+    world_advance(&w, DURATION_S(65));
+    world_control(&w, "changes", CONTROL_PAUSE, 1);
+    world_crash(&w);
+    world_advance(&w, DURATION_S(1800));
+    world_control(&w, "changes", CONTROL_PAUSE, 0);
+    world_advance(&w, DURATION_S(1800));
+    w.job_count = 0;
+    free((char *)(uintptr_t)w.jobs[0].name);
+    world_job(&w, "changes", "*/7 * * * *");
+    world_start(&w);
+    world_advance(&w, DURATION_S(30));
+    assert_string_equal(world_outcome(&w, "changes", "2026-03-10T00:20:00Z"), "SKIPPED paused");
+    assert_string_equal(world_outcome(&w, "changes", "2026-03-10T00:50:00Z"), "MISSED downtime");
+    world_verify(&w);
+    world_release(&w);
+}
+
+// Between two attempts the slot is not over: a newer one is skipped, waits, or takes its place.
+static void a_waiting_attempt_stands_in_the_way(void **state)
+{
+    (void)state;
+    static const struct job_retries retries = {
+        .max = 1, .backoff = {90000000}, .factor = 1, .max_backoff = {90000000}};
+    static const struct world_script scripts[] = {{"skip", DURATION_S(1), 0, 1},
+                                                  {"queue", DURATION_S(1), 0, 1},
+                                                  {"replace", DURATION_S(1), 0, 1}};
+    struct world w;
+    world_init(&w, START);
+    world_script(&w, scripts, 3);
+    world_job(&w, "skip", "* * * * *")->retries = &retries;
+    struct job *queue = world_job(&w, "queue", "* * * * *");
+    queue->retries = &retries;
+    queue->overlap = JOB_OVERLAP_QUEUE;
+    struct job *replace = world_job(&w, "replace", "* * * * *");
+    replace->retries = &retries;
+    replace->overlap = JOB_OVERLAP_REPLACE;
+    world_start(&w);
+    world_advance(&w, DURATION_S(170));
+    assert_string_equal(world_outcome(&w, "skip", "2026-03-10T00:01:00Z"), "SUCCESS");
+    assert_string_equal(world_outcome(&w, "skip", "2026-03-10T00:02:00Z"), "SKIPPED overlap");
+    assert_string_equal(world_outcome(&w, "queue", "2026-03-10T00:01:00Z"), "SUCCESS");
+    assert_string_equal(world_outcome(&w, "queue", "2026-03-10T00:02:00Z"), "SUCCESS");
+    assert_string_equal(world_outcome(&w, "replace", "2026-03-10T00:01:00Z"), "SKIPPED superseded");
+    assert_string_equal(world_outcome(&w, "replace", "2026-03-10T00:02:00Z"), "SUCCESS");
+    world_verify(&w);
+    world_release(&w);
+}
+
 static void throttle(void **state)
 {
     (void)state;
@@ -485,6 +542,8 @@ int main(void)
         cmocka_unit_test(a_crash_loses_runs_by_policy),
         cmocka_unit_test(pause_and_resume),
         cmocka_unit_test(a_pause_covers_the_downtime),
+        cmocka_unit_test(a_pause_covers_a_change),
+        cmocka_unit_test(a_waiting_attempt_stands_in_the_way),
         cmocka_unit_test(throttle),
         cmocka_unit_test(dry_run_executes_nothing),
         cmocka_unit_test(capacity_bounds_what_runs),

@@ -414,15 +414,24 @@ void world_stop(struct world *world)
     world->engine = NULL;
 }
 
+// An operator whose command fails says it once more.
+static void operate(struct world *world, struct store_op *op)
+{
+    struct error err = ERROR_INIT;
+    for (int i = 0; i < 50; i++) {
+        if (store_call(world->store, op, &err)) {
+            store_op_release(op);
+            return;
+        }
+    }
+    fail_msg("%s", err.text);
+}
+
 void world_control(struct world *world, const char *job, enum store_control_kind kind, int value)
 {
     struct store_op_control control = {
         .op = {.kind = STORE_CONTROL}, .job = job, .kind = kind, .value = value, .actor = "op@sim"};
-    struct error err = ERROR_INIT;
-    if (!store_call(world->store, &control.op, &err)) {
-        fail_msg("control: %s", err.text);
-    }
-    store_op_release(&control.op);
+    operate(world, &control.op);
     if (world->engine != NULL) {
         engine_store_changed(world->engine);
     }
@@ -436,11 +445,7 @@ struct uuid world_intent(struct world *world, enum store_intent_kind kind, const
     struct store_op_intent_put put = {
         .op = {.kind = STORE_INTENT_PUT},
         .intent = {.intent_id = id, .kind = kind, .job = job, .actor = "op@sim"}};
-    struct error err = ERROR_INIT;
-    if (!store_call(world->store, &put.op, &err)) {
-        fail_msg("intent: %s", err.text);
-    }
-    store_op_release(&put.op);
+    operate(world, &put.op);
     engine_store_changed(world->engine);
     return id;
 }
