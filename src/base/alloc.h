@@ -11,10 +11,10 @@ char *alloc_string(const char *text);
 char *alloc_bytes(const char *bytes, size_t length); // copy with a NUL behind it
 
 // Grows a typed array so that one more element fits: ARRAY_RESERVE(list, count, capacity).
-#define ARRAY_RESERVE(pointer, count, capacity)                                        \
-    do {                                                                               \
-        if ((count) == (capacity)) {                                                   \
-            (capacity) = (capacity) == 0 ? 8 : (capacity) * 2;                         \
-            (pointer) = alloc_resize((pointer), (size_t)(capacity), sizeof *(pointer)); \
-        }                                                                              \
+#define ARRAY_RESERVE(pointer, count, capacity)                                                    \
+    do {                                                                                           \
+        if ((count) == (capacity)) {                                                               \
+            (capacity) = (capacity) == 0 ? 8 : (capacity)*2;                                       \
+            (pointer) = alloc_resize((pointer), (size_t)(capacity), sizeof *(pointer));            \
+        }                                                                                          \
     } while (0)

@@ -5,11 +5,11 @@
 
 #include "base/attributes.h"
 
-#define CHECK(condition)                                        \
-    do {                                                        \
-        if (!(condition)) {                                     \
-            check_failed(#condition, __FILE__, __LINE__);       \
-        }                                                       \
+#define CHECK(condition)                                                                           \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            check_failed(#condition, __FILE__, __LINE__);                                          \
+        }                                                                                          \
     } while (0)
 
 #define UNREACHABLE() check_failed("unreachable", __FILE__, __LINE__)

@@ -21,7 +21,7 @@ struct heap {
 };
 
 void heap_init(struct heap *heap, heap_before_fn *before);
-void heap_release(struct heap *heap); // the nodes are the caller's
+void heap_release(struct heap *heap);                // the nodes are the caller's
 struct heap_node *heap_top(const struct heap *heap); // NULL when empty
 void heap_push(struct heap *heap, struct heap_node *node);
 void heap_remove(struct heap *heap, struct heap_node *node); // no-op when not in it

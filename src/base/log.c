@@ -112,8 +112,9 @@ static void add_pair(struct buf *out, const char *name, const char *text)
         return;
     }
     buf_printf(out, "%s%s=", out->length > 0 ? " " : "", name);
-    if (*text != '\0' && strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                      "-_.:/+@") == strlen(text)) {
+    if (*text != '\0' &&
+        strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                     "-_.:/+@") == strlen(text)) {
         char *masked = log_mask(text);
         buf_add_string(out, masked);
         free(masked);

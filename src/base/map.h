@@ -20,7 +20,7 @@ struct map_entry {
 };
 
 void map_init(struct map *map);
-void map_release(struct map *map); // values are the caller's
-void *map_get(const struct map *map, const char *key); // NULL when absent
+void map_release(struct map *map);                           // values are the caller's
+void *map_get(const struct map *map, const char *key);       // NULL when absent
 void map_put(struct map *map, const char *key, void *value); // replaces
 void map_remove(struct map *map, const char *key);

@@ -6,7 +6,7 @@
 
 static const struct engine_job *job_of(const struct heap_node *node)
 {
-    return CONTAINER_OF((char *)(uintptr_t)node, const struct engine_job, planned);
+    return CONTAINER_OF(node, const struct engine_job, planned);
 }
 
 static bool wakes_before(const struct heap_node *a, const struct heap_node *b)

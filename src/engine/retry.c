@@ -8,7 +8,7 @@
 
 static const struct engine_retry *retry_of(const struct heap_node *node)
 {
-    return CONTAINER_OF((char *)(uintptr_t)node, const struct engine_retry, planned);
+    return CONTAINER_OF(node, const struct engine_retry, planned);
 }
 
 static bool retries_before(const struct heap_node *a, const struct heap_node *b)
