@@ -166,6 +166,9 @@ static void run_end(struct engine_run_live *run, enum run_state state, enum run_
         size_t length = utf8_cut(error, strlen(error), 4000);
         run->error = alloc_zero(length + 1, 1);
         utf8_sanitise(error, length, run->error);
+        for (char *c = run->error; (c = strchr(c, '\n')) != NULL;) {
+            *c = ' '; // one line in every table and log
+        }
     }
     if (run->detail == NULL) {
         run->detail = end_detail(run, NULL);
@@ -247,6 +250,14 @@ void run_connect(struct engine *engine)
 
 // ---- the end in the store -----------------------------------------------------------------------
 
+static void run_forget_texts(struct engine_run_live *run)
+{
+    CHECK(run->error != NULL || run->detail != NULL);
+    free(run->error);
+    free(run->detail);
+    run->error = run->detail = NULL;
+}
+
 struct finish_batch {
     struct store_op_finish finish; // first
     struct engine *engine;
@@ -271,7 +282,7 @@ void run_free(struct engine_run_live *run)
 }
 
 // The end is durable: tell the watchers, free the place, let the next one go.
-static void run_finished(struct engine_run_live *run, bool stale)
+static void run_finished(struct engine_run_live *run, bool stale, struct instant ended_at)
 {
     struct engine *engine = run->engine;
     struct engine_job *job = run->job;
@@ -282,7 +293,7 @@ static void run_finished(struct engine_run_live *run, bool stale)
         events->on_ended(events->context, &run->facts, run->state, run->failure, run->duration,
                          run->error);
         if (run->state == RUN_SUCCESS) {
-            job->last_success = clock_now(engine->options.clock);
+            job->last_success = ended_at;
         }
         if (!instant_is_none(run->retry_at)) {
             retry_add(engine, job, run->facts.due_at, run->facts.attempt + 1, run->retry_at);
@@ -317,10 +328,15 @@ static void finish_on_done(struct store_op *op)
     if (op->result == STORE_OK) {
         engine->unsealed = true;
         for (size_t i = 0; i < batch->finish.end_count; i++) {
-            run_finished(batch->runs[i], batch->finish.ends[i].stale);
+            run_finished(batch->runs[i], batch->finish.ends[i].stale, batch->finish.now);
         }
     } else {
-        finish_again(batch); // also an unknown one: the same end again is recognised
+        // An unknown end is recognised when it comes again. A refused one has a text that the store does not
+        // take, which is a bug, but no reason to lose the end.
+        for (size_t i = 0; i < batch->finish.end_count && op->result == STORE_REFUSED; i++) {
+            run_forget_texts(batch->runs[i]);
+        }
+        finish_again(batch);
     }
     store_op_release(op);
     free(batch->finish.ends);

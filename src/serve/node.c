@@ -195,13 +195,25 @@ static void on_again(uv_idle_t *idle)
     node_turn(idle->data);
 }
 
+static bool pump(struct node *node)
+{
+    struct mono began = clock_mono(node->clock);
+    bool more = store_pump(node->store);
+    struct duration took = mono_since(clock_mono(node->clock), began);
+    // A pump without work is over in no time and no statement.
+    if (node->on_statement != NULL && took.us > 20) {
+        node->on_statement(node, took);
+    }
+    return more;
+}
+
 void node_turn(struct node *node)
 {
     struct instant wake = INSTANT_NONE;
     bool more = true;
     for (int i = 0; i < ROUNDS_A_TURN && more; i++) {
         wake = engine_turn(node->engine);
-        more = store_pump(node->store);
+        more = pump(node);
         more = engine_is_busy(node->engine) || more;
     }
     if (more) {

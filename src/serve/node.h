@@ -56,6 +56,8 @@ struct node {
     // Called after each turn and each second; may be NULL.
     void (*on_turn)(struct node *node);
     void (*on_tick)(struct node *node);
+    // A store operation, or a group that committed together, took so long; may be NULL.
+    void (*on_statement)(struct node *node, struct duration took);
     void *context;
 };
 

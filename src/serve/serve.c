@@ -23,7 +23,7 @@
 #define LAST_WAIT DURATION_S(30)
 // A loop that has not turned for so long is not alive.
 #define LOOP_LIMIT  DURATION_S(10)
-#define ZONES_EVERY DURATION_S(60)
+#define ZONES_EVERY DURATION_S(10)
 
 enum stopping { STOP_NOT, STOP_DRAINING, STOP_ENDING, STOP_AT_ONCE };
 
@@ -253,6 +253,12 @@ static void on_turn(struct node *node)
     }
 }
 
+static void on_statement(struct node *node, struct duration took)
+{
+    struct serve *serve = node->context;
+    metrics_store_statement(serve->metrics, took);
+}
+
 static void on_tick(struct node *node)
 {
     struct serve *serve = node->context;
@@ -343,6 +349,7 @@ static bool start(struct serve *serve, struct config *config, bool dry_run, stru
     serve->node.context = serve;
     serve->node.on_turn = on_turn;
     serve->node.on_tick = on_tick;
+    serve->node.on_statement = on_statement;
     metrics_watch_engine(serve->metrics, serve->node.engine);
     metrics_set_nodes_live(serve->metrics, 1);
     watch_signals(serve);

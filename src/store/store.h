@@ -209,6 +209,7 @@ struct store_op_finish {
     struct uuid node;
     struct store_end *ends;
     size_t end_count;
+    struct instant now; // out: the store's clock, the ended_at of all of them
 };
 
 // Appends to a run's output. `offset` = bytes of this run's output before it (a repeat is recognised, what

@@ -42,6 +42,7 @@ static void write_end(struct model_store *store, const struct store_op_finish *o
 enum store_result model_finish(struct model_store *store, struct store_op *base)
 {
     struct store_op_finish *op = CONTAINER_OF(base, struct store_op_finish, op);
+    op->now = store->now;
     for (size_t i = 0; i < op->end_count; i++) {
         struct store_end *end = &op->ends[i];
         struct model_run *run = model_run_by_id(store, end->run_id);

@@ -46,13 +46,17 @@ static void prune_slots(struct model_store *store, struct store_op_prune *op)
                 (job->slot_count - found.index) * sizeof *job->slots);
         count++;
     }
-    struct instant before = instant_from_ms(instant_ms(op->runs_before));
-    if (count > 0 && (instant_is_none(store->anchor.slots_from) ||
-                      instant_before(store->anchor.slots_from, before))) {
-        store->anchor.slots_from = before;
-    }
     op->deleted += count;
     op->more |= count == op->limit;
+}
+
+static void mark_kept(struct model_store *store, const struct store_op_prune *op)
+{
+    struct instant before = instant_from_ms(instant_ms(op->runs_before));
+    if (op->deleted > 0 && (instant_is_none(store->anchor.slots_from) ||
+                            instant_before(store->anchor.slots_from, before))) {
+        store->anchor.slots_from = before;
+    }
 }
 
 static bool ended_before(const struct model_run *run, struct instant before)
@@ -178,6 +182,7 @@ enum store_result model_prune(struct model_store *store, struct store_op *base)
     if (operation_has(op->runs_before)) {
         prune_slots(store, op);
         prune_runs(store, op);
+        mark_kept(store, op);
         prune_intents(store, op);
     }
     if (operation_has(op->output_before)) {

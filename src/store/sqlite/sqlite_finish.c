@@ -75,6 +75,7 @@ static void write_end(struct sqlite_store *store, const struct store_op_finish *
 enum store_result sqlite_finish(struct sqlite_store *store, struct store_op *base)
 {
     struct store_op_finish *op = CONTAINER_OF(base, struct store_op_finish, op);
+    op->now = store->now;
     for (size_t i = 0; i < op->end_count && store->failed == SQLITE_OK; i++) {
         struct store_end *end = &op->ends[i];
         struct run_found run = run_find(store, end);

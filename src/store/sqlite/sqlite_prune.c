@@ -58,8 +58,13 @@ static void prune_slots(struct sqlite_store *store, struct store_op_prune *op)
     }
     op->deleted += due.count;
     op->more |= due.count == op->limit;
+}
+
+// From here on runs and slots are kept whole; whoever checks the ledger begins here.
+static void mark_kept(struct sqlite_store *store, const struct store_op_prune *op)
+{
     int64_t before = instant_ms(op->runs_before);
-    if (due.count > 0 &&
+    if (op->deleted > 0 &&
         before > sql_integer(store, SQL_META_GET, 0, VALUES(value_text("slots_from")))) {
         meta_put(store, "slots_from", value_int(before));
     }
@@ -165,6 +170,7 @@ enum store_result sqlite_prune(struct sqlite_store *store, struct store_op *base
     if (operation_has(op->runs_before)) {
         prune_slots(store, op);
         prune_runs(store, op);
+        mark_kept(store, op);
         prune_intents(store, op);
     }
     if (operation_has(op->output_before)) {
