@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// How many /bin/true a second the runner starts, watches and reports, beside a bare posix_spawn and wait
-// loop on the same machine. The two alternate, so that what else happens on the machine hits both.
+// How many /bin/true a second the runner starts, watches and reports, beside a bare posix_spawn and
+// wait loop on the same machine. The two alternate, so that what else happens on the machine hits
+// both.
 //
 //   spawn_rate [RUNS [ROUNDS [IN_FLIGHT]]]
 #include <poll.h>
@@ -142,7 +143,7 @@ static double through_runner(int runs, int in_flight)
 
 static int argument(int argc, char **argv, int at, int otherwise)
 {
-    int number = argc > at ? atoi(argv[at]) : otherwise;
+    int number = argc > at ? (int)strtol(argv[at], NULL, 10) : otherwise;
     if (number < 1) {
         fail("use: spawn_rate [RUNS [ROUNDS [IN_FLIGHT]]]");
     }

@@ -353,8 +353,7 @@ bool expression_parse(const char *text, const char *hash_name, struct expression
     return true;
 }
 
-// ---- matching
-// ------------------------------------------------------------------------------------
+// ---- matching -----------------------------------------------------------------------------------
 
 static int month_length(const struct tm *date)
 {

@@ -166,8 +166,7 @@ static bool recompute_cron(struct recompute *recompute, const char *text, const 
     return true;
 }
 
-// ---- @every, @once
-// -------------------------------------------------------------------------------
+// ---- @every, @once ------------------------------------------------------------------------------
 
 static bool read_seconds(const char *text, int64_t *seconds_out)
 {
@@ -260,8 +259,7 @@ static bool recompute_once(struct recompute *recompute, const char *text, struct
     return true;
 }
 
-// ---- the spec
-// ------------------------------------------------------------------------------------
+// ---- the spec -----------------------------------------------------------------------------------
 
 static const char *expand(const char *schedule)
 {

@@ -20,7 +20,7 @@ struct verification {
     struct instant audit_from; // audit rows before it are not looked at: pruned, or before `since`
     struct instant kept_from;  // runs ended and slots due before it may have been pruned
     struct instant settled;    // what happened before it is in every table; none = everything is
-    struct instant last_at;       // of the newest audit row; none = there is none
+    struct instant last_at;    // of the newest audit row; none = there is none
     struct uuid live_node;     // nil = none
     size_t decided;            // audit rows that decide a slot or start a run
     struct verification_node *nodes; // boots in the order of their start

@@ -41,8 +41,7 @@ struct decision decision_read(const char *detail)
     return decision;
 }
 
-// ---- modes of nodes
-// ------------------------------------------------------------------------------
+// ---- modes of nodes -----------------------------------------------------------------------------
 
 static void note_node(struct verification *v, const struct store_audit_row *row)
 {
@@ -65,8 +64,7 @@ static const struct verification_node *find_node(const struct verification *v, s
     return NULL;
 }
 
-// ---- rules
-// ---------------------------------------------------------------------------------------
+// ---- rules --------------------------------------------------------------------------------------
 
 struct look {
     struct verification *v;

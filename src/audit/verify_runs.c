@@ -34,8 +34,7 @@ static void bump(uint8_t *counter)
     *counter += *counter < UINT8_MAX;
 }
 
-// ---- slots
-// ---------------------------------------------------------------------------------------
+// ---- slots --------------------------------------------------------------------------------------
 
 static bool take_slot(void *context, const struct store_slot_row *row)
 {
@@ -61,8 +60,7 @@ static bool take_slot(void *context, const struct store_slot_row *row)
     return true;
 }
 
-// ---- audit
-// ---------------------------------------------------------------------------------------
+// ---- audit --------------------------------------------------------------------------------------
 
 static bool is_end(const char *event, enum run_state *state_out)
 {
@@ -135,8 +133,7 @@ static bool take_audit(void *context, const struct store_audit_row *row)
     return true;
 }
 
-// ---- runs
-// ----------------------------------------------------------------------------------------
+// ---- runs ---------------------------------------------------------------------------------------
 
 static bool is_fresh(const struct verification *v, struct instant t)
 {
@@ -178,8 +175,7 @@ static bool take_run(void *context, const struct store_run_row *row)
     return true;
 }
 
-// ---- judging
-// -------------------------------------------------------------------------------------
+// ---- judging ------------------------------------------------------------------------------------
 
 struct case_file {
     struct verification *v;

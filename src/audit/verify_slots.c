@@ -54,8 +54,7 @@ static void find(struct slots_walk *walk, enum verify_kind kind, const struct sl
                       what);
 }
 
-// ---- what is in force
-// ----------------------------------------------------------------------------
+// ---- what is in force ---------------------------------------------------------------------------
 
 // Deciding a slot leaves an audit row. A mark far beyond the last of them was never reached by
 // deciding, and recomputing up to it might never end.
@@ -141,8 +140,7 @@ static bool read_in_force(struct slots_walk *walk, struct error *err)
     return true;
 }
 
-// ---- merging
-// -------------------------------------------------------------------------------------
+// ---- merging ------------------------------------------------------------------------------------
 
 static void begin_job(struct slots_walk *walk, struct slots_job *job)
 {
@@ -303,8 +301,7 @@ static void judge_absent(struct slots_walk *walk)
     }
 }
 
-// ---- open slots
-// ----------------------------------------------------------------------------------
+// ---- open slots ---------------------------------------------------------------------------------
 
 struct open_search {
     bool found;
@@ -388,8 +385,7 @@ static bool judge_all_open(struct slots_walk *walk, struct error *err)
     return good;
 }
 
-// ---- the whole
-// -----------------------------------------------------------------------------------
+// ---- the whole ----------------------------------------------------------------------------------
 
 static void release(struct slots_walk *walk)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Memory that never fails: out of memory ends the program (75, temporary: a supervisor restarts it and
-// the store has everything). Sizes are checked for overflow.
+// Memory that never fails: out of memory ends the program (75, temporary: a supervisor restarts it
+// and the store has everything). Sizes are checked for overflow.
 #pragma once
 
 #include <stddef.h>

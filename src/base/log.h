@@ -17,8 +17,8 @@ struct log_field {
     const char *text;
 };
 
-// `timestamp` writes the current time (RFC 3339) into a buffer of LOG_TIME_SIZE bytes; this layer reads
-// no clock of its own. NULL leaves the time out.
+// `timestamp` writes the current time (RFC 3339) into a buffer of LOG_TIME_SIZE bytes; this layer
+// reads no clock of its own. NULL leaves the time out.
 #define LOG_TIME_SIZE 40
 typedef void log_timestamp_fn(char out[LOG_TIME_SIZE]);
 void log_configure(enum log_format format, enum log_level lowest, log_timestamp_fn *timestamp);

@@ -7,7 +7,8 @@
 
 #include "base/alloc.h"
 
-// FNV-1a. Keys are names out of the operator's own configuration, so that no flooding is to be feared.
+// FNV-1a. Keys are names out of the operator's own configuration, so that no flooding is to be
+// feared.
 static size_t hash(const char *key)
 {
     uint64_t h = 14695981039346656037u;

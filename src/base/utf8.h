@@ -10,6 +10,6 @@ bool utf8_is_valid(const char *text, size_t length);
 size_t utf8_cut(const char *text, size_t length, size_t maximum);
 // Removes a character that a fixed buffer cut in half at the end of a string.
 void utf8_trim_partial(char *text);
-// Copies with every byte that is not part of valid UTF-8, and each control byte but tab and newline,
-// replaced by '?'. `out` needs length + 1 bytes.
+// Copies with every byte that is not part of valid UTF-8, and each control byte but tab and
+// newline, replaced by '?'. `out` needs length + 1 bytes.
 void utf8_sanitise(const char *text, size_t length, char *out);

@@ -100,8 +100,7 @@ const char *invocation_text(const struct invocation *invocation, const char *nam
 struct instant invocation_time(const struct invocation *invocation, const char *name);
 int64_t invocation_number(const struct invocation *invocation, const char *name, int64_t otherwise);
 
-// ---- the table
-// -----------------------------------------------------------------------------------
+// ---- the table ----------------------------------------------------------------------------------
 
 extern const struct command commands[];
 extern const size_t command_count;

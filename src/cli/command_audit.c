@@ -16,8 +16,7 @@
 #define LIMIT_DEFAULT 20
 #define SEAL_BATCH    10000
 
-// ---- events
-// --------------------------------------------------------------------------------------
+// ---- events -------------------------------------------------------------------------------------
 
 struct listing {
     const struct session *session;
@@ -108,8 +107,7 @@ bool command_audit_export(struct invocation *invocation, int *exit_out, struct e
     return session.store->ops->read_audit(session.store, &filter, export_event, NULL, err);
 }
 
-// ---- verify
-// --------------------------------------------------------------------------------------
+// ---- verify -------------------------------------------------------------------------------------
 
 // What is written but not sealed yet is sealed first. Who may only read verifies what is sealed.
 static bool seal_first(struct session *session, struct error *err)

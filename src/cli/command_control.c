@@ -67,8 +67,7 @@ static bool carry_out(struct wish *wish, const struct invocation *invocation, st
     return true;
 }
 
-// ---- saying what was done
-// ------------------------------------------------------------------------
+// ---- saying what was done -----------------------------------------------------------------------
 
 static const char *past(const struct wish *wish)
 {
@@ -200,8 +199,7 @@ static bool control(struct invocation *invocation, enum store_control_kind kind,
     return true;
 }
 
-// ---- pause
-// ---------------------------------------------------------------------------------------
+// ---- pause --------------------------------------------------------------------------------------
 
 struct running {
     struct uuid ids[1024];

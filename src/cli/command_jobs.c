@@ -14,8 +14,7 @@
 #define NEXT_SHOWN 3
 #define RUNS_SHOWN 10
 
-// ---- JSON
-// ----------------------------------------------------------------------------------------
+// ---- JSON ---------------------------------------------------------------------------------------
 
 static json_t *json_optional_control(const struct store_control_row *row)
 {
@@ -81,8 +80,7 @@ static json_t *json_definition(const struct job *job)
         json_text(job->config_file), "line", (int)job->config_line);
 }
 
-// ---- the list
-// ------------------------------------------------------------------------------------
+// ---- the list -----------------------------------------------------------------------------------
 
 static void list_view(struct text_table *table, const struct job_view *view, struct instant now)
 {
@@ -141,8 +139,7 @@ bool command_jobs(struct invocation *invocation, int *exit_out, struct error *er
     return true;
 }
 
-// ---- one job
-// -------------------------------------------------------------------------------------
+// ---- one job ------------------------------------------------------------------------------------
 
 static void line(const char *name, enum colour colour, const char *text)
 {

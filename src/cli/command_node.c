@@ -25,8 +25,7 @@ bool command_serve(struct invocation *invocation, int *exit_out, struct error *e
     return true;
 }
 
-// ---- nodes
-// ---------------------------------------------------------------------------------------
+// ---- nodes --------------------------------------------------------------------------------------
 
 struct listing {
     const struct session *session;
@@ -97,8 +96,7 @@ bool command_nodes(struct invocation *invocation, int *exit_out, struct error *e
     return true;
 }
 
-// ---- reload
-// --------------------------------------------------------------------------------------
+// ---- reload -------------------------------------------------------------------------------------
 
 static bool nothing_to_reload(const struct invocation *invocation, const struct session *session)
 {

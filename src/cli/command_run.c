@@ -76,8 +76,7 @@ static bool ask(struct trip *trip, struct error *err)
     return asked;
 }
 
-// ---- on the way
-// ----------------------------------------------------------------------------------
+// ---- on the way ---------------------------------------------------------------------------------
 
 static void announce(struct trip *trip)
 {
@@ -220,8 +219,7 @@ static bool travel(struct trip *trip, struct error *err)
     return trip->session.has_node ? wait_for_node(trip, err) : be_the_node(trip, err);
 }
 
-// ---- the end
-// -------------------------------------------------------------------------------------
+// ---- the end ------------------------------------------------------------------------------------
 
 static bool conclude(struct trip *trip, int *exit_out, struct error *err)
 {

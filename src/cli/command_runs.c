@@ -18,8 +18,7 @@
 #define CANCEL_SECONDS 15
 #define ANSWER_MAX     ((size_t)1024 * 1024)
 
-// ---- the list
-// ------------------------------------------------------------------------------------
+// ---- the list -----------------------------------------------------------------------------------
 
 struct listing {
     const struct session *session;
@@ -110,8 +109,7 @@ bool command_runs(struct invocation *invocation, int *exit_out, struct error *er
     return list_all(invocation, &session, err);
 }
 
-// ---- one run
-// -------------------------------------------------------------------------------------
+// ---- one run ------------------------------------------------------------------------------------
 
 static bool open_run(struct session *session, const struct invocation *invocation,
                      struct run_kept *kept, struct error *err)
@@ -314,8 +312,7 @@ bool command_runs_show(struct invocation *invocation, int *exit_out, struct erro
     return print_tail(&session, &kept.row, err);
 }
 
-// ---- output
-// --------------------------------------------------------------------------------------
+// ---- output -------------------------------------------------------------------------------------
 
 bool command_runs_output(struct invocation *invocation, int *exit_out, struct error *err)
 {
@@ -351,8 +348,7 @@ bool command_runs_output(struct invocation *invocation, int *exit_out, struct er
     return true;
 }
 
-// ---- cancel
-// --------------------------------------------------------------------------------------
+// ---- cancel -------------------------------------------------------------------------------------
 
 static bool check_cancel(struct session *session, const struct invocation *invocation,
                          struct store_intent *intent, struct error *err)

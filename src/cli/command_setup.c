@@ -16,8 +16,7 @@
 
 #define FILE_DEFAULT "ironcron.yml"
 
-// ---- init
-// ----------------------------------------------------------------------------------------
+// ---- init ---------------------------------------------------------------------------------------
 
 static bool write_all(int fd, const char *text)
 {
@@ -77,8 +76,7 @@ bool command_init(struct invocation *invocation, int *exit_out, struct error *er
     return true;
 }
 
-// ---- validate
-// ------------------------------------------------------------------------------------
+// ---- validate -----------------------------------------------------------------------------------
 
 static const char *const result_names[] = {
     [VALIDATE_OK] = "ok", [VALIDATE_WARNING] = "warning", [VALIDATE_FAILED] = "failed"};
@@ -173,8 +171,7 @@ bool command_validate(struct invocation *invocation, int *exit_out, struct error
     return true;
 }
 
-// ---- version
-// -------------------------------------------------------------------------------------
+// ---- version ------------------------------------------------------------------------------------
 
 bool command_version(struct invocation *invocation, int *exit_out, struct error *err)
 {

@@ -30,8 +30,7 @@ static void more(size_t shown, size_t all, const char *command)
     }
 }
 
-// ---- the top
-// -------------------------------------------------------------------------------------
+// ---- the top ------------------------------------------------------------------------------------
 
 static void print_mode(const struct status *status)
 {
@@ -94,8 +93,7 @@ static void print_top(const struct status *status)
     print_node(status);
 }
 
-// ---- sections
-// ------------------------------------------------------------------------------------
+// ---- sections -----------------------------------------------------------------------------------
 
 static void print_running(const struct status *status)
 {
@@ -295,8 +293,7 @@ static void print_status(const struct status *status)
     print_verdict(status);
 }
 
-// ---- JSON
-// ----------------------------------------------------------------------------------------
+// ---- JSON ---------------------------------------------------------------------------------------
 
 static json_t *json_node(const struct session *session)
 {

@@ -79,8 +79,7 @@ bool command_completion(struct invocation *invocation, int *exit_out, struct err
     return true;
 }
 
-// ---- candidates
-// ----------------------------------------------------------------------------------
+// ---- candidates ---------------------------------------------------------------------------------
 
 // What has been typed so far.
 struct typing {

@@ -51,8 +51,7 @@ static void add_wrapped(struct buf *out, const char *text, size_t indent)
     buf_add_string(out, column > 0 ? "\n" : "");
 }
 
-// ---- usage
-// ---------------------------------------------------------------------------------------
+// ---- usage --------------------------------------------------------------------------------------
 
 static const char *alternative(const struct command *command, const struct argument *argument,
                                char out[80])
@@ -98,8 +97,7 @@ void help_usage(const struct command *command, struct buf *out)
     }
 }
 
-// ---- for the terminal
-// ----------------------------------------------------------------------------
+// ---- for the terminal ---------------------------------------------------------------------------
 
 static void option_words(const struct option *option, char *out, size_t size)
 {
@@ -201,8 +199,7 @@ void help_command(const struct command *command, struct buf *out)
     }
 }
 
-// ---- Markdown
-// ------------------------------------------------------------------------------------
+// ---- Markdown -----------------------------------------------------------------------------------
 
 static void markdown_options(struct buf *out, const struct option *list)
 {
@@ -268,8 +265,7 @@ void help_markdown(struct buf *out)
     each_group(out, markdown_group);
 }
 
-// ---- the command
-// ---------------------------------------------------------------------------------
+// ---- the command --------------------------------------------------------------------------------
 
 static bool unknown_topic(const char *name, struct error *err)
 {

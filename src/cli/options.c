@@ -80,8 +80,7 @@ static void scan_words(struct scan *scan, int argc, char *const *argv)
     }
 }
 
-// ---- the command
-// ---------------------------------------------------------------------------------
+// ---- the command --------------------------------------------------------------------------------
 
 static bool unknown_command(const struct scan *scan, struct error *err)
 {
@@ -123,8 +122,7 @@ static bool find_command(struct invocation *invocation, const struct scan *scan,
     return unknown_command(scan, err);
 }
 
-// ---- options
-// -------------------------------------------------------------------------------------
+// ---- options ------------------------------------------------------------------------------------
 
 static bool unknown_option(const struct command *command, const struct typed *typed,
                            struct error *err)
@@ -204,8 +202,7 @@ static void take_globals(struct invocation *invocation)
     invocation->no_colour = invocation_has(invocation, "no-color");
 }
 
-// ---- arguments
-// -----------------------------------------------------------------------------------
+// ---- arguments ----------------------------------------------------------------------------------
 
 static bool missing_argument(const struct command *command, const struct argument *argument,
                              struct error *err)

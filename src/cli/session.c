@@ -137,8 +137,7 @@ const struct job *session_job(const struct session *session, const char *name, s
     return job;
 }
 
-// ---- runs by the beginning of their id
-// -----------------------------------------------------------
+// ---- runs by the beginning of their id ----------------------------------------------------------
 
 struct id_search {
     const char *beginning;

@@ -114,8 +114,7 @@ static void look_ahead(struct status *status)
     qsort(status->soon, status->soon_count, sizeof *status->soon, by_due);
 }
 
-// ---- the verdict
-// ---------------------------------------------------------------------------------
+// ---- the verdict --------------------------------------------------------------------------------
 
 PRINTF(2, 3) static void problem(struct status *status, const char *format, ...)
 {

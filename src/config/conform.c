@@ -41,8 +41,7 @@ void conform_complain_key(const struct conform *conform, const struct yaml_tree_
                         "%s", text);
 }
 
-// ---- keys
-// ----------------------------------------------------------------------------------------
+// ---- keys ---------------------------------------------------------------------------------------
 
 static void add_valid_keys(struct buf *out, enum schema_section section, bool in_defaults)
 {
@@ -122,8 +121,7 @@ static bool check_key(struct conform *conform, struct yaml_tree_node *node,
     return false;
 }
 
-// ---- scalars
-// -------------------------------------------------------------------------------------
+// ---- scalars ------------------------------------------------------------------------------------
 
 // Substitutes; false (and broken) when the node is no scalar or the substitution failed.
 static bool check_scalar(struct conform *conform, struct yaml_tree_node *node,
@@ -168,8 +166,7 @@ static void check_value(struct conform *conform, struct yaml_tree_node *node,
     }
 }
 
-// ---- lists and maps of scalars
-// -------------------------------------------------------------------
+// ---- lists and maps of scalars ------------------------------------------------------------------
 
 static bool check_kind(struct conform *conform, struct yaml_tree_node *node,
                        enum yaml_tree_kind kind, const struct schema_key *key, const char *form)
@@ -273,8 +270,7 @@ static void check_variables(struct conform *conform, struct yaml_tree_node *node
     }
 }
 
-// ---- maps of keys
-// --------------------------------------------------------------------------------
+// ---- maps of keys -------------------------------------------------------------------------------
 
 static void check_maps(struct conform *conform, struct yaml_tree_node *node,
                        const struct schema_key *key)

@@ -21,7 +21,7 @@ static char *display_pattern(const struct load *load, const char *pattern)
     size_t folder = (size_t)(slash - main_file) + 1;
     char *full = alloc_zero(folder + strlen(pattern) + 1, 1);
     memcpy(full, main_file, folder);
-    strcpy(full + folder, pattern);
+    memcpy(full + folder, pattern, strlen(pattern) + 1);
     return full;
 }
 
@@ -46,7 +46,7 @@ static char *escaped_folder(const char *pattern, size_t folder)
         }
         *out++ = pattern[i];
     }
-    strcpy(out, pattern + folder);
+    memcpy(out, pattern + folder, strlen(pattern + folder) + 1);
     return escaped;
 }
 

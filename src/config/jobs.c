@@ -30,8 +30,7 @@ struct draft {
     const char *name;
 };
 
-// ---- values
-// --------------------------------------------------------------------------------------
+// ---- values -------------------------------------------------------------------------------------
 
 static const char *pooled(struct draft *draft, const char *text)
 {
@@ -154,8 +153,7 @@ static void apply_limit(void *context, const struct yaml_tree_node *node)
     }
 }
 
-// ---- keys
-// ----------------------------------------------------------------------------------------
+// ---- keys ---------------------------------------------------------------------------------------
 
 static bool apply_policy(struct draft *draft, const struct yaml_tree_node *node)
 {
@@ -296,8 +294,7 @@ void jobs_defaults_free(struct jobs_defaults *defaults)
     free(defaults);
 }
 
-// ---- what only the whole job can tell
-// ------------------------------------------------------------
+// ---- what only the whole job can tell -----------------------------------------------------------
 
 // An expression from outside is not quoted by its parser: it may be a secret put in the wrong
 // place.

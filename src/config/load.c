@@ -29,15 +29,15 @@ const char *load_path(struct load *load, const char *path)
     while (strncmp(path, "./", 2) == 0) {
         path += 2 + strspn(path + 2, "/");
     }
-    char *full = alloc_zero(strlen(folder) + strlen(path) + 2, 1);
-    sprintf(full, "%s%s%s", folder, strcmp(folder, "/") == 0 ? "" : "/", path);
+    size_t size = strlen(folder) + strlen(path) + 2;
+    char *full = alloc_zero(size, 1);
+    snprintf(full, size, "%s%s%s", folder, strcmp(folder, "/") == 0 ? "" : "/", path);
     const char *kept = pool_text(&load->pool, full);
     free(full);
     return kept;
 }
 
-// ---- files
-// ---------------------------------------------------------------------------------------
+// ---- files --------------------------------------------------------------------------------------
 
 static bool read_bytes(int fd, struct buf *out, struct error *err)
 {
@@ -92,8 +92,7 @@ void load_include(struct load *load, const char *name)
     }
 }
 
-// ---- the end
-// -------------------------------------------------------------------------------------
+// ---- the end ------------------------------------------------------------------------------------
 
 static const struct job *sorted_jobs; // for qsort, which hands nothing through
 
@@ -196,8 +195,7 @@ bool config_load_bytes(const char *name, const char *folder, const char *bytes, 
     return true;
 }
 
-// ---- the way in
-// ----------------------------------------------------------------------------------
+// ---- the way in ---------------------------------------------------------------------------------
 
 static const char *default_path(void)
 {

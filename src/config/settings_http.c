@@ -18,8 +18,7 @@ struct target {
     const struct yaml_tree_node *listen;
 };
 
-// ---- listen
-// --------------------------------------------------------------------------------------
+// ---- listen -------------------------------------------------------------------------------------
 
 static bool parse_port(const char *text, int *port_out)
 {
@@ -28,7 +27,7 @@ static bool parse_port(const char *text, int *port_out)
         (length > 1 && text[0] == '0')) {
         return false;
     }
-    *port_out = atoi(text);
+    *port_out = (int)strtol(text, NULL, 10); // digits only, five at most
     return *port_out <= 65535;
 }
 
@@ -89,8 +88,7 @@ static void apply_listen(struct target *target, const struct yaml_tree_node *nod
     }
 }
 
-// ---- tokens
-// --------------------------------------------------------------------------------------
+// ---- tokens -------------------------------------------------------------------------------------
 
 static void apply_token(void *context, const struct yaml_tree_node *node)
 {
@@ -180,8 +178,7 @@ static void apply_tokens(struct target *target, const struct yaml_tree_node *lis
     }
 }
 
-// ---- the section
-// ---------------------------------------------------------------------------------
+// ---- the section --------------------------------------------------------------------------------
 
 static void apply_tls(void *context, const struct yaml_tree_node *node)
 {

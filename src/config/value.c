@@ -164,7 +164,7 @@ static bool parse_choice(const struct schema_key *key, const char *text, const c
 {
     char words[256];
     CHECK(strlen(key->choices) < sizeof words);
-    strcpy(words, key->choices);
+    snprintf(words, sizeof words, "%s", key->choices);
     struct nearest nearest;
     nearest_init(&nearest, text);
     char *rest = words;

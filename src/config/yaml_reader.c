@@ -36,8 +36,7 @@ static void complain(struct reader *reader, yaml_mark_t mark, const char *text)
                         (int)mark.column + 1, "%s", text);
 }
 
-// ---- positions in the bytes
-// ----------------------------------------------------------------------
+// ---- positions in the bytes ---------------------------------------------------------------------
 
 static void complain_at_byte(struct yaml_tree *tree, struct config_problems *problems,
                              const char *bytes, size_t at, const char *text)
@@ -103,8 +102,7 @@ static bool check_bytes(struct yaml_tree *tree, const char *bytes, size_t length
     return true;
 }
 
-// ---- events to nodes
-// -----------------------------------------------------------------------------
+// ---- events to nodes ----------------------------------------------------------------------------
 
 static bool read_key(struct reader *reader, const yaml_event_t *event)
 {
@@ -285,8 +283,7 @@ static bool read_event(struct reader *reader, const yaml_event_t *event)
     UNREACHABLE();
 }
 
-// ---- faults that libyaml finds
-// -------------------------------------------------------------------
+// ---- faults that libyaml finds ------------------------------------------------------------------
 
 static const char *yaml_hint(const char *problem)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The last slots of a schedule that goes out of force: everything that it demanded up to that instant is
-// decided, so that the ledger has no gap at the border.
+// The last slots of a schedule that goes out of force: everything that it demanded up to that
+// instant is decided, so that the ledger has no gap at the border.
 #include "engine/engine_private.h"
 
 #include <jansson.h>

@@ -2,9 +2,9 @@
 // What the files of this room share. Nobody else includes it.
 //
 // Who changes what: planner.c the heap of due times; catchup.c what was missed; decide.c proposals;
-// verdict.c what the store said to them; run.c runs from claim to end; retry.c waiting attempts; control.c
-// controls and intents; start.c, publish.c and closing.c definitions; housekeeping.c sealing, pruning, the
-// runner's deadline.
+// verdict.c what the store said to them; run.c runs from claim to end; retry.c waiting attempts;
+// control.c controls and intents; start.c, publish.c and closing.c definitions; housekeeping.c
+// sealing, pruning, the runner's deadline.
 #pragma once
 
 #include "base/buf.h"

@@ -331,8 +331,8 @@ static void finish_on_done(struct store_op *op)
             run_finished(batch->runs[i], batch->finish.ends[i].stale, batch->finish.now);
         }
     } else {
-        // An unknown end is recognised when it comes again. A refused one has a text that the store does not
-        // take, which is a bug, but no reason to lose the end.
+        // An unknown end is recognised when it comes again. A refused one has a text that the store
+        // does not take, which is a bug, but no reason to lose the end.
         for (size_t i = 0; i < batch->finish.end_count && op->result == STORE_REFUSED; i++) {
             run_forget_texts(batch->runs[i]);
         }

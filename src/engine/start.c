@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A node comes to life: it joins the store, learns what its predecessor left, publishes the definitions, and
-// takes over attempts that wait.
+// A node comes to life: it joins the store, learns what its predecessor left, publishes the
+// definitions, and takes over attempts that wait.
 #include "engine/engine_private.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the store said to the proposals of one turn, and what follows: runs begin, slots are told of as passed
-// over, operators get their answers, each job goes on to its next slot.
+// What the store said to the proposals of one turn, and what follows: runs begin, slots are told of
+// as passed over, operators get their answers, each job goes on to its next slot.
 #include "engine/engine_private.h"
 
 #include <stdlib.h>

@@ -61,8 +61,7 @@ static void request_moved(struct http_server *server, struct MHD_Connection *mhd
     }
 }
 
-// ---- answering
-// -----------------------------------------------------------------------------------
+// ---- answering ----------------------------------------------------------------------------------
 
 static ssize_t read_stream(void *context, uint64_t position, char *bytes, size_t size)
 {
@@ -145,8 +144,7 @@ static enum MHD_Result answer(struct MHD_Connection *mhd, struct http_response *
     return result;
 }
 
-// ---- requests
-// ------------------------------------------------------------------------------------
+// ---- requests -----------------------------------------------------------------------------------
 
 struct headers {
     struct http_header list[HTTP_HEADERS_MAX];
@@ -255,8 +253,7 @@ static void request_ended(void *context, struct MHD_Connection *mhd, void **slot
     }
 }
 
-// ---- life
-// ----------------------------------------------------------------------------------------
+// ---- life ---------------------------------------------------------------------------------------
 
 PRINTF(2, 0)
 static void keep_message(void *context, const char *format, va_list args)

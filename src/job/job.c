@@ -33,9 +33,9 @@ const char *job_on_lost_name(enum job_on_lost on_lost)
 
 char *job_schedule_spec(const struct job *job)
 {
-    json_t *spec = json_pack("{s:s, s:s, s:s}", "dst",
-                             job->schedule.dst == SCHEDULE_DST_SKIP ? "skip" : "run", "schedule",
-                             job->schedule_text, "timezone", job->timezone);
+    json_t *spec =
+        json_pack("{s:s, s:s, s:s}", "dst", job->schedule.dst == SCHEDULE_DST_SKIP ? "skip" : "run",
+                  "schedule", job->schedule_text, "timezone", job->timezone);
     CHECK(spec != NULL);
     char *text = json_dumps(spec, JSON_COMPACT | JSON_SORT_KEYS);
     json_decref(spec);

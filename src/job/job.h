@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A job: a named piece of work with a schedule, as the configuration defines it. Plain data; owned by
-// the config that made it (struct config), shared read-only by everybody else.
+// A job: a named piece of work with a schedule, as the configuration defines it. Plain data; owned
+// by the config that made it (struct config), shared read-only by everybody else.
 #pragma once
 
 #include <stdbool.h>
@@ -26,11 +26,11 @@ struct job_variable {
     const char *value;
 };
 
-struct job_limits { // 0 (and nice 0) = not limited
-    int64_t memory;    // bytes of address space, RLIMIT_AS
-    int64_t cpu_time;  // seconds, RLIMIT_CPU
+struct job_limits {     // 0 (and nice 0) = not limited
+    int64_t memory;     // bytes of address space, RLIMIT_AS
+    int64_t cpu_time;   // seconds, RLIMIT_CPU
     int64_t open_files; // RLIMIT_NOFILE
-    int nice;          // -20..19
+    int nice;           // -20..19
 };
 
 struct job_retries {
@@ -43,9 +43,9 @@ struct job_retries {
 
 // What to execute. Strings are NULL when not configured.
 struct job_command {
-    const char *const *argv; // NULL-terminated; shell jobs: {"/bin/sh", "-c", text, NULL}
-    const char *user;        // NULL = ours
-    const char *workdir;     // NULL = the user's home, or "/" where there is none
+    const char *const *argv;        // NULL-terminated; shell jobs: {"/bin/sh", "-c", text, NULL}
+    const char *user;               // NULL = ours
+    const char *workdir;            // NULL = the user's home, or "/" where there is none
     const struct job_variable *env; // name NULL ends; NULL = none
     const char *const *pass_env;    // NULL-terminated; NULL = none
     struct job_limits limits;
@@ -53,14 +53,14 @@ struct job_command {
 
 struct job {
     const char *name;
-    const char *description; // NULL
-    const char *owner;       // NULL
-    const char *runbook;     // NULL
+    const char *description;   // NULL
+    const char *owner;         // NULL
+    const char *runbook;       // NULL
     const char *schedule_text; // as written
     const char *timezone;      // name
     struct schedule schedule;
     struct duration jitter;
-    struct duration timeout; // 0 = none
+    struct duration timeout;    // 0 = none
     struct duration kill_after; // from TERM to KILL
     struct duration missed_within;
     struct duration must_succeed_within; // 0 = none
@@ -75,8 +75,8 @@ struct job {
 };
 
 // The schedule as it is recorded as in force, in one line of JSON with sorted keys:
-// {"dst":"run","schedule":"15 2 * * *","timezone":"Europe/Berlin"}. What the ledger is recomputed from later.
-// The caller frees it.
+// {"dst":"run","schedule":"15 2 * * *","timezone":"Europe/Berlin"}. What the ledger is recomputed
+// from later. The caller frees it.
 char *job_schedule_spec(const struct job *job);
 // Jitter: how long after its due time this slot starts. Stable for (job, slot) on every node.
 struct duration job_jitter(const struct job *job, struct instant due_at);

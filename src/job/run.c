@@ -8,34 +8,41 @@
 #include "base/check.h"
 
 static const char *const state_names[RUN_STATE_COUNT] = {
-    [RUN_STARTED] = "STARTED", [RUN_SUCCESS] = "SUCCESS",     [RUN_FAILED] = "FAILED",
-    [RUN_TIMED_OUT] = "TIMED_OUT", [RUN_LOST] = "LOST", [RUN_CANCELLED] = "CANCELLED",
+    [RUN_STARTED] = "STARTED",     [RUN_SUCCESS] = "SUCCESS", [RUN_FAILED] = "FAILED",
+    [RUN_TIMED_OUT] = "TIMED_OUT", [RUN_LOST] = "LOST",       [RUN_CANCELLED] = "CANCELLED",
     [RUN_DRY_RUN] = "DRY_RUN",
 };
 static const char *const state_labels[RUN_STATE_COUNT] = {
-    [RUN_STARTED] = "started", [RUN_SUCCESS] = "success",     [RUN_FAILED] = "failed",
-    [RUN_TIMED_OUT] = "timed_out", [RUN_LOST] = "lost", [RUN_CANCELLED] = "cancelled",
+    [RUN_STARTED] = "started",     [RUN_SUCCESS] = "success", [RUN_FAILED] = "failed",
+    [RUN_TIMED_OUT] = "timed_out", [RUN_LOST] = "lost",       [RUN_CANCELLED] = "cancelled",
     [RUN_DRY_RUN] = "dry_run",
 };
 static const char *const trigger_names[TRIGGER_COUNT] = {
-    [TRIGGER_SCHEDULE] = "schedule", [TRIGGER_CATCHUP] = "catchup", [TRIGGER_RETRY] = "retry",
-    [TRIGGER_MANUAL] = "manual", [TRIGGER_BACKFILL] = "backfill",
+    [TRIGGER_SCHEDULE] = "schedule", [TRIGGER_CATCHUP] = "catchup",   [TRIGGER_RETRY] = "retry",
+    [TRIGGER_MANUAL] = "manual",     [TRIGGER_BACKFILL] = "backfill",
 };
 static const char *const failure_labels[FAILURE_COUNT] = {
-    [FAILURE_NONE] = "none", [FAILURE_EXIT] = "exit", [FAILURE_SIGNAL] = "signal",
+    [FAILURE_NONE] = "none",       [FAILURE_EXIT] = "exit", [FAILURE_SIGNAL] = "signal",
     [FAILURE_TIMEOUT] = "timeout", [FAILURE_LOST] = "lost", [FAILURE_HTTP] = "http",
-    [FAILURE_SQL] = "sql", [FAILURE_GATE] = "gate", [FAILURE_SPAWN] = "spawn",
+    [FAILURE_SQL] = "sql",         [FAILURE_GATE] = "gate", [FAILURE_SPAWN] = "spawn",
 };
 static const char *const outcome_names[SLOT_OUTCOME_COUNT] = {
-    [SLOT_SUCCESS] = "SUCCESS", [SLOT_FAILED] = "FAILED", [SLOT_TIMED_OUT] = "TIMED_OUT",
-    [SLOT_LOST] = "LOST", [SLOT_CANCELLED] = "CANCELLED", [SLOT_DRY_RUN] = "DRY_RUN",
+    [SLOT_SUCCESS] = "SUCCESS", [SLOT_FAILED] = "FAILED",       [SLOT_TIMED_OUT] = "TIMED_OUT",
+    [SLOT_LOST] = "LOST",       [SLOT_CANCELLED] = "CANCELLED", [SLOT_DRY_RUN] = "DRY_RUN",
     [SLOT_SKIPPED] = "SKIPPED", [SLOT_MISSED] = "MISSED",
 };
 static const char *const reason_names[SLOT_REASON_COUNT] = {
-    [REASON_NONE] = "", [REASON_OVERLAP] = "overlap", [REASON_SUPERSEDED] = "superseded",
-    [REASON_PAUSED] = "paused", [REASON_THROTTLED] = "throttled", [REASON_DOWNTIME] = "downtime",
-    [REASON_TOO_OLD] = "too_old", [REASON_REMOVED] = "removed", [REASON_LIMIT] = "limit",
-    [REASON_BUSY] = "busy", [REASON_CHANGED] = "changed",
+    [REASON_NONE] = "",
+    [REASON_OVERLAP] = "overlap",
+    [REASON_SUPERSEDED] = "superseded",
+    [REASON_PAUSED] = "paused",
+    [REASON_THROTTLED] = "throttled",
+    [REASON_DOWNTIME] = "downtime",
+    [REASON_TOO_OLD] = "too_old",
+    [REASON_REMOVED] = "removed",
+    [REASON_LIMIT] = "limit",
+    [REASON_BUSY] = "busy",
+    [REASON_CHANGED] = "changed",
 };
 
 // Index of name in a table whose entries may be NULL; -1 when absent.
@@ -114,8 +121,9 @@ bool slot_outcome_parse(const char *name, enum slot_outcome *outcome_out)
 enum slot_outcome slot_outcome_of(enum run_state final_state)
 {
     static const enum slot_outcome outcomes[RUN_STATE_COUNT] = {
-        [RUN_SUCCESS] = SLOT_SUCCESS, [RUN_FAILED] = SLOT_FAILED, [RUN_TIMED_OUT] = SLOT_TIMED_OUT,
-        [RUN_LOST] = SLOT_LOST, [RUN_CANCELLED] = SLOT_CANCELLED, [RUN_DRY_RUN] = SLOT_DRY_RUN,
+        [RUN_SUCCESS] = SLOT_SUCCESS,     [RUN_FAILED] = SLOT_FAILED,
+        [RUN_TIMED_OUT] = SLOT_TIMED_OUT, [RUN_LOST] = SLOT_LOST,
+        [RUN_CANCELLED] = SLOT_CANCELLED, [RUN_DRY_RUN] = SLOT_DRY_RUN,
     };
     CHECK(run_state_is_final(final_state));
     return outcomes[final_state];

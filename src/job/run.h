@@ -15,8 +15,8 @@ enum run_state {
     RUN_DRY_RUN,
     RUN_STATE_COUNT
 };
-const char *run_state_name(enum run_state state);        // "TIMED_OUT": store, API
-const char *run_state_label(enum run_state state);       // "timed_out": metrics
+const char *run_state_name(enum run_state state);  // "TIMED_OUT": store, API
+const char *run_state_label(enum run_state state); // "timed_out": metrics
 bool run_state_parse(const char *name, enum run_state *state_out);
 bool run_state_is_final(enum run_state state);
 

@@ -123,8 +123,7 @@ static void render_locks(struct exposition *out, const char *name, const struct 
     put_counters(out, name, input->job, &tails, numbers_of(input)->locks, LOCK_RESULT_COUNT);
 }
 
-// ---- histograms
-// ----------------------------------------------------------------------------------
+// ---- histograms ---------------------------------------------------------------------------------
 
 static void put_job_histogram(struct exposition *out, const char *name,
                               const struct family_input *input, struct sample_curve curve)
@@ -175,8 +174,7 @@ static void render_statements(struct exposition *out, const char *name,
     }
 }
 
-// ---- gauges and info of jobs
-// ---------------------------------------------------------------------
+// ---- gauges and info of jobs --------------------------------------------------------------------
 
 static void put_head(struct exposition *out, const char *name, const struct family_input *input)
 {
@@ -246,8 +244,7 @@ static void render_job_info(struct exposition *out, const char *name,
     exposition_text(out, "} 1\n");
 }
 
-// ---- the node
-// ------------------------------------------------------------------------------------
+// ---- the node -----------------------------------------------------------------------------------
 
 static void render_audit(struct exposition *out, const char *name, const struct family_input *input)
 {
@@ -301,8 +298,7 @@ static void render_fenced(struct exposition *out, const char *name,
     put_sample(out, name, input, input->metrics->fenced);
 }
 
-// ---- the process
-// ---------------------------------------------------------------------------------
+// ---- the process --------------------------------------------------------------------------------
 
 static void render_cpu(struct exposition *out, const char *name, const struct family_input *input)
 {

@@ -10,8 +10,7 @@
 #include "observe/registry.h"
 #include "observe/scrape.h"
 
-// ---- counting
-// ------------------------------------------------------------------------------------
+// ---- counting -----------------------------------------------------------------------------------
 
 // NULL: the job left the configuration while it ran; its series are gone.
 static struct job_numbers *numbers_of(struct metrics *metrics, const struct job *job)
@@ -127,8 +126,7 @@ void metrics_audit_row(struct metrics *metrics, const char *event)
     }
 }
 
-// ---- life
-// ----------------------------------------------------------------------------------------
+// ---- life ---------------------------------------------------------------------------------------
 
 // Those of runs and slots are there from the start, so that a rate over the first one is right.
 static void add_known_events(struct metrics *metrics)

@@ -27,8 +27,7 @@ struct scrape {
     size_t rest_sent;
 };
 
-// ---- a moment's gauges
-// ---------------------------------------------------------------------------
+// ---- a moment's gauges --------------------------------------------------------------------------
 
 static void take_view(void *context, const struct engine_job_view *view)
 {
@@ -95,8 +94,7 @@ void scrape_free(void *context)
     free(scrape);
 }
 
-// ---- the cursor
-// ----------------------------------------------------------------------------------
+// ---- the cursor ---------------------------------------------------------------------------------
 
 // One step: a family's header, or one render of it.
 static void step(struct scrape *scrape, struct exposition *out)

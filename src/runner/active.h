@@ -122,7 +122,8 @@ void report_started(struct supervisor *supervisor, const struct active *active);
 void report_status(struct supervisor *supervisor, struct active *active);
 void report_output(struct supervisor *supervisor, struct active *active); // its pipe is readable
 void report_finish(struct supervisor *supervisor, struct active *active); // nothing of it is left
-// Goes on with what waits, as far as the channel has room. True: it is full, and something may still wait.
+// Goes on with what waits, as far as the channel has room. True: it is full, and something may
+// still wait.
 bool report_pump(struct supervisor *supervisor);
 // A start that did not become a run.
 void report_failed_start(struct supervisor *supervisor, uint64_t tag, enum runner_end_kind kind,

@@ -56,8 +56,7 @@ static struct process_runner *from_port(const struct runner *runner)
     return CONTAINER_OF((uintptr_t)runner, struct process_runner, port);
 }
 
-// ---- open runs
-// -------------------------------------------------------------------------------------
+// ---- open runs ----------------------------------------------------------------------------------
 
 static void open_run_add(struct process_runner *runner, const struct runner_start *start,
                          uint64_t tag, size_t description)
@@ -93,8 +92,7 @@ static void open_run_remove(struct process_runner *runner, struct open_run *run)
     free(run);
 }
 
-// ---- the port
-// --------------------------------------------------------------------------------------
+// ---- the port -----------------------------------------------------------------------------------
 
 static bool queue_start(struct process_runner *runner, const struct runner_start *start,
                         const struct identity *identity, struct error *err)
@@ -164,8 +162,7 @@ static void feed(struct runner *port, struct mono deadline)
 
 static const struct runner_ops process_ops = {.start = start, .stop = stop, .feed = feed};
 
-// ---- what the runner says
-// ----------------------------------------------------------------------------
+// ---- what the runner says -----------------------------------------------------------------------
 
 static bool take_end(struct process_runner *runner, struct open_run *run, struct message *message)
 {
@@ -276,8 +273,7 @@ bool process_runner_read(struct runner *port)
     return alive;
 }
 
-// ---- making and ending
-// -------------------------------------------------------------------------------
+// ---- making and ending --------------------------------------------------------------------------
 
 // Tags differ between runners and restarts, so that nobody ends what is not his. Never 0: small
 // numbers have a meaning of their own.
@@ -350,8 +346,8 @@ bool process_runner_wants_write(const struct runner *runner)
 void process_runner_write(struct runner *port)
 {
     struct process_runner *runner = from_port(port);
-    // A closed channel shows when it is read, where what the runner said last still is; what can't be sent
-    // any more must not keep the owner writing.
+    // A closed channel shows when it is read, where what the runner said last still is; what can't
+    // be sent any more must not keep the owner writing.
     if (runner->pid != 0 && !channel_flush(&runner->channel)) {
         buf_clear(&runner->channel.out);
     }

@@ -138,8 +138,8 @@ static size_t list_children(struct supervisor *supervisor, bool *scanned)
     return count;
 }
 
-// It took off every mark: nobody answers for it, so it may not stay. It is our child, so the pid can't be
-// somebody else's.
+// It took off every mark: nobody answers for it, so it may not stay. It is our child, so the pid
+// can't be somebody else's.
 static void adopt_stray(struct supervisor *supervisor, pid_t pid)
 {
     bool killed = kill(pid, SIGKILL) == 0;

@@ -22,10 +22,10 @@
 
 #define EVENTS_MAX    64
 #define STARTS_A_TURN 16 // so that many starts do not keep us from reading output and deadlines
-#define OUT_MAX       ((size_t)1024 * 1024 * 1024) // never reached: report.c stops reading long before
+// Never reached: report.c stops reading long before.
+#define OUT_MAX ((size_t)1024 * 1024 * 1024)
 
-// ---- becoming the runner
-// ---------------------------------------------------------------------------
+// ---- becoming the runner ------------------------------------------------------------------------
 
 // Signals are for the scheduler: a Ctrl-C at the terminal reaches it, and it drains. All are
 // blocked and at their defaults here, which is also what children start from; SIGCHLD comes as a
@@ -129,8 +129,7 @@ static void supervisor_init(struct supervisor *supervisor, const struct supervis
     supervisor->scratch = alloc_zero(SCRATCH_SIZE, 1);
 }
 
-// ---- starting
-// --------------------------------------------------------------------------------------
+// ---- starting -----------------------------------------------------------------------------------
 
 void active_wake(struct supervisor *supervisor, struct active *active, struct mono at)
 {
@@ -250,8 +249,7 @@ static bool pending_cancel(struct supervisor *supervisor, uint64_t tag)
     return false;
 }
 
-// ---- messages
-// --------------------------------------------------------------------------------------
+// ---- messages -----------------------------------------------------------------------------------
 
 static void stop(struct supervisor *supervisor, uint64_t tag, bool at_once)
 {
@@ -295,8 +293,7 @@ static bool take_messages(struct supervisor *supervisor, bool *more_out)
     return alive && !corrupt;
 }
 
-// ---- the loop
-// --------------------------------------------------------------------------------------
+// ---- the loop -----------------------------------------------------------------------------------
 
 struct turn {
     bool messages; // the channel has something, or is closed
@@ -420,7 +417,8 @@ static bool supervisor_turn(struct supervisor *supervisor, bool *busy)
     bool alive = flush(supervisor);
     free_buried(supervisor);
     arm_timer(supervisor);
-    // What waits goes on when the channel says that it has room; when it took everything at once, it won't.
+    // What waits goes on when the channel says that it has room; when it took everything at once,
+    // it won't.
     *busy = more || supervisor->pending_first != NULL ||
             (waits && !channel_has_output(&supervisor->channel));
     return alive;

@@ -156,7 +156,8 @@ void tree_scan(struct tree *tree, const struct tree_family *family)
     tree->count = 0;
     for (struct dirent *entry; directory != NULL && (entry = readdir(directory)) != NULL;) {
         struct tree_process process;
-        if (isdigit((unsigned char)entry->d_name[0]) && read_stat(atoi(entry->d_name), &process)) {
+        if (isdigit((unsigned char)entry->d_name[0]) &&
+            read_stat((pid_t)strtol(entry->d_name, NULL, 10), &process)) {
             process.tag = tree_tag(family, process.pid);
             ARRAY_RESERVE(tree->processes, tree->count, tree->capacity);
             tree->processes[tree->count++] = process;

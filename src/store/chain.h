@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The audit chain's exact bytes (docs/audit-format.md): hash = SHA-256 of these lines, each ended by
-// one LF, absent values empty:
+// The audit chain's exact bytes (docs/audit-format.md): hash = SHA-256 of these lines, each ended
+// by one LF, absent values empty:
 //   ironcron-audit-1, prev_hash (64 hex digits), seq, at (RFC 3339 UTC, 3 decimals), event, job,
 //   run_id, node, actor, detail
 // The first row's prev_hash is 64 zeros.

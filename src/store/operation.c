@@ -21,8 +21,7 @@
 const char operation_lost_error[] =
     "the node that ran this was gone; whether the work was done is not known";
 
-// ---- queue
-// ---------------------------------------------------------------------------------------
+// ---- queue --------------------------------------------------------------------------------------
 
 void operation_push(struct operation_queue *queue, struct store_op *op)
 {
@@ -101,8 +100,7 @@ size_t operation_weight(const struct store_op *op)
     }
 }
 
-// ---- checks
-// --------------------------------------------------------------------------------------
+// ---- checks -------------------------------------------------------------------------------------
 
 static bool bad(struct error *err, const char *what)
 {
@@ -263,8 +261,7 @@ bool operation_check(const struct store_op *op, struct error *err)
     }
 }
 
-// ---- texts
-// ---------------------------------------------------------------------------------------
+// ---- texts --------------------------------------------------------------------------------------
 
 void operation_slot_detail(const struct store_slot *slot, bool is_run, enum slot_reason reason,
                            char out[OPERATION_DETAIL_SIZE])

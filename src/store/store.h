@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: MIT
-// The store port: everything that ironcron keeps. Asynchronous, batched, fenced. One conformance suite
-// (tests/contract) runs against each implementation: store/model (memory), store/sqlite, later PostgreSQL.
+// The store port: everything that ironcron keeps. Asynchronous, batched, fenced. One conformance
+// suite (tests/contract) runs against each implementation: store/model (memory), store/sqlite,
+// later PostgreSQL.
 //
-// Operations. The caller owns a `struct store_op_…` whose first member is `struct store_op op`, fills
-// its inputs, sets op.kind and op.done, and calls store_submit. Later, from store_pump and never from
-// store_submit, `done` is called exactly once; the outputs are then valid until store_op_release, which the
-// caller calls when it has read them. Operations submitted together commit together where the store can
-// (group commit), each all or nothing for itself. They are carried out in the order of submission.
+// Operations. The caller owns a `struct store_op_…` whose first member is `struct store_op op`,
+// fills its inputs, sets op.kind and op.done, and calls store_submit. Later, from store_pump and
+// never from store_submit, `done` is called exactly once; the outputs are then valid until
+// store_op_release, which the caller calls when it has read them. Operations submitted together
+// commit together where the store can (group commit), each all or nothing for itself. They are
+// carried out in the order of submission.
 //
-// A commit has three outcomes: STORE_OK (done), STORE_UNAVAILABLE (certainly not done, try again later),
-// STORE_UNKNOWN (nobody knows). Every write carries ids that the caller chose, and submitting the very
-// same operation again settles an unknown one: the store recognises its own rows and answers as it did
-// or would have done.
+// A commit has three outcomes: STORE_OK (done), STORE_UNAVAILABLE (certainly not done, try again
+// later), STORE_UNKNOWN (nobody knows). Every write carries ids that the caller chose, and
+// submitting the very same operation again settles an unknown one: the store recognises its own
+// rows and answers as it did or would have done.
 //
 // Instants are stored in whole milliseconds. Texts are UTF-8 without control bytes but tab.
 #pragma once
@@ -24,6 +26,7 @@
 #include "base/error.h"
 #include "base/uuid.h"
 #include "job/run.h"
+#include "store/rows.h"
 #include "time/instant.h"
 
 enum store_op_kind {
@@ -47,9 +50,11 @@ enum store_op_kind {
 
 enum store_result {
     STORE_OK,
-    STORE_UNAVAILABLE, // certainly not done: busy, full, read-only, connection refused; err says why
-    STORE_UNKNOWN,     // may be done or not: submit the same again
-    STORE_REFUSED,     // a guard said no to the whole operation (this node was fenced, bad input); final
+    // certainly not done: busy, full, read-only, connection refused; err says why
+    STORE_UNAVAILABLE,
+    STORE_UNKNOWN, // may be done or not: submit the same again
+    // a guard said no to the whole operation (this node was fenced, bad input); final
+    STORE_REFUSED,
 };
 
 struct store_op {
@@ -63,10 +68,10 @@ struct store_op {
 
 // ---- a node's life ------------------------------------------------------------------------------
 
-// Registers this boot of a node. On SQLite the caller holds the node's file lock, which proves that every
-// other node is dead: each gets state 'lost', and each of their STARTED runs becomes LOST (audited),
-// its slot stays open when lost_retry says so, else becomes LOST. REFUSED when this node was declared
-// dead meanwhile. Audit: NODE_STARTED with detail {"dry_run":…,"host":…,"version":…}.
+// Registers this boot of a node. On SQLite the caller holds the node's file lock, which proves that
+// every other node is dead: each gets state 'lost', and each of their STARTED runs becomes LOST
+// (audited), its slot stays open when lost_retry says so, else becomes LOST. REFUSED when this node
+// was declared dead meanwhile. Audit: NODE_STARTED with detail {"dry_run":…,"host":…,"version":…}.
 struct store_lost {
     int64_t job_id;
     const char *job;
@@ -81,25 +86,18 @@ struct store_op_join {
     const char *host;
     const char *version;
     const char *detail; // JSON
-    // Asked inside the commit for each LOST run that has a slot: when its next attempt is due (the slot
-    // stays open and store_op_load returns the retry), or INSTANT_NONE (the slot is LOST). NULL: all LOST.
+    // Asked inside the commit for each LOST run that has a slot: when its next attempt is due (the
+    // slot stays open and store_op_load returns the retry), or INSTANT_NONE (the slot is LOST).
+    // NULL: all LOST.
     struct instant (*lost_retry)(void *context, const struct store_lost *lost, struct instant now);
     void *lost_context;
     // out
-    struct instant now; // the store's clock
+    struct instant now;      // the store's clock
     struct store_lost *lost; // runs of the dead that became LOST
     size_t lost_count;
 };
 
 // Everything a scheduler needs to go on where the last one stopped.
-struct store_job {
-    int64_t job_id;
-    const char *name;
-    const char *spec;          // job_schedule_spec in force; NULL: not in force (removed)
-    struct instant high_water; // all slots up to and including it are decided
-    struct instant last_success; // end of the last SUCCESS run; INSTANT_NONE
-    int throttle_count;        // slots passed over since the last one that ran under a throttle
-};
 struct store_retry { // a slot whose last attempt ended and that waits for the next one
     int64_t job_id;
     struct instant due_at;
@@ -115,11 +113,11 @@ struct store_op_load {
     size_t retry_count;
 };
 
-// Records which schedules are in force from `at` on. For each item: the spec in force before is closed
-// at `at`, the new one opened; a new or changed job's high-water mark becomes max(old, at). spec NULL
-// removes the job (its rows stay). Items whose spec is the one in force change nothing, and so a repeat
-// answers changed = false. Where the mark lies after `at`, the change takes effect at the mark.
-// REFUSED when `node` is given and not live.
+// Records which schedules are in force from `at` on. For each item: the spec in force before is
+// closed at `at`, the new one opened; a new or changed job's high-water mark becomes max(old, at).
+// spec NULL removes the job (its rows stay). Items whose spec is the one in force change nothing,
+// and so a repeat answers changed = false. Where the mark lies after `at`, the change takes effect
+// at the mark. REFUSED when `node` is given and not live.
 // Audit: CONFIG_PUBLISHED with `detail`, only when something changed.
 struct store_publish_item {
     const char *name;
@@ -139,9 +137,9 @@ struct store_op_publish {
 
 // ---- slots and runs -----------------------------------------------------------------------------
 
-// What a node proposes for slots, up to STORE_BATCH_MAX in one operation, one commit. Items of one job
-// must come in ascending due_at. For a scheduled or catch-up slot the guard is: due_at is above the
-// job's high-water mark; then the slot row is written and the mark set to due_at.
+// What a node proposes for slots, up to STORE_BATCH_MAX in one operation, one commit. Items of one
+// job must come in ascending due_at. For a scheduled or catch-up slot the guard is: due_at is above
+// the job's high-water mark; then the slot row is written and the mark set to due_at.
 enum store_decision {
     DECIDE_RUN,     // claim it: slot open, run STARTED, audit STARTED
     DECIDE_SKIP,    // slot SKIPPED with reason, audit SKIPPED
@@ -153,30 +151,31 @@ enum store_verdict {
     VERDICT_CLAIMED, // RUN: ours to start, with this fence
     VERDICT_WRITTEN, // SKIP, MISS, DRY_RUN: written
     VERDICT_TAKEN,   // already decided, by somebody else or before: nothing written
-    VERDICT_OVERLAP, // RUN with forbid_overlap, and a run of the job is STARTED. With skip_on_overlap the
-                     // slot is now SKIPPED (overlap); without, nothing was written: the caller waits
+    // RUN with forbid_overlap, and a run of the job is STARTED. With skip_on_overlap the slot is
+    // now SKIPPED (overlap); without, nothing was written: the caller waits
+    VERDICT_OVERLAP,
 };
 struct store_slot {
     int64_t job_id;
-    struct instant due_at;  // MANUAL: when it was asked for; no slot row
+    struct instant due_at; // MANUAL: when it was asked for; no slot row
     enum store_decision decision;
-    enum run_trigger trigger; // RETRY demands a slot that is open or LOST, with no STARTED run, and attempt =
-                              // last + 1; with SKIP or MISS it closes the slot.
-                              // BACKFILL an existing or missing slot at or below the mark, not open; with
-                              // DRY_RUN an existing slot keeps its outcome. MANUAL, BACKFILL: only runs
+    // RETRY demands a slot that is open or LOST, with no STARTED run, and attempt = last + 1; with
+    // SKIP or MISS it closes the slot. BACKFILL an existing or missing slot at or below the mark,
+    // not open; with DRY_RUN an existing slot keeps its outcome. MANUAL, BACKFILL: only runs
+    enum run_trigger trigger;
     int attempt;
     struct uuid run_id; // RUN and DRY_RUN: chosen by the caller
     enum slot_reason reason;
     bool forbid_overlap;
     bool skip_on_overlap;
-    int throttle_count;  // stored with the job
-    const char *detail;  // JSON for the audit row; NULL = the store writes {"attempt":1,"due_at":…,
-                         // "trigger":…}, or {"due_at":…,"reason":…,"trigger":…} where nothing runs. A RUN
-                         // that becomes SKIPPED (overlap) always gets the latter
+    int throttle_count; // stored with the job
+    const char *detail; // JSON for the audit row; NULL = the store writes {"attempt":1,"due_at":…,
+        // "trigger":…}, or {"due_at":…,"reason":…,"trigger":…} where nothing runs.
+        // A RUN that becomes SKIPPED (overlap) always gets the latter
     // out
     enum store_verdict verdict;
-    int64_t fence;              // rises at each claim in the store
-    struct instant started_at;  // the store's clock at the claim
+    int64_t fence;             // rises at each claim in the store
+    struct instant started_at; // the store's clock at the claim
 };
 #define STORE_BATCH_MAX 1000
 struct store_op_decide {
@@ -188,8 +187,9 @@ struct store_op_decide {
 };
 
 // Ends runs. Guarded: run_id and fence match and the state is STARTED; otherwise nothing is changed
-// but an audit row STALE, and the item is stale. An end already written by the same fence with the same
-// state is answered as written (a repeat of an unknown commit). A fenced node may say so too: it is stale.
+// but an audit row STALE, and the item is stale. An end already written by the same fence with the
+// same state is answered as written (a repeat of an unknown commit). A fenced node may say so too:
+// it is stale.
 struct store_end {
     struct uuid run_id;
     int64_t fence;
@@ -197,10 +197,10 @@ struct store_end {
     enum run_failure failure;
     bool has_exit_code;
     int exit_code;
-    const char *error;           // NULL or at most 4 KB
-    struct duration duration;    // by the node's boot clock
-    struct instant retry_at;     // not none: the slot stays open and attempt + 1 is due then
-    const char *detail;          // JSON for the audit row, or NULL
+    const char *error;        // NULL or at most 4 KB
+    struct duration duration; // by the node's boot clock
+    struct instant retry_at;  // not none: the slot stays open and attempt + 1 is due then
+    const char *detail;       // JSON for the audit row, or NULL
     // out
     bool stale;
 };
@@ -212,8 +212,9 @@ struct store_op_finish {
     struct instant now; // out: the store's clock, the ended_at of all of them
 };
 
-// Appends to a run's output. `offset` = bytes of this run's output before it (a repeat is recognised, what
-// overlaps is cut). REFUSED when the run is unknown or bytes before `offset` are missing.
+// Appends to a run's output. `offset` = bytes of this run's output before it (a repeat is
+// recognised, what overlaps is cut). REFUSED when the run is unknown or bytes before `offset` are
+// missing.
 struct store_chunk {
     struct uuid run_id;
     int64_t offset;
@@ -228,11 +229,8 @@ struct store_op_output {
 
 // ---- controls and intents -----------------------------------------------------------------------
 
-enum store_control_kind { CONTROL_PAUSE, CONTROL_DRY_RUN, CONTROL_THROTTLE, CONTROL_KIND_COUNT };
-const char *store_control_name(enum store_control_kind kind); // "pause", "dry-run", "throttle"
-
-// Sets or lifts a runtime control. Kept with from and to, since the ledger is recomputed from it. The store
-// does not ask whether the job exists.
+// Sets or lifts a runtime control. Kept with from and to, since the ledger is recomputed from it.
+// The store does not ask whether the job exists.
 // Audit: PAUSED/RESUMED, DRY_RUN_ON/DRY_RUN_OFF, THROTTLED/UNTHROTTLED; detail
 // {"as":…,"factor":…,"reason":…} without the absent ones.
 struct store_op_control {
@@ -284,16 +282,6 @@ struct store_op_intent_end {
     const char *answer;
 };
 
-struct store_control_row {
-    const char *job; // NULL = all
-    enum store_control_kind kind;
-    int value;
-    struct instant from;
-    struct instant to; // INSTANT_NONE = still in force
-    const char *actor;
-    const char *reason; // NULL
-};
-
 // ---- audit, pruning, beat -----------------------------------------------------------------------
 
 // Free-standing events of operators and guards.
@@ -316,13 +304,15 @@ struct store_op_seal {
     bool more;
 };
 
-// Deletes history older than the given instants, a bounded piece a call: never an open run, never an
-// open slot or its run, never unsealed audit rows. Pruned audit rows leave the anchor (last pruned seq
-// and hash). Runs are looked at in the order of their claims, up to the first claimed after the instant.
+// Deletes history older than the given instants, a bounded piece a call: never an open run, never
+// an open slot or its run, never unsealed audit rows. Pruned audit rows leave the anchor (last
+// pruned seq and hash). Runs are looked at in the order of their claims, up to the first claimed
+// after the instant.
 struct store_op_prune {
     struct store_op op;
-    struct instant runs_before;   // by ended_at; slots by due_at, never above the high-water mark; with the
-                                  // runs their output; ended intents by created_at. Not given = kept
+    // by ended_at; slots by due_at, never above the high-water mark; with the runs their output;
+    // ended intents by created_at. Not given = kept
+    struct instant runs_before;
     struct instant output_before;
     struct instant audit_before;
     size_t limit; // rows a table
@@ -341,105 +331,6 @@ struct store_op_beat {
 struct store_op_leave { // clean stop: node state 'stopped', audit NODE_STOPPED
     struct store_op op;
     struct uuid node;
-};
-
-// ---- reading ------------------------------------------------------------------------------------
-// Synchronous, for the command line and for checks; each row is given to a callback, which returns false
-// to stop. Texts live until it returns.
-
-struct store_run_row {
-    struct uuid run_id;
-    const char *job;
-    struct instant due_at;
-    int attempt;
-    enum run_trigger trigger;
-    enum run_state state;
-    struct uuid node;
-    int64_t fence;
-    struct instant started_at;
-    struct instant ended_at; // none while it runs
-    struct duration duration;
-    bool has_exit_code;
-    int exit_code;
-    enum run_failure failure;
-    const char *error; // NULL
-};
-// Optional instants here and in operations: INSTANT_NONE or zero = not given.
-struct store_run_filter { // NULL, none, nil = any
-    const char *job;
-    struct uuid run_id;
-    bool by_state;
-    enum run_state state;
-    struct instant since; // started_at >= since
-    struct instant until; // started_at < until
-    size_t limit;         // newest first; 0 = no limit
-};
-typedef bool store_run_fn(void *context, const struct store_run_row *row);
-
-struct store_slot_row {
-    const char *job;
-    struct instant due_at;
-    enum slot_outcome outcome;
-    struct uuid run_id; // nil
-    enum slot_reason reason;
-};
-// Slots are kept by due time: reading all jobs of a span costs what it yields, reading one job of a long
-// span costs the whole span. So ask once for all jobs where you want several.
-struct store_slot_filter {
-    const char *job;
-    struct instant since; // due_at >= since
-    struct instant until; // due_at < until
-};
-typedef bool store_slot_fn(void *context, const struct store_slot_row *row); // by job, due_at
-
-struct store_audit_row {
-    int64_t seq; // 0 = not sealed yet
-    struct instant at;
-    const char *event;
-    const char *job;     // NULL
-    struct uuid run_id;  // nil
-    struct uuid node;    // nil
-    const char *actor;   // NULL
-    const char *detail;  // NULL
-    uint8_t prev_hash[32];
-    uint8_t hash[32];
-};
-struct store_audit_filter {
-    const char *job;
-    const char *event;
-    struct instant since;
-    struct instant until;
-    size_t limit; // 0 = no limit
-    bool newest_first;
-};
-typedef bool store_audit_fn(void *context, const struct store_audit_row *row);
-
-struct store_force_row { // a schedule in force: from < slot <= to
-    const char *job;
-    const char *spec;
-    struct instant from;
-    struct instant to; // none = still
-};
-typedef bool store_force_fn(void *context, const struct store_force_row *row); // by job, from
-
-typedef bool store_job_fn(void *context, const struct store_job *row);
-typedef bool store_control_fn(void *context, const struct store_control_row *row);
-
-struct store_node_row {
-    struct uuid node;
-    const char *host;
-    const char *version;
-    struct instant started_at;
-    struct instant last_seen;
-    const char *state; // live, stopped, lost
-    int running;
-};
-typedef bool store_node_fn(void *context, const struct store_node_row *row); // newest first
-
-struct store_anchor { // where the kept audit chain begins
-    int64_t seq;      // of the last pruned row; 0 = nothing pruned
-    uint8_t hash[32]; // of that row; zeros at the beginning
-    struct instant slots_from; // slots due before it may have been pruned; none = nothing pruned
 };
 
 // ---- the port -----------------------------------------------------------------------------------
@@ -474,8 +365,8 @@ struct store_ops {
     bool (*read_intent)(struct store *, struct uuid intent_id, struct arena *arena,
                         struct store_intent *intent_out, struct error *);
     // At most `size` bytes of a run's output from `offset`; *length_out 0 = no more for now.
-    bool (*read_output)(struct store *, struct uuid run_id, int64_t offset, char *bytes, size_t size,
-                        size_t *length_out, struct error *);
+    bool (*read_output)(struct store *, struct uuid run_id, int64_t offset, char *bytes,
+                        size_t size, size_t *length_out, struct error *);
 };
 
 static inline void store_submit(struct store *store, struct store_op *op)

@@ -4,7 +4,8 @@
 
 #include "time/format.h"
 
-#define TIME_REMEDY     "write it like 2026-11-24T03:36:23+01:00, 2026-11-24, or -2h for two hours ago"
+#define TIME_REMEDY                                                                                \
+    "write it like 2026-11-24T03:36:23+01:00 or 2026-11-24, or -2h for two hours ago"
 #define DURATION_REMEDY "write it like 90s, 5m, 1h30m or 7d"
 #define SHOWN_MAX       60 // how much of a wrong text an error repeats
 

@@ -205,9 +205,9 @@ struct rule_change {
     bool to_dst;
 };
 
-// Times of up to 167 hours can move a change into the year before or after, and a change may only undo
-// another of the same second: so the changes from two years before to one year after are looked at. In
-// a tie the end comes first: "0/0,J365/25" is DST all the year round.
+// Times of up to 167 hours can move a change into the year before or after, and a change may only
+// undo another of the same second: so the changes from two years before to one year after are
+// looked at. In a tie the end comes first: "0/0,J365/25" is DST all the year round.
 #define YEARS_BEFORE 2
 #define CHANGE_COUNT 8
 

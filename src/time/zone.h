@@ -48,8 +48,7 @@ struct zone_change {
 bool zone_next_change(const struct zone *zone, int64_t unix_seconds,
                       struct zone_change *change_out);
 
-// ---- zones by name
-// -------------------------------------------------------------------------------
+// ---- zones by name ------------------------------------------------------------------------------
 
 // A cache of zones by name, loaded on first use from $TZDIR or /usr/share/zoneinfo. Zones live
 // until the cache goes; a reload makes new ones, so that what holds an old one stays valid.

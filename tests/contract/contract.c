@@ -9,7 +9,7 @@
 
 static const struct contract_backend *backend;
 
-// ---- clock ---------------------------------------------------------------------------------------
+// ---- clock --------------------------------------------------------------------------------------
 
 static struct instant clock_says(struct clock *clock)
 {
@@ -37,7 +37,7 @@ struct instant at_ms(int64_t ms_after_t0)
     return instant_from_ms(T0 + ms_after_t0);
 }
 
-// ---- set-up --------------------------------------------------------------------------------------
+// ---- set-up -------------------------------------------------------------------------------------
 
 int contract_setup(void **state)
 {
@@ -81,7 +81,7 @@ int contract_run(const struct contract_backend *with)
     return failed;
 }
 
-// ---- doing ---------------------------------------------------------------------------------------
+// ---- doing --------------------------------------------------------------------------------------
 
 struct uuid contract_id(struct contract *contract)
 {

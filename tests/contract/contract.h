@@ -51,7 +51,7 @@ extern const struct contract_tests contract_node_tests, contract_decide_tests,
     contract_finish_tests, contract_control_tests, contract_audit_tests, contract_prune_tests,
     contract_read_tests;
 
-// ---- doing ---------------------------------------------------------------------------------------
+// ---- doing --------------------------------------------------------------------------------------
 
 #define T0 1764000000000 // ms; when each test begins: 2025-11-24T16:00:00Z
 
@@ -76,9 +76,10 @@ bool contract_end(struct contract *contract, const struct store_slot *slot, enum
                   struct instant retry_at);
 size_t contract_seal(struct contract *contract);
 
-// ---- looking -------------------------------------------------------------------------------------
+// ---- looking ------------------------------------------------------------------------------------
 
-// Everything that a store holds, as text, one row a line; the caller frees it. Equal stores, equal texts.
+// Everything that a store holds, as text, one row a line; the caller frees it. Equal stores, equal
+// texts.
 enum contract_part {
     PART_RUNS = 1,
     PART_SLOTS = 2,

@@ -100,7 +100,7 @@ static void refuses_impossible_controls(void **state)
     contract_holds(c, PART_CONTROLS, "");
 }
 
-// ---- intents -------------------------------------------------------------------------------------
+// ---- intents ------------------------------------------------------------------------------------
 
 static void intents_are_put_once_taken_in_order_and_ended(void **state)
 {

@@ -136,7 +136,7 @@ static void refuses_an_end_that_is_none(void **state)
     CALL_REFUSED(c, &finish);
 }
 
-// ---- output --------------------------------------------------------------------------------------
+// ---- output -------------------------------------------------------------------------------------
 
 static void append(struct contract *c, struct uuid run, int64_t offset, const char *bytes,
                    size_t length, enum store_result expected)

@@ -176,7 +176,7 @@ static void controls_now_or_ever(void **state)
     assert_int_equal(ever.rows, 3);
 }
 
-// ---- submission ----------------------------------------------------------------------------------
+// ---- submission ---------------------------------------------------------------------------------
 
 struct ordered {
     struct store_op_audit audit;

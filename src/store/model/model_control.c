@@ -55,7 +55,7 @@ enum store_result model_control(struct model_store *store, struct store_op *base
     return STORE_OK;
 }
 
-// ---- intents -------------------------------------------------------------------------------------
+// ---- intents ------------------------------------------------------------------------------------
 
 static struct store_intent *intent_find(struct model_store *store, struct uuid intent_id)
 {

@@ -58,7 +58,7 @@ enum store_result model_finish(struct model_store *store, struct store_op *base)
     return STORE_OK;
 }
 
-// ---- output --------------------------------------------------------------------------------------
+// ---- output -------------------------------------------------------------------------------------
 
 static int64_t output_end(const struct model_run *run)
 {

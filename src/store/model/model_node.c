@@ -122,7 +122,7 @@ enum store_result model_leave(struct model_store *store, struct store_op *base)
     return STORE_OK;
 }
 
-// ---- load ----------------------------------------------------------------------------------------
+// ---- load ---------------------------------------------------------------------------------------
 
 static const char *spec_now(const struct model_job *job)
 {
@@ -198,7 +198,7 @@ enum store_result model_load(struct model_store *store, struct store_op *base)
     return STORE_OK;
 }
 
-// ---- publish -------------------------------------------------------------------------------------
+// ---- publish ------------------------------------------------------------------------------------
 
 static struct model_job *job_add(struct model_store *store, const char *name, struct instant at)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Inside the model: plain arrays, written to be read. Guards come before the first write of an operation,
-// so nothing is ever undone.
+// Inside the model: plain arrays, written to be read. Guards come before the first write of an
+// operation, so nothing is ever undone.
 #pragma once
 
 #include <stdbool.h>

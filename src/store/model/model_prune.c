@@ -7,7 +7,8 @@
 
 #include "base/alloc.h"
 
-// The job whose oldest prunable slot is the oldest of all; ties by job number, as the tables are ordered.
+// The job whose oldest prunable slot is the oldest of all; ties by job number, as the tables are
+// ordered.
 struct candidate {
     struct model_job *job;
     size_t index;

@@ -26,7 +26,7 @@ static model_op_fn *const handlers[STORE_OP_COUNT] = {
     [STORE_LEAVE] = model_leave,
 };
 
-// ---- pump ----------------------------------------------------------------------------------------
+// ---- pump ---------------------------------------------------------------------------------------
 
 static void submit(struct store *port, struct store_op *op)
 {
@@ -110,7 +110,7 @@ void model_store_fault(struct store *port, enum model_fault fault, int count)
     model_of(port)->fault_count = fault == MODEL_FAULT_NONE ? 0 : count;
 }
 
-// ---- life ----------------------------------------------------------------------------------------
+// ---- life ---------------------------------------------------------------------------------------
 
 char *model_text(const char *text)
 {
@@ -238,7 +238,7 @@ struct store *model_store_new(struct clock *clock)
     return &store->store;
 }
 
-// ---- finding -------------------------------------------------------------------------------------
+// ---- finding ------------------------------------------------------------------------------------
 
 struct model_job *model_job_at(struct model_store *store, int64_t job_id)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The store as a model in memory: what the real ones are compared with, and what the scheduler's tests
-// run on. Can be told to fail.
+// The store as a model in memory: what the real ones are compared with, and what the scheduler's
+// tests run on. Can be told to fail.
 #pragma once
 
 #include "store/store.h"
@@ -8,8 +8,8 @@
 
 struct store *model_store_new(struct clock *clock);
 
-// The next `count` commits end so (STORE_OK = normal again). UNKNOWN with `applied` has happened all the
-// same. Affects every operation of the pump in which it strikes.
+// The next `count` commits end so (STORE_OK = normal again). UNKNOWN with `applied` has happened
+// all the same. Affects every operation of the pump in which it strikes.
 enum model_fault {
     MODEL_FAULT_NONE,
     MODEL_FAULT_UNAVAILABLE,

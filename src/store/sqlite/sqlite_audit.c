@@ -42,8 +42,7 @@ enum store_result sqlite_audit(struct sqlite_store *store, struct store_op *base
     return STORE_OK;
 }
 
-// ---- sealing
-// -------------------------------------------------------------------------------------
+// ---- sealing ------------------------------------------------------------------------------------
 
 struct chain_head {
     int64_t seq;

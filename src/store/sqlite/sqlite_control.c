@@ -61,8 +61,7 @@ enum store_result sqlite_control(struct sqlite_store *store, struct store_op *ba
     return STORE_OK;
 }
 
-// ---- intents
-// -------------------------------------------------------------------------------------
+// ---- intents ------------------------------------------------------------------------------------
 
 enum store_result sqlite_intent_put(struct sqlite_store *store, struct store_op *base)
 {

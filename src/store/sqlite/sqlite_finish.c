@@ -89,8 +89,7 @@ enum store_result sqlite_finish(struct sqlite_store *store, struct store_op *bas
     return STORE_OK;
 }
 
-// ---- output
-// --------------------------------------------------------------------------------------
+// ---- output -------------------------------------------------------------------------------------
 
 static int64_t fence_of(struct sqlite_store *store, const struct uuid *run_id)
 {

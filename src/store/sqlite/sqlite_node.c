@@ -18,8 +18,7 @@ static enum store_result not_live(struct error *err)
                             "this node is not live in the store: it was fenced or never joined");
 }
 
-// ---- join
-// ----------------------------------------------------------------------------------------
+// ---- join ---------------------------------------------------------------------------------------
 
 struct lost_run {
     int64_t fence;
@@ -139,8 +138,7 @@ enum store_result sqlite_join(struct sqlite_store *store, struct store_op *base)
     return STORE_OK;
 }
 
-// ---- beat, leave
-// ---------------------------------------------------------------------------------
+// ---- beat, leave --------------------------------------------------------------------------------
 
 enum store_result sqlite_beat(struct sqlite_store *store, struct store_op *base)
 {
@@ -170,8 +168,7 @@ enum store_result sqlite_leave(struct sqlite_store *store, struct store_op *base
     return left ? STORE_OK : not_live(&base->err);
 }
 
-// ---- load
-// ----------------------------------------------------------------------------------------
+// ---- load ---------------------------------------------------------------------------------------
 
 static void load_jobs(struct sqlite_store *store, struct store_op_load *op)
 {

@@ -26,8 +26,7 @@ static int wait_while_busy(void *context, int tries)
     return tries < BUSY_MS_MAX && nanosleep(&pause, NULL) == 0;
 }
 
-// ---- where the file lies
-// ---------------------------------------------------------------------------
+// ---- where the file lies ------------------------------------------------------------------------
 
 // SQLite's locks and its shared memory are not trustworthy across machines (sqlite.org/wal.html).
 static const struct {
@@ -104,8 +103,7 @@ static bool check_filesystem(const char *path, struct error *err)
                                         path, network);
 }
 
-// ---- the file
-// --------------------------------------------------------------------------------------
+// ---- the file -----------------------------------------------------------------------------------
 
 // Made by us and not by SQLite, so that it never exists with a mode that others can read.
 static bool create_file(const char *path, struct error *err)
@@ -189,8 +187,9 @@ static bool connect_and_check(struct sqlite_store *store, bool *empty_out, struc
     return connect_as(store, store->path, flags, err) && schema_check(store, empty_out, err);
 }
 
-// Without a log nobody has the store open, and the file alone is whole: it can be read as it lies where the
-// reader may not even create the log's index beside it (a read-only mount, another user's folder).
+// Without a log nobody has the store open, and the file alone is whole: it can be read as it lies
+// where the reader may not even create the log's index beside it (a read-only mount, another user's
+// folder).
 static bool connect_to_still_file(struct sqlite_store *store, bool *empty_out, struct error *err)
 {
     AUTO(buf_release) struct buf uri;
@@ -230,8 +229,8 @@ static bool prepare(struct sqlite_store *store, struct error *err)
                      store->path);
 }
 
-// A reader that finds no log makes SQLite create an empty one, and cannot remove it again. The last to
-// close for writing does, under SQLite's own locks.
+// A reader that finds no log makes SQLite create an empty one, and cannot remove it again. The last
+// to close for writing does, under SQLite's own locks.
 static void tidy_log(const struct sqlite_store *store)
 {
     sqlite3 *db = NULL;
@@ -256,8 +255,9 @@ void sqlite_store_free(struct sqlite_store *store)
     free(store);
 }
 
-// SQLite counts its memory under a lock at each allocation, for a statistic that nobody asks for. It can
-// only be told before its first use in the process; later it answers "misuse", which does no harm.
+// SQLite counts its memory under a lock at each allocation, for a statistic that nobody asks for.
+// It can only be told before its first use in the process; later it answers "misuse", which does no
+// harm.
 static void configure_library(void)
 {
     static bool done;
@@ -280,8 +280,9 @@ bool sqlite_store_open(const char *path, enum sqlite_store_mode mode, struct clo
     store->clock = clock;
     store->mode = mode;
     store->path = alloc_string(path);
-    store->wal_path = alloc_zero(strlen(path) + sizeof "-wal", 1);
-    strcat(strcpy(store->wal_path, path), "-wal");
+    size_t wal_size = strlen(path) + sizeof "-wal";
+    store->wal_path = alloc_zero(wal_size, 1);
+    snprintf(store->wal_path, wal_size, "%s-wal", path);
     if (!prepare(store, err)) {
         sqlite_store_free(store);
         return false;

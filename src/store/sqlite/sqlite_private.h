@@ -53,8 +53,7 @@ static inline struct sqlite_store *sqlite_of(struct store *store)
     return CONTAINER_OF(store, struct sqlite_store, store);
 }
 
-// ---- sqlite_statement.c: binding and stepping
-// ------------------------------------------------------
+// ---- sqlite_statement.c: binding and stepping ---------------------------------------------------
 
 enum value_kind { VALUE_NULL, VALUE_INTEGER, VALUE_TEXT, VALUE_BLOB };
 struct value {
@@ -97,8 +96,7 @@ void sqlite_fail(struct sqlite_store *store, int code, const char *doing);
 // One sentence for a failed call: what, where, remedy.
 void sqlite_explain(int code, sqlite3 *db, const char *path, const char *doing, struct error *err);
 
-// ---- the rest
-// -------------------------------------------------------------------------------------
+// ---- the rest -----------------------------------------------------------------------------------
 
 // sqlite_schema.c
 #define SCHEMA_APPLICATION_ID 0x6963726e // "icrn"
@@ -134,8 +132,7 @@ int64_t sqlite_next_fence(struct sqlite_store *store);
 // The node's number, when it is live; else 0.
 int64_t sqlite_live_node(struct sqlite_store *store, const struct uuid *node);
 
-// ---- sqlite_query.c: one-off queries for reading
-// ---------------------------------------------------
+// ---- sqlite_query.c: one-off queries for reading ------------------------------------------------
 
 #define QUERY_VALUES 8
 struct query { // released with AUTO(query_release)

@@ -6,8 +6,7 @@
 
 #include "store/chain.h"
 
-// ---- runs
-// ----------------------------------------------------------------------------------------
+// ---- runs ---------------------------------------------------------------------------------------
 
 struct run_reader {
     store_run_fn *fn;
@@ -45,7 +44,8 @@ bool sqlite_read_runs(struct store *port, const struct store_run_filter *filter,
     query_init(&query, port,
                "SELECT r.run_id, j.name, r.due_at, r.attempt, r.trigger, r.state, n.node, r.fence, "
                "r.started_at, r.ended_at, r.duration, r.exit_code, r.failure, r.error FROM run r");
-    // Left to itself SQLite reads all of history backwards, to save the sorting of the few that run.
+    // Left to itself SQLite reads all of history backwards, to save the sorting of the few that
+    // run.
     buf_add_string(&query.sql,
                    running && uuid_is_nil(filter->run_id) ? " INDEXED BY run_started" : "");
     buf_add_string(&query.sql, " LEFT JOIN job j ON j.job_id = r.job_id"
@@ -68,8 +68,7 @@ bool sqlite_read_runs(struct store *port, const struct store_run_filter *filter,
     return query_each(&query, give_run, &(struct run_reader){fn, context}, err);
 }
 
-// ---- slots
-// ---------------------------------------------------------------------------------------
+// ---- slots --------------------------------------------------------------------------------------
 
 struct slot_reader {
     store_slot_fn *fn;
@@ -106,8 +105,7 @@ bool sqlite_read_slots(struct store *port, const struct store_slot_filter *filte
     return query_each(&query, give_slot, &(struct slot_reader){fn, context}, err);
 }
 
-// ---- audit
-// ---------------------------------------------------------------------------------------
+// ---- audit --------------------------------------------------------------------------------------
 
 struct audit_reader {
     store_audit_fn *fn;

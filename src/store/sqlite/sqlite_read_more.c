@@ -6,8 +6,7 @@
 
 #include "store/chain.h"
 
-// ---- schedules in force
-// ----------------------------------------------------------------------------
+// ---- schedules in force -------------------------------------------------------------------------
 
 struct force_reader {
     store_force_fn *fn;
@@ -40,8 +39,7 @@ bool sqlite_read_force(struct store *port, const char *job, store_force_fn *fn, 
     return query_each(&query, give_force, &(struct force_reader){fn, context}, err);
 }
 
-// ---- jobs
-// ----------------------------------------------------------------------------------------
+// ---- jobs ---------------------------------------------------------------------------------------
 
 struct job_reader {
     store_job_fn *fn;
@@ -72,8 +70,7 @@ bool sqlite_read_jobs(struct store *port, store_job_fn *fn, void *context, struc
     return query_each(&query, give_job, &(struct job_reader){fn, context}, err);
 }
 
-// ---- controls
-// ------------------------------------------------------------------------------------
+// ---- controls -----------------------------------------------------------------------------------
 
 struct control_reader {
     store_control_fn *fn;
@@ -96,8 +93,7 @@ bool sqlite_read_controls(struct store *port, bool history, store_control_fn *fn
     return query_each(&query, give_control, &(struct control_reader){fn, context}, err);
 }
 
-// ---- nodes
-// ---------------------------------------------------------------------------------------
+// ---- nodes --------------------------------------------------------------------------------------
 
 struct node_reader {
     store_node_fn *fn;
@@ -128,8 +124,7 @@ bool sqlite_read_nodes(struct store *port, store_node_fn *fn, void *context, str
     return query_each(&query, give_node, &(struct node_reader){fn, context}, err);
 }
 
-// ---- single rows
-// ---------------------------------------------------------------------------------
+// ---- single rows --------------------------------------------------------------------------------
 
 static bool read_failed(struct sqlite_store *store, struct error *err)
 {

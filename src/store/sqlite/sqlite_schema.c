@@ -59,8 +59,7 @@ static const char tables[] =
     " WHEN NOT EXISTS (SELECT 1 FROM meta WHERE key = 'pruning') BEGIN"
     " SELECT RAISE(ABORT, 'audit seals are never deleted'); END;";
 
-// ---- views
-// ---------------------------------------------------------------------------------------
+// ---- views --------------------------------------------------------------------------------------
 
 #define UUID_OF(column)                                                                            \
     "CASE WHEN " column " IS NOT NULL THEN lower(substr(hex(" column                               \
@@ -176,8 +175,7 @@ static const struct view {
     {"nodes", add_nodes},   {"alerts", add_alerts}, {"notifications", add_notifications},
 };
 
-// ---- checks and migration
-// --------------------------------------------------------------------------
+// ---- checks and migration -----------------------------------------------------------------------
 
 static bool run_sql(struct sqlite_store *store, const char *sql, struct error *err)
 {

@@ -80,8 +80,9 @@ void fixture_folder_remove(char *folder)
 
 char *fixture_file(const char *folder, const char *name, const char *content)
 {
-    char *path = alloc_zero(strlen(folder) + strlen(name) + 2, 1);
-    sprintf(path, "%s/%s", folder, name);
+    size_t size = strlen(folder) + strlen(name) + 2;
+    char *path = alloc_zero(size, 1);
+    snprintf(path, size, "%s/%s", folder, name);
     for (char *slash = strchr(path + strlen(folder) + 1, '/'); slash != NULL;
          slash = strchr(slash + 1, '/')) {
         *slash = '\0';

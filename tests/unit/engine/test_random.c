@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Two virtual days of a node under random jobs, operators, crashes, clock steps and a failing store, from a
-// seed; then the second opinion on the ledger (audit verify), and what the world itself saw. IRONCRON_SEED
-// replays one; IRONCRON_SEEDS says how many to try.
+// Two virtual days of a node under random jobs, operators, crashes, clock steps and a failing
+// store, from a seed; then the second opinion on the ledger (audit verify), and what the world
+// itself saw. IRONCRON_SEED replays one; IRONCRON_SEEDS says how many to try.
 #include "world.h"
 
 #include <setjmp.h>

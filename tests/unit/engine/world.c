@@ -13,7 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "audit/verify.h"
 #include "base/alloc.h"
 #include "store/sqlite/sqlite_store.h"
 #include "time/format.h"
@@ -39,7 +38,7 @@ static void world_random(void *bytes, size_t size)
     }
 }
 
-static struct instant parse(const char *text)
+struct instant world_time(const char *text)
 {
     struct instant t;
     struct error err = ERROR_INIT;
@@ -212,7 +211,7 @@ void world_init(struct world *world, const char *start)
     *world = (struct world){.max_running = 64, .random = 1, .booted_at = INSTANT_NONE};
     the_world = world;
     world->clock = (struct clock){world_now, world_mono};
-    world->now = parse(start);
+    world->now = world_time(start);
     world->mono = (struct mono){(int64_t)1000 * 1000000};
     world->store = open_store(world);
     world->runner.ops = &fake_ops;
@@ -457,67 +456,4 @@ int world_count(const struct world *world, const char *job)
         count += job == NULL || strcmp(world->runs[i].job, job) == 0;
     }
     return count;
-}
-
-// ---- judging ------------------------------------------------------------------------------------
-
-static bool forbids_overlap(const struct world *world, const char *name)
-{
-    for (size_t i = 0; i < world->job_count; i++) {
-        if (strcmp(world->jobs[i].name, name) == 0) {
-            return world->jobs[i].overlap != JOB_OVERLAP_ALLOW;
-        }
-    }
-    return false;
-}
-
-// From what the world saw happen, not from anybody's rows.
-static void check_overlaps(const struct world *world)
-{
-    for (size_t i = 0; i < world->run_count; i++) {
-        const struct world_run *a = &world->runs[i];
-        for (size_t j = i + 1; j < world->run_count && j < i + 2000; j++) {
-            const struct world_run *b = &world->runs[j];
-            bool together = strcmp(a->job, b->job) == 0 && mono_before(b->began, a->ended);
-            if (together && forbids_overlap(world, a->job)) {
-                fail_msg("two runs of %s were open at once", a->job);
-            }
-        }
-    }
-}
-
-void world_verify(struct world *world)
-{
-    check_overlaps(world);
-    struct verify_options options = {.since = INSTANT_NONE, .node_is_live = world->engine != NULL};
-    struct verify_report report;
-    struct error err = ERROR_INIT;
-    if (!verify_store(world->store, &options, &report, &err)) {
-        fail_msg("verify: %s", err.text);
-    }
-    for (size_t i = 0; i < report.finding_count && i < 10; i++) {
-        print_error("%s: %s\n", verify_kind_name(report.findings[i].kind), report.findings[i].text);
-    }
-    assert_int_equal(report.finding_total, 0);
-    verify_report_release(&report);
-}
-
-static bool slot_row(void *context, const struct store_slot_row *row)
-{
-    char *out = context;
-    const char *outcome = slot_outcome_name(row->outcome);
-    snprintf(out, 64, "%s%s%s", outcome == NULL ? "open" : outcome,
-             row->reason == REASON_NONE ? "" : " ", slot_reason_name(row->reason));
-    return true;
-}
-
-const char *world_outcome(struct world *world, const char *job, const char *due)
-{
-    static char text[64];
-    text[0] = '\0';
-    struct store_slot_filter filter = {
-        .job = job, .since = parse(due), .until = instant_add(parse(due), DURATION_MS(1))};
-    struct error err = ERROR_INIT;
-    assert_true(world->store->ops->read_slots(world->store, &filter, slot_row, text, &err));
-    return text;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A world for the engine in virtual time: a clock that only the world moves, the model store, a runner whose
-// jobs do what a script says, and a record of everything that ran.
+// A world for the engine in virtual time: a clock that only the world moves, the model store, a
+// runner whose jobs do what a script says, and a record of everything that ran.
 #pragma once
 
 #include "engine/engine.h"
@@ -61,6 +61,7 @@ struct world {
     uint64_t random;
 };
 
+struct instant world_time(const char *text);             // RFC 3339, or the test fails
 void world_init(struct world *world, const char *start); // RFC 3339
 void world_release(struct world *world);
 void world_script(struct world *world, const struct world_script *scripts, size_t count);

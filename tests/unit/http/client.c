@@ -25,8 +25,7 @@
 #define PATIENCE_MS 5 // after which a quiet kernel is taken to have nothing more for us
 #define QUIET_MAX   40
 
-// ---- the server
-// ----------------------------------------------------------------------------------
+// ---- the server ---------------------------------------------------------------------------------
 
 static struct instant fixed_now(struct clock *clock)
 {
@@ -136,8 +135,7 @@ void world_advance(struct world *world, struct duration d)
     pump(world);
 }
 
-// ---- clients
-// -------------------------------------------------------------------------------------
+// ---- clients ------------------------------------------------------------------------------------
 
 int client_open(struct world *world)
 {

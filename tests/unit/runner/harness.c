@@ -247,7 +247,7 @@ static int count_processes(const char *text, bool sleeps)
     assert_non_null(directory);
     for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
         if (isdigit((unsigned char)entry->d_name[0])) {
-            int pid = atoi(entry->d_name);
+            int pid = (int)strtol(entry->d_name, NULL, 10);
             count += command_line_has(pid, text, sleeps) && harness_pid_lives(pid);
         }
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A scheduler reduced to what the runner port needs: it starts jobs on a real runner process, records
-// what is reported, and waits with a deadline.
+// A scheduler reduced to what the runner port needs: it starts jobs on a real runner process,
+// records what is reported, and waits with a deadline.
 #pragma once
 
 #include <stdbool.h>

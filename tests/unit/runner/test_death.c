@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What happens to running jobs when the scheduler or the runner dies or stands still: nothing of them
-// stays, and the node's lock is let go only afterwards.
+// What happens to running jobs when the scheduler or the runner dies or stands still: nothing of
+// them stays, and the node's lock is let go only afterwards.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,7 +24,8 @@
 static char marker[32];
 static char job[512];
 
-// Five sleeps a run: plain, deaf to TERM, without session and environment, behind another, and itself.
+// Five sleeps a run: plain, deaf to TERM, without session and environment, behind another, and
+// itself.
 #define SLEEPS 5
 static void make_job(void)
 {
@@ -36,7 +37,7 @@ static void make_job(void)
              marker, marker, marker, marker, marker);
 }
 
-// ---- the node's lock ------------------------------------------------------------------------------------
+// ---- the node's lock ----------------------------------------------------------------------------
 
 static char lock_path[256];
 
@@ -70,7 +71,7 @@ static bool lock_is_free(void *context)
     return fd >= 0;
 }
 
-// ---- a scheduler of its own -------------------------------------------------------------------------------
+// ---- a scheduler of its own ---------------------------------------------------------------------
 
 struct scheduler {
     pid_t pid;
@@ -170,7 +171,7 @@ static void expect_told(const struct scheduler *scheduler, int gone)
     assert_int_equal(told[1], 0);
 }
 
-// ---- the deaths -------------------------------------------------------------------------------------------
+// ---- the deaths ---------------------------------------------------------------------------------
 
 static void test_scheduler_killed(void **state)
 {
@@ -228,8 +229,8 @@ static void test_stopped_and_killed(void **state)
     scheduler_end(&scheduler, 0);
 }
 
-// The runner is frozen by somebody, and the scheduler dies: it still must not let the lock go before the
-// jobs are gone.
+// The runner is frozen by somebody, and the scheduler dies: it still must not let the lock go
+// before the jobs are gone.
 static void test_frozen_runner(void **state)
 {
     (void)state;
@@ -245,7 +246,7 @@ static void test_frozen_runner(void **state)
     harness_until(is_gone, &runner, "the runner is gone");
 }
 
-// ---- seen from inside --------------------------------------------------------------------------------------
+// ---- seen from inside ---------------------------------------------------------------------------
 
 static void test_no_start_after_death(void **state)
 {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Output: what is kept of it, and that neither floods nor a scheduler that does not read cost memory.
+// Output: what is kept of it, and that neither floods nor a scheduler that does not read cost
+// memory.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -37,7 +38,7 @@ static int64_t memory_of(int pid, const char *field)
     return kilobytes * 1024;
 }
 
-// ---- the ring by itself ---------------------------------------------------------------------------------
+// ---- the ring by itself -------------------------------------------------------------------------
 
 // What must be kept, computed the simple way: all of it in memory, cut afterwards.
 static void check_kept(int64_t maximum, const char *all, size_t length, const struct buf *kept)
@@ -86,7 +87,7 @@ static void test_head_and_tail(void **state)
     static const int64_t maxima[] = {0, 1, 2, 3, 100, 4096, 8191, 8192, 8193, 20001, 65536};
     static const size_t lengths[] = {0, 1, 2, 3, 99, 100, 101, 4095, 8192, 8193, 16000, 100000};
     const char *seed = getenv("IRONCRON_SEED");
-    srand(seed == NULL ? 1 : (unsigned)atoi(seed));
+    srand(seed == NULL ? 1 : (unsigned)strtoul(seed, NULL, 10));
     char *all = malloc(100000);
     assert_non_null(all);
     for (size_t i = 0; i < 100000; i++) {
@@ -109,7 +110,7 @@ static void test_head_and_tail(void **state)
     free(all);
 }
 
-// ---- through the runner ---------------------------------------------------------------------------------
+// ---- through the runner -------------------------------------------------------------------------
 
 static void test_flood(void **state)
 {

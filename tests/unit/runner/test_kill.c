@@ -19,8 +19,8 @@
 
 #define OUTPUT_MAX 65536
 
-// A process that has left its session and its environment behind, was forked twice and ignores TERM. %s
-// makes it findable.
+// A process that has left its session and its environment behind, was forked twice and ignores
+// TERM. %s makes it findable.
 #define DAEMON                                                                                     \
     "(setsid env -i /bin/sh -c 'trap \"\" TERM HUP; exec sleep %s' </dev/null >/dev/null 2>&1 "    \
     "&); "
@@ -247,7 +247,8 @@ static void test_runner_ignores_the_terminals_signals(void **state)
     harness_close(harness);
 }
 
-// The program of the next test: its first thread ends, which makes it look dead, another one runs on.
+// The program of the next test: its first thread ends, which makes it look dead, another one runs
+// on.
 static void *run_on(void *unused)
 {
     (void)unused;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Frames cut at every byte, frames that make no sense, frames that are too long; and the table that finds
-// runs by their numbers.
+// Frames cut at every byte, frames that make no sense, frames that are too long; and the table that
+// finds runs by their numbers.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -184,7 +184,7 @@ static void test_table(void **state)
     void *expected[KEYS + 1] = {NULL};
     struct table table = {0};
     const char *seed = getenv("IRONCRON_SEED");
-    srand(seed == NULL ? 1 : (unsigned)atoi(seed));
+    srand(seed == NULL ? 1 : (unsigned)strtoul(seed, NULL, 10));
     for (int step = 0; step < STEPS; step++) {
         size_t key = (size_t)rand() % KEYS + 1;
         // Far apart and close together, as tags and pids are.

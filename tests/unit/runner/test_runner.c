@@ -62,7 +62,7 @@ static void test_ends(void **state)
     harness_close(harness);
 }
 
-// ---- environment, directory, user --------------------------------------------------------------------
+// ---- environment, directory, user ---------------------------------------------------------------
 
 static int compare_lines(const void *a, const void *b)
 {
@@ -221,7 +221,7 @@ static void test_limits(void **state)
     harness_close(harness);
 }
 
-// ---- starts that fail ----------------------------------------------------------------------------------
+// ---- starts that fail ---------------------------------------------------------------------------
 
 static void test_spawn_failures(void **state)
 {
@@ -376,7 +376,7 @@ static void test_fork_failure(void **state)
     assert_string_equal(text, expected);
 }
 
-// ---- many --------------------------------------------------------------------------------------------
+// ---- many ---------------------------------------------------------------------------------------
 
 static void test_500_at_once(void **state)
 {

@@ -175,7 +175,6 @@ enum expression_density expression_random(struct random_source *source, const st
     bool single_minute = random_below(source, 3) == 0;
     if (has_seconds) {
         random_field(source, 0, 59, near->second, second);
-        strcat(second, " ");
     }
     if (single_minute) {
         snprintf(minute, sizeof minute, "%d", near->minute);
@@ -186,7 +185,8 @@ enum expression_density expression_random(struct random_source *source, const st
     random_day(source, near, day);
     random_month(source, near->month, month);
     random_weekday(source, near, weekday);
-    snprintf(out, EXPRESSION_SIZE, "%s%s %s %s %s %s", second, minute, hour, day, month, weekday);
+    snprintf(out, EXPRESSION_SIZE, "%s%s%s %s %s %s %s", second, has_seconds ? " " : "", minute,
+             hour, day, month, weekday);
     return has_seconds     ? EXPRESSION_SECONDS
            : single_minute ? EXPRESSION_SPARSE
                            : EXPRESSION_MINUTES;

@@ -99,82 +99,78 @@ static void fields_as_bits(void **state)
     assert_false(parse("* 0-22 * * *").hours_all);
 }
 
+static const struct {
+    const char *text, *message;
+} mistakes[] = {
+    {"60 * * * *", "minute 60 at column 1: minutes are 0 to 59"},
+    {"* 24 * * *", "hour 24 at column 3: hours are 0 to 23"},
+    {"* * 0 * *", "day of month 0 at column 5: days of the month are 1 to 31"},
+    {"* * 32 * *", "day of month 32 at column 5: days of the month are 1 to 31"},
+    {"* * * 0 *", "month 0 at column 7: months are 1 to 12, or jan to dec"},
+    {"* * * 13 *", "month 13 at column 7: months are 1 to 12, or jan to dec"},
+    {"* * * * 8", "day of week 8 at column 9: days of the week are 0 to 7, or sun to sat (0 and 7 "
+                  "are Sunday)"},
+    {"60 * * * * *", "second 60 at column 1: seconds are 0 to 59"},
+    {"*/0 * * * *", "minute */0 at column 1: a step of 0 never moves on; steps are 1 to 59"},
+    {"*/60 * * * *", "minute */60 at column 1: a step of 60 leaves only one value; steps of "
+                     "minutes are 1 to 59"},
+    {"* */24 * * *",
+     "hour */24 at column 3: a step of 24 leaves only one value; steps of hours are 1 to 23"},
+    {"* 22-2 * * *", "hour 22-2 at column 3: the range runs backwards; write 22-23,0-2"},
+    {"* * * * fri-mon", "day of week fri-mon at column 9: the range runs backwards; write 5-6,0-1"},
+    {"* * * * 7-2", "day of week 7-2 at column 9: the range runs backwards; write 0-2"},
+    {"1,,2 * * * *", "minute (empty) at column 3: the list has an empty place; remove the comma"},
+    {"1, * * * *", "minute (empty) at column 3: the list has an empty place; remove the comma"},
+    {",1 * * * *", "minute (empty) at column 1: the list has an empty place; remove the comma"},
+    {"5x * * * *",
+     "minute 5x at column 1: 'x' does not belong there; a list is separated by commas"},
+    {"1-5-7 * * * *",
+     "minute 1-5-7 at column 1: '-' does not belong there; a list is separated by commas"},
+    {"** * * * *",
+     "minute ** at column 1: '*' does not belong there; a list is separated by commas"},
+    {"*/ * * * *", "minute */ at column 1: a number belongs after the '/'"},
+    {"*/-5 * * * *", "minute */-5 at column 1: a number belongs after the '/'"},
+    {"-5 * * * *", "minute -5 at column 1: minutes are 0 to 59"},
+    {"99999999999 * * * *", "minute 99999999999 at column 1: minutes are 0 to 59"},
+    {"*/99999999999 * * * *", "minute */99999999999 at column 1: a step of "},
+    {"? * * * *", "minute ? at column 1: ? belongs in a field for days; write *"},
+    {"* * * * L",
+     "day of week L at column 9: L needs a day before it here; write 5L for the last Friday"},
+    {"* * * * 1#6",
+     "day of week 1#6 at column 9: the number after # is 1 to 5; write mon#1 for the "
+     "first Monday"},
+    {"* * * * 1#0",
+     "day of week 1#0 at column 9: the number after # is 1 to 5; write mon#1 for the "
+     "first Monday"},
+    {"* * L-31 * *",
+     "day of month L-31 at column 5: L-n counts back from the month's last day; n is 0 to 30"},
+    {"* * 32W * *", "day of month 32W at column 5: days of the month are 1 to 31"},
+    {"* * 1-5W * *", "day of month 1-5W at column 5: 'W' does not belong there"},
+    {"* * * foo *", "month foo at column 7: months are 1 to 12, or jan to dec"},
+    {"* * * janu *", "month janu at column 7: 'u' does not belong there"},
+    {"H( * * * *", "minute H( at column 1: minutes are 0 to 59"},
+    {"H(5) * * * *", "minute H(5) at column 1: H takes a range; write H(0-29)"},
+    {"H(0-29 * * * *", "minute H(0-29 at column 1: the ')' is missing; write H(0-29)"},
+    {"H(29-0) * * * *", "minute H(29-0) at column 1: the range runs backwards"},
+    {"H(0-9)/20 * * * *", "minute H(0-9)/20 at column 1: a step of 20 is longer than the range"},
+    {"* * * *", "4 fields; a schedule has 5 (minute, hour, day of month, month, day of week) or 6 "
+                "with the second first"},
+    {"* * * * * * *", "7 fields; a schedule has 5"},
+    {"*", "1 field; a schedule has 5"},
+    {"", "0 fields; a schedule has 5"},
+    {"* * * * *\n", "day of week *"},
+    {"@daily", "1 field"},
+};
+
 static void errors_say_field_column_reason(void **state)
 {
     (void)state;
-    static const struct {
-        const char *text, *message;
-    } cases[] = {
-        {"60 * * * *", "minute 60 at column 1: minutes are 0 to 59"},
-        {"* 24 * * *", "hour 24 at column 3: hours are 0 to 23"},
-        {"* * 0 * *", "day of month 0 at column 5: days of the month are 1 to 31"},
-        {"* * 32 * *", "day of month 32 at column 5: days of the month are 1 to 31"},
-        {"* * * 0 *", "month 0 at column 7: months are 1 to 12, or jan to dec"},
-        {"* * * 13 *", "month 13 at column 7: months are 1 to 12, or jan to dec"},
-        {"* * * * 8",
-         "day of week 8 at column 9: days of the week are 0 to 7, or sun to sat (0 and 7 "
-         "are Sunday)"},
-        {"60 * * * * *", "second 60 at column 1: seconds are 0 to 59"},
-        {"*/0 * * * *", "minute */0 at column 1: a step of 0 never moves on; steps are 1 to 59"},
-        {"*/60 * * * *", "minute */60 at column 1: a step of 60 leaves only one value; steps of "
-                         "minutes are 1 to 59"},
-        {"* */24 * * *",
-         "hour */24 at column 3: a step of 24 leaves only one value; steps of hours are 1 to 23"},
-        {"* 22-2 * * *", "hour 22-2 at column 3: the range runs backwards; write 22-23,0-2"},
-        {"* * * * fri-mon",
-         "day of week fri-mon at column 9: the range runs backwards; write 5-6,0-1"},
-        {"* * * * 7-2", "day of week 7-2 at column 9: the range runs backwards; write 0-2"},
-        {"1,,2 * * * *",
-         "minute (empty) at column 3: the list has an empty place; remove the comma"},
-        {"1, * * * *", "minute (empty) at column 3: the list has an empty place; remove the comma"},
-        {",1 * * * *", "minute (empty) at column 1: the list has an empty place; remove the comma"},
-        {"5x * * * *",
-         "minute 5x at column 1: 'x' does not belong there; a list is separated by commas"},
-        {"1-5-7 * * * *",
-         "minute 1-5-7 at column 1: '-' does not belong there; a list is separated by commas"},
-        {"** * * * *",
-         "minute ** at column 1: '*' does not belong there; a list is separated by commas"},
-        {"*/ * * * *", "minute */ at column 1: a number belongs after the '/'"},
-        {"*/-5 * * * *", "minute */-5 at column 1: a number belongs after the '/'"},
-        {"-5 * * * *", "minute -5 at column 1: minutes are 0 to 59"},
-        {"99999999999 * * * *", "minute 99999999999 at column 1: minutes are 0 to 59"},
-        {"*/99999999999 * * * *", "minute */99999999999 at column 1: a step of "},
-        {"? * * * *", "minute ? at column 1: ? belongs in a field for days; write *"},
-        {"* * * * L",
-         "day of week L at column 9: L needs a day before it here; write 5L for the last Friday"},
-        {"* * * * 1#6",
-         "day of week 1#6 at column 9: the number after # is 1 to 5; write mon#1 for the "
-         "first Monday"},
-        {"* * * * 1#0",
-         "day of week 1#0 at column 9: the number after # is 1 to 5; write mon#1 for the "
-         "first Monday"},
-        {"* * L-31 * *",
-         "day of month L-31 at column 5: L-n counts back from the month's last day; n is 0 to 30"},
-        {"* * 32W * *", "day of month 32W at column 5: days of the month are 1 to 31"},
-        {"* * 1-5W * *", "day of month 1-5W at column 5: 'W' does not belong there"},
-        {"* * * foo *", "month foo at column 7: months are 1 to 12, or jan to dec"},
-        {"* * * janu *", "month janu at column 7: 'u' does not belong there"},
-        {"H( * * * *", "minute H( at column 1: minutes are 0 to 59"},
-        {"H(5) * * * *", "minute H(5) at column 1: H takes a range; write H(0-29)"},
-        {"H(0-29 * * * *", "minute H(0-29 at column 1: the ')' is missing; write H(0-29)"},
-        {"H(29-0) * * * *", "minute H(29-0) at column 1: the range runs backwards"},
-        {"H(0-9)/20 * * * *",
-         "minute H(0-9)/20 at column 1: a step of 20 is longer than the range"},
-        {"* * * *",
-         "4 fields; a schedule has 5 (minute, hour, day of month, month, day of week) or 6 "
-         "with the second first"},
-        {"* * * * * * *", "7 fields; a schedule has 5"},
-        {"*", "1 field; a schedule has 5"},
-        {"", "0 fields; a schedule has 5"},
-        {"* * * * *\n", "day of week *"},
-        {"@daily", "1 field"},
-    };
-    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+    for (size_t i = 0; i < ARRAY_LENGTH(mistakes); i++) {
         struct cron cron;
         struct error err = ERROR_INIT;
-        if (cron_parse(cases[i].text, "a-job", &cron, &err) || err.code != ERROR_CONFIG ||
-            strncmp(err.text, cases[i].message, strlen(cases[i].message)) != 0) {
-            fail_msg("'%s' gives: %s", cases[i].text, err.text);
+        if (cron_parse(mistakes[i].text, "a-job", &cron, &err) || err.code != ERROR_CONFIG ||
+            strncmp(err.text, mistakes[i].message, strlen(mistakes[i].message)) != 0) {
+            fail_msg("'%s' gives: %s", mistakes[i].text, err.text);
         }
     }
 }

@@ -38,8 +38,7 @@ struct trial {
     int64_t from, to;
 };
 
-// ---- the mistakes
-// --------------------------------------------------------------------------------
+// ---- the mistakes -------------------------------------------------------------------------------
 
 enum mistake {
     MISTAKE_NONE,
@@ -130,8 +129,7 @@ static int64_t next_with_mistake(const struct schedule *schedule, int64_t after,
     return at;
 }
 
-// ---- the comparison
-// ------------------------------------------------------------------------------
+// ---- the comparison -----------------------------------------------------------------------------
 
 static bool keep_slot(void *context, struct instant slot)
 {
@@ -213,7 +211,7 @@ static struct trial random_trial(struct random_source *source, const struct zone
 static int samples_per_change(void)
 {
     const char *text = getenv("IRONCRON_ORACLE_SAMPLES");
-    int samples = text != NULL ? atoi(text) : 1;
+    int samples = text != NULL ? (int)strtol(text, NULL, 10) : 1;
     return samples < 1 ? 1 : samples;
 }
 

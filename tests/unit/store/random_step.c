@@ -24,7 +24,7 @@ static const char *draw_text(struct twin *twin)
     return texts[twin_draw(twin, 5)];
 }
 
-// ---- making a step ---------------------------------------------------------------------------------
+// ---- making a step ------------------------------------------------------------------------------
 
 const char *const step_jobs[STEP_JOBS] = {"alpha", "beta", "gamma", "Delta", "e-5"};
 
@@ -202,7 +202,7 @@ struct step step_make(struct twin *twin)
     return step;
 }
 
-// ---- carrying it out -------------------------------------------------------------------------------
+// ---- carrying it out ----------------------------------------------------------------------------
 
 static struct instant lost_retry(void *context, const struct store_lost *lost, struct instant now)
 {

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// ---- the documented check ------------------------------------------------------------------------
+// ---- the documented check -----------------------------------------------------------------------
 
 // Runs the shell script of docs/audit-format.md, as it stands there, on this store.
 static char *check_by_the_page(struct fixture *f)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Random operations on the SQLite store and on the model, answer by answer and row by row. The seed is
-// printed when they differ; IRONCRON_SEED=N repeats it.
+// Random operations on the SQLite store and on the model, answer by answer and row by row. The seed
+// is printed when they differ; IRONCRON_SEED=N repeats it.
 #include "random_step.h"
 
 #include <inttypes.h>
@@ -49,7 +49,7 @@ static bool texts_differ(char *a, char *b, const char *what, bool quiet)
     return differ;
 }
 
-// ---- sequences -------------------------------------------------------------------------------------
+// ---- sequences ----------------------------------------------------------------------------------
 
 enum defect {
     DEFECT_NONE,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What only the SQLite store promises: its file, its views, what it refuses, reading beside a writer.
+// What only the SQLite store promises: its file, its views, what it refuses, reading beside a
+// writer.
 #include "sqlite_fixture.h"
 
 #include <stdio.h>
@@ -7,7 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-// ---- the file ------------------------------------------------------------------------------------
+// ---- the file -----------------------------------------------------------------------------------
 
 static void the_file_is_ours_alone(void **state)
 {
@@ -128,7 +129,7 @@ static void audit_rows_cannot_be_changed(void **state)
                    "audit 1 +0 NODE_STARTED - run - node #1 by - {\"host\":\"h1\"}\n");
 }
 
-// ---- refusals ------------------------------------------------------------------------------------
+// ---- refusals -----------------------------------------------------------------------------------
 
 static void a_newer_version_is_refused(void **state)
 {
@@ -199,7 +200,7 @@ static void places_that_cannot_hold_a_store(void **state)
     assert_int_not_equal(err.code, ERROR_NONE);
 }
 
-// ---- reading only --------------------------------------------------------------------------------
+// ---- reading only -------------------------------------------------------------------------------
 
 static void a_reader_sees_what_a_writer_commits(void **state)
 {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What may happen to a store on a bad day: another writer, a full disk, a disk that turned read-only, kill -9.
+// What may happen to a store on a bad day: another writer, a full disk, a disk that turned
+// read-only, kill -9.
 #include "sqlite_fixture.h"
 
 #include <signal.h>
@@ -11,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-// ---- two writers ---------------------------------------------------------------------------------
+// ---- two writers --------------------------------------------------------------------------------
 
 static void another_writer_makes_it_wait_and_nothing_is_lost(void **state)
 {
@@ -36,7 +37,7 @@ static void another_writer_makes_it_wait_and_nothing_is_lost(void **state)
                    "audit 0 +0 E - run - node - by - -\n");
 }
 
-// ---- disks ---------------------------------------------------------------------------------------
+// ---- disks --------------------------------------------------------------------------------------
 
 // Fills the store until an operation is refused for want of space; the number that were done.
 static int fill(struct contract *c, int64_t job, struct error *err)
@@ -114,7 +115,7 @@ static int teardown_mount(void **state)
     return fixture_teardown(state);
 }
 
-// ---- kill -9 -------------------------------------------------------------------------------------
+// ---- kill -9 ------------------------------------------------------------------------------------
 
 // Claims and ends without pause; tells each fence whose commit was answered.
 static void write_until_killed(const char *path, int pipe_end)

@@ -115,8 +115,7 @@ static void changes_of_name_only_are_passed_over(void **state)
     zone_free(zone);
 }
 
-// ---- the footer
-// ----------------------------------------------------------------------------------
+// ---- the footer ---------------------------------------------------------------------------------
 
 static const char *const rules[] = {
     "UTC0",
@@ -245,8 +244,7 @@ static void the_rule_follows_the_last_transition(void **state)
     zone_free(zone);
 }
 
-// ---- damage
-// --------------------------------------------------------------------------------------
+// ---- damage -------------------------------------------------------------------------------------
 
 static void expect_refused(const struct tzif *tzif, const char *part)
 {

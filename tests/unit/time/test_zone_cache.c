@@ -74,8 +74,7 @@ static void wrong_names_have_a_remedy(void **state)
     zone_cache_free(cache);
 }
 
-// ---- a zoneinfo folder of our own
-// ----------------------------------------------------------------
+// ---- a zoneinfo folder of our own ---------------------------------------------------------------
 
 static char folder[] = "/tmp/ironcron-zones-XXXXXX";
 

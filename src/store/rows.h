@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+// What is read out of a store: rows, and what selects them. Part of the store port (store/store.h), which
+// its readers include.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/uuid.h"
+#include "job/run.h"
+#include "time/instant.h"
+
+// A job as the store knows it: what a scheduler needs to go on where the last one stopped.
+struct store_job {
+    int64_t job_id;
+    const char *name;
+    const char *spec;            // job_schedule_spec in force; NULL: not in force (removed)
+    struct instant high_water;   // all slots up to and including it are decided
+    struct instant last_success; // end of the last SUCCESS run; INSTANT_NONE
+    int throttle_count;          // slots passed over since the last one that ran under a throttle
+};
+
+enum store_control_kind { CONTROL_PAUSE, CONTROL_DRY_RUN, CONTROL_THROTTLE, CONTROL_KIND_COUNT };
+const char *store_control_name(enum store_control_kind kind); // "pause", "dry-run", "throttle"
+
+struct store_control_row {
+    const char *job; // NULL = all
+    enum store_control_kind kind;
+    int value;
+    struct instant from;
+    struct instant to; // INSTANT_NONE = still in force
+    const char *actor;
+    const char *reason; // NULL
+};
+
+// Synchronous, for the command line and for checks; each row is given to a callback, which returns false
+// to stop. Texts live until it returns.
+
+struct store_run_row {
+    struct uuid run_id;
+    const char *job;
+    struct instant due_at;
+    int attempt;
+    enum run_trigger trigger;
+    enum run_state state;
+    struct uuid node;
+    int64_t fence;
+    struct instant started_at;
+    struct instant ended_at; // none while it runs
+    struct duration duration;
+    bool has_exit_code;
+    int exit_code;
+    enum run_failure failure;
+    const char *error; // NULL
+};
+// Optional instants here and in operations: INSTANT_NONE or zero = not given.
+struct store_run_filter { // NULL, none, nil = any
+    const char *job;
+    struct uuid run_id;
+    bool by_state;
+    enum run_state state;
+    struct instant since; // started_at >= since
+    struct instant until; // started_at < until
+    size_t limit;         // newest first; 0 = no limit
+};
+typedef bool store_run_fn(void *context, const struct store_run_row *row);
+
+struct store_slot_row {
+    const char *job;
+    struct instant due_at;
+    enum slot_outcome outcome;
+    struct uuid run_id; // nil
+    enum slot_reason reason;
+};
+// Slots are kept by due time: reading all jobs of a span costs what it yields, reading one job of a long
+// span costs the whole span. So ask once for all jobs where you want several.
+struct store_slot_filter {
+    const char *job;
+    struct instant since; // due_at >= since
+    struct instant until; // due_at < until
+};
+typedef bool store_slot_fn(void *context, const struct store_slot_row *row); // by job, due_at
+
+struct store_audit_row {
+    int64_t seq; // 0 = not sealed yet
+    struct instant at;
+    const char *event;
+    const char *job;    // NULL
+    struct uuid run_id; // nil
+    struct uuid node;   // nil
+    const char *actor;  // NULL
+    const char *detail; // NULL
+    uint8_t prev_hash[32];
+    uint8_t hash[32];
+};
+struct store_audit_filter {
+    const char *job;
+    const char *event;
+    struct instant since;
+    struct instant until;
+    size_t limit; // 0 = no limit
+    bool newest_first;
+};
+typedef bool store_audit_fn(void *context, const struct store_audit_row *row);
+
+struct store_force_row { // a schedule in force: from < slot <= to
+    const char *job;
+    const char *spec;
+    struct instant from;
+    struct instant to; // none = still
+};
+typedef bool store_force_fn(void *context, const struct store_force_row *row); // by job, from
+
+typedef bool store_job_fn(void *context, const struct store_job *row);
+typedef bool store_control_fn(void *context, const struct store_control_row *row);
+
+struct store_node_row {
+    struct uuid node;
+    const char *host;
+    const char *version;
+    struct instant started_at;
+    struct instant last_seen;
+    const char *state; // live, stopped, lost
+    int running;
+};
+typedef bool store_node_fn(void *context, const struct store_node_row *row); // newest first
+
+struct store_anchor {          // where the kept audit chain begins
+    int64_t seq;               // of the last pruned row; 0 = nothing pruned
+    uint8_t hash[32];          // of that row; zeros at the beginning
+    struct instant slots_from; // slots due before it may have been pruned; none = nothing pruned
+};

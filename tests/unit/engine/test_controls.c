@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: MIT
+// What operators do to a node in virtual time: pause, throttle, dry-run, reload, manual runs.
+#include "world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/attributes.h"
+
+#define START "2026-03-10T00:00:00Z"
+
+static const struct world_script slow[] = {{"slow", DURATION_S(150), 0, 0}};
+
+static void pause_and_resume(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w, START);
+    world_job(&w, "minutely", "* * * * *");
+    world_job(&w, "other", "* * * * *");
+    world_start(&w);
+    world_advance(&w, DURATION_S(90));
+    world_control(&w, "minutely", CONTROL_PAUSE, 1);
+    world_advance(&w, DURATION_S(180));
+    world_control(&w, "minutely", CONTROL_PAUSE, 0);
+    world_advance(&w, DURATION_S(60));
+    assert_int_equal(world_count(&w, "minutely"), 2);
+    assert_int_equal(world_count(&w, "other"), 5);
+    assert_string_equal(world_outcome(&w, "minutely", "2026-03-10T00:03:00Z"), "SKIPPED paused");
+    world_verify(&w);
+    world_release(&w);
+}
+
+// Slots of a pause are not made up, not even those of a downtime within it.
+static void a_pause_covers_the_downtime(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w, START);
+    world_job(&w, "all", "*/10 * * * *")->missed = JOB_MISSED_ALL;
+    world_start(&w);
+    world_advance(&w, DURATION_S(65));
+    world_control(&w, NULL, CONTROL_PAUSE, 1);
+    world_advance(&w, DURATION_S(10));
+    world_crash(&w);
+    world_advance(&w, DURATION_S(3600));
+    world_control(&w, NULL, CONTROL_PAUSE, 0);
+    world_advance(&w, DURATION_S(1800));
+    world_start(&w);
+    world_advance(&w, DURATION_S(30));
+    assert_string_equal(world_outcome(&w, "all", "2026-03-10T00:50:00Z"), "SKIPPED paused");
+    assert_string_equal(world_outcome(&w, "all", "2026-03-10T01:20:00Z"), "SUCCESS");
+    world_verify(&w);
+    world_release(&w);
+}
+
+// The schedule changes while no node runs: slots of the pause stay SKIPPED, the rest is MISSED.
+static void a_pause_covers_a_change(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w, START);
+    world_job(&w, "changes", "*/10 * * * *");
+    world_start(&w);
+    world_advance(&w, DURATION_S(65));
+    world_control(&w, "changes", CONTROL_PAUSE, 1);
+    world_crash(&w);
+    world_advance(&w, DURATION_S(1800));
+    world_control(&w, "changes", CONTROL_PAUSE, 0);
+    world_advance(&w, DURATION_S(1800));
+    w.job_count = 0;
+    free((char *)(uintptr_t)w.jobs[0].name);
+    world_job(&w, "changes", "*/7 * * * *");
+    world_start(&w);
+    world_advance(&w, DURATION_S(30));
+    assert_string_equal(world_outcome(&w, "changes", "2026-03-10T00:20:00Z"), "SKIPPED paused");
+    assert_string_equal(world_outcome(&w, "changes", "2026-03-10T00:50:00Z"), "MISSED downtime");
+    world_verify(&w);
+    world_release(&w);
+}
+
+static void throttle(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w, START);
+    world_job(&w, "tens", "@every 10s");
+    world_start(&w);
+    world_control(&w, "tens", CONTROL_THROTTLE, 4);
+    world_advance(&w, DURATION_S(400));
+    assert_int_equal(world_count(&w, "tens"), 10);
+    assert_int_equal(w.skipped[REASON_THROTTLED], 30);
+    world_crash(&w); // the count goes on over a restart
+    world_start(&w);
+    world_advance(&w, DURATION_S(200));
+    assert_int_equal(world_count(&w, "tens"), 15);
+    world_verify(&w);
+    world_release(&w);
+}
+
+static void dry_run_executes_nothing(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w, START);
+    world_job(&w, "tens", "@every 10s");
+    world_job(&w, "live", "@every 10s");
+    world_start(&w);
+    world_control(&w, "tens", CONTROL_DRY_RUN, 1);
+    world_advance(&w, DURATION_S(101));
+    assert_int_equal(world_count(&w, "tens"), 0);
+    assert_int_equal(world_count(&w, "live"), 10);
+    assert_int_equal(w.ended[RUN_DRY_RUN], 10);
+    world_crash(&w);
+    w.dry_run = true;
+    world_start(&w);
+    world_advance(&w, DURATION_S(100));
+    assert_int_equal(world_count(&w, "live"), 10);
+    world_verify(&w);
+    world_release(&w);
+}
+
+static void reload(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w, START);
+    world_script(&w, slow, 1);
+    world_job(&w, "stays", "* * * * *");
+    world_job(&w, "slow", "* * * * *")->overlap = JOB_OVERLAP_QUEUE;
+    world_job(&w, "changes", "* * * * *");
+    world_start(&w);
+    world_advance(&w, DURATION_S(130)); // slow runs, and a slot of it waits
+    struct job *changes = &w.jobs[2];
+    changes->schedule_text = "*/5 * * * *";
+    struct error err = ERROR_INIT;
+    assert_true(schedule_parse("*/5 * * * *", changes->schedule.zone, SCHEDULE_DST_RUN, "changes",
+                               &changes->schedule, &err));
+    struct job removed = w.jobs[1];
+    w.jobs[1] = w.jobs[2];
+    w.job_count = 2; // slow is gone while it runs
+    world_reload(&w);
+    world_job(&w, "new", "* * * * *");
+    world_reload(&w);
+    world_advance(&w, DURATION_S(600));
+    assert_string_equal(world_outcome(&w, "slow", "2026-03-10T00:01:00Z"), "SUCCESS");
+    assert_string_equal(world_outcome(&w, "slow", "2026-03-10T00:02:00Z"), "MISSED removed");
+    assert_string_equal(world_outcome(&w, "slow", "2026-03-10T00:03:00Z"), "");
+    assert_string_equal(world_outcome(&w, "changes", "2026-03-10T00:03:00Z"), "");
+    assert_string_equal(world_outcome(&w, "changes", "2026-03-10T00:05:00Z"), "SUCCESS");
+    assert_int_equal(world_count(&w, "stays"), 12);
+    assert_int_equal(world_count(&w, "new"), 10);
+    w.jobs[w.job_count++] = removed; // it comes back
+    world_reload(&w);
+    world_advance(&w, DURATION_S(120));
+    assert_int_equal(world_count(&w, "slow"), 2);
+    world_verify(&w);
+    world_release(&w);
+}
+
+static void manual_runs(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w, START);
+    world_script(&w, slow, 1);
+    world_job(&w, "slow", "0 0 1 1 *");
+    world_start(&w);
+    world_advance(&w, DURATION_S(5));
+    struct uuid first = world_intent(&w, INTENT_RUN, "slow");
+    world_advance(&w, DURATION_S(5));
+    struct uuid second = world_intent(&w, INTENT_RUN, "slow");
+    struct uuid unknown = world_intent(&w, INTENT_RUN, "nobody");
+    world_advance(&w, DURATION_S(5));
+    struct arena arena;
+    struct store_intent intent;
+    struct error err = ERROR_INIT;
+    arena_init(&arena, 1 << 20);
+    assert_true(w.store->ops->read_intent(w.store, first, &arena, &intent, &err));
+    assert_int_equal(intent.state, INTENT_DONE);
+    assert_false(uuid_is_nil(intent.run_id));
+    assert_true(w.store->ops->read_intent(w.store, second, &arena, &intent, &err));
+    assert_int_equal(intent.state, INTENT_REFUSED);
+    assert_true(w.store->ops->read_intent(w.store, unknown, &arena, &intent, &err));
+    assert_int_equal(intent.state, INTENT_REFUSED);
+    world_intent(&w, INTENT_CANCEL, "slow");
+    world_advance(&w, DURATION_S(5));
+    assert_int_equal(w.ended[RUN_CANCELLED], 1);
+    assert_int_equal(world_count(&w, "slow"), 1);
+    arena_release(&arena);
+    world_verify(&w);
+    world_release(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pause_and_resume),
+        cmocka_unit_test(a_pause_covers_the_downtime),
+        cmocka_unit_test(a_pause_covers_a_change),
+        cmocka_unit_test(throttle),
+        cmocka_unit_test(dry_run_executes_nothing),
+        cmocka_unit_test(reload),
+        cmocka_unit_test(manual_runs),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
