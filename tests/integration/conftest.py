@@ -18,6 +18,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("IRONCRON_BIN", str(ROOT / "build/release/ironcron"))
 PATIENCE = float(os.environ.get("IRONCRON_TEST_PATIENCE", "30"))  # how long a thing that must come may take
 HTTP_LISTEN = 'http: { listen: "127.0.0.1:0" }\n'
+NODE_DRAIN = "node: { drain: 5s }\n"  # far less than our patience
 
 
 def until(what, described, patience=PATIENCE, every=0.02):
@@ -121,7 +122,18 @@ class Node:
         until(ready, lambda: f"/readyz is 200 at {self.address}; log:\n{self.log()}", patience)
 
     def signal(self, number):
+        """Sends it and waits until it has been taken: of two that are pending the kernel keeps one."""
         self.process.send_signal(number)
+
+        def taken():
+            try:
+                text = pathlib.Path(f"/proc/{self.pid}/status").read_text()
+            except OSError:
+                return True
+            pending = int(re.search(r"^ShdPnd:\s*(\w+)", text, re.M).group(1), 16)
+            return re.search(r"^State:\s*[TZX]", text, re.M) or not pending >> (number - 1) & 1
+
+        until(taken, f"signal {number} is taken")
 
     def stop(self, patience=PATIENCE):
         """TERM, and the exit code."""
@@ -151,10 +163,13 @@ class Ironcron:
         self.nodes = []
 
     def config(self, text, name="ironcron.yml", http=True):
-        """Writes a configuration; the store is ironcron.db in the folder, HTTP listens on a free port."""
+        """Writes a configuration; the store is ironcron.db in the folder, HTTP listens on a free port, and a stop
+        waits a few seconds for what runs, unless the text says otherwise."""
         head = "" if name != "ironcron.yml" else "store: sqlite:ironcron.db\n"
         if http and head and "http:" not in text:
             head += HTTP_LISTEN
+        if head and "node:" not in text:
+            head += NODE_DRAIN
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(head + text)

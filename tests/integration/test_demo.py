@@ -21,7 +21,7 @@ DURATION = {"TIMED_OUT": 3.1, "SUCCESS": 0.2, "FAILED": 0.1}
 
 
 def run_of(job, due, attempt, state, code, started, node=NODE):
-    length = 5.1 if job == "slow-report" else DURATION.get(state, 0)
+    length = 4.1 if job == "slow-report" else DURATION.get(state, 0)
     return {"run_id": f"{job}-{due}-{attempt}-{node}", "job": job, "due": due, "attempt": attempt,
             "trigger": "schedule" if attempt == 1 else "retry", "state": state, "node": node, "started": started,
             "ended": started + length, "exit_code": code}
@@ -122,11 +122,11 @@ def no_second_attempt(seen):
 
 
 def overlapping(seen):
-    find(seen["runs"], job="heartbeat", due=LIVE[0] + 1)["ended"] = LIVE[0] + 2.5
+    find(seen["runs"], job="import-feed", due=LIVE[0] + 3)["ended"] = LIVE[0] + 8.5
 
 
 def skipped_for_another_reason(seen):
-    find(seen["slots"], job="slow-report", due=LIVE[0] + 4)["reason"] = "paused"
+    find(seen["slots"], job="slow-report", due=LIVE[0] + 2)["reason"] = "paused"
 
 
 def executed_in_dry_run(seen):
