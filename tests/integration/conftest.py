@@ -168,8 +168,8 @@ class Ironcron:
         head = "" if name != "ironcron.yml" else "store: sqlite:ironcron.db\n"
         if http and head and "http:" not in text:
             head += HTTP_LISTEN
-        if head and "node:" not in text:
-            head += NODE_DRAIN
+        if head and "node:" not in text:  # at the end: tests count lines
+            text += ("" if text.endswith("\n") else "\n") + NODE_DRAIN
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(head + text)
