@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What is read out of a store: rows, and what selects them. Part of the store port (store/store.h), which
-// its readers include.
+// What is read out of a store: rows, and what selects them. Part of the store port (store/store.h),
+// which its readers include.
 #pragma once
 
 #include <stdbool.h>
@@ -34,8 +34,8 @@ struct store_control_row {
     const char *reason; // NULL
 };
 
-// Synchronous, for the command line and for checks; each row is given to a callback, which returns false
-// to stop. Texts live until it returns.
+// Synchronous, for the command line and for checks; each row is given to a callback, which returns
+// false to stop. Texts live until it returns.
 
 struct store_run_row {
     struct uuid run_id;
@@ -73,8 +73,8 @@ struct store_slot_row {
     struct uuid run_id; // nil
     enum slot_reason reason;
 };
-// Slots are kept by due time: reading all jobs of a span costs what it yields, reading one job of a long
-// span costs the whole span. So ask once for all jobs where you want several.
+// Slots are kept by due time: reading all jobs of a span costs what it yields, reading one job of a
+// long span costs the whole span. So ask once for all jobs where you want several.
 struct store_slot_filter {
     const char *job;
     struct instant since; // due_at >= since

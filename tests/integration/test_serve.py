@@ -258,8 +258,11 @@ def test_every_configuration_error_at_once(ironcron):
     shell: "${NOT_SET_AT_ALL}"
 """)
     done = ironcron.run("serve", code=78)
-    for text in ("schedul", "Europe/Berlin", "NOT_SET_AT_ALL", ":5:", ":8:", ":12:"):
-        assert text in done.stderr, done.stderr
+    lines = ironcron.config_path.read_text().splitlines()
+    for wrong, said in (("schedul:", '"schedul"'), ("30 2 *", "never fires"), ("Berlim", "Europe/Berlin"),
+                        ("NOT_SET_AT_ALL", "NOT_SET_AT_ALL is not set")):
+        line = next(i for i, text in enumerate(lines, 1) if wrong in text)
+        assert re.search(rf"yml:{line}:\d+: .*{said}", done.stderr), (line, said, done.stderr)
     assert not ironcron.store_path.exists()
 
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the world makes of it: its own record against overlaps, and the second opinion on the ledger.
+// What the world makes of it: its own record against overlaps, and the second opinion on the
+// ledger.
 #include "world.h"
 
 #include <setjmp.h>
