@@ -259,7 +259,7 @@ def test_every_configuration_error_at_once(ironcron):
 """)
     done = ironcron.run("serve", code=78)
     lines = ironcron.config_path.read_text().splitlines()
-    for wrong, said in (("schedul:", '"schedul"'), ("30 2 *", "never fires"), ("Berlim", "Europe/Berlin"),
+    for wrong, said in (("schedul:", "unknown key"), ("30 2 *", "never fires"), ("Berlim", "Europe/Berlin"),
                         ("NOT_SET_AT_ALL", "NOT_SET_AT_ALL is not set")):
         line = next(i for i, text in enumerate(lines, 1) if wrong in text)
         assert re.search(rf"yml:{line}:\d+: .*{said}", done.stderr), (line, said, done.stderr)
