@@ -2,6 +2,7 @@
 #include "base/log.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,47 +81,61 @@ char *log_mask(const char *text)
     return out.data;
 }
 
-static void add_quoted(struct buf *out, const char *raw)
+#define SHORT_TEXT 512 // most values: cleaned on the stack
+
+// Escapes what is already clean UTF-8.
+static void add_escaped(struct buf *out, const char *text)
 {
-    char *masked = log_mask(raw);
-    size_t length = strlen(masked);
-    char *clean = alloc_zero(length + 1, 1);
-    utf8_sanitise(masked, length, clean);
     buf_add_char(out, '"');
-    for (const char *c = clean; *c != '\0'; c++) {
-        if (*c == '\n') {
-            buf_add_string(out, "\\n");
-        } else if (*c == '\t') {
-            buf_add_string(out, "\\t");
-        } else {
-            if (*c == '"' || *c == '\\') {
-                buf_add_char(out, '\\');
-            }
-            buf_add_char(out, *c);
+    for (;;) {
+        size_t plain = strcspn(text, "\"\\\n\t");
+        buf_add(out, text, plain);
+        text += plain;
+        if (*text == '\0') {
+            break;
         }
+        const char escaped[] = {'\\', *text == '\n' ? 'n' : *text == '\t' ? 't' : *text, '\0'};
+        buf_add(out, escaped, 2);
+        text++;
     }
     buf_add_char(out, '"');
-    free(clean);
-    free(masked);
 }
 
-static void add_pair(struct buf *out, const char *name, const char *text)
+static void add_quoted(struct buf *out, const char *text)
 {
+    char space[SHORT_TEXT];
+    size_t length = strlen(text);
+    char *clean = length < sizeof space ? space : alloc_zero(length + 1, 1);
+    utf8_sanitise(text, length, clean);
+    add_escaped(out, clean);
+    if (clean != space) {
+        free(clean);
+    }
+}
+
+static bool is_bare(const char *text)
+{
+    static const char bare[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/+@";
+    return *text != '\0' && text[strspn(text, bare)] == '\0';
+}
+
+static void add_pair(struct buf *out, const char *name, const char *raw)
+{
+    char *masked = state.secret_count == 0 ? NULL : log_mask(raw);
+    const char *text = masked == NULL ? raw : masked;
     if (state.format == LOG_FORMAT_JSON) {
         buf_printf(out, "%s\"%s\":", out->length > 1 ? "," : "", name);
         add_quoted(out, text);
-        return;
-    }
-    buf_printf(out, "%s%s=", out->length > 0 ? " " : "", name);
-    if (*text != '\0' &&
-        strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                     "-_.:/+@") == strlen(text)) {
-        char *masked = log_mask(text);
-        buf_add_string(out, masked);
-        free(masked);
     } else {
-        add_quoted(out, text);
+        buf_printf(out, "%s%s=", out->length > 0 ? " " : "", name);
+        if (is_bare(text)) {
+            buf_add_string(out, text);
+        } else {
+            add_quoted(out, text);
+        }
     }
+    free(masked);
 }
 
 void log_record(enum log_level level, const char *event, const struct log_field *fields,

@@ -88,7 +88,7 @@ static struct instant next_wake(const struct engine *engine)
     if (engine->draining || !store_is_asked(engine)) {
         return INSTANT_NONE; // the owner's tick goes on
     }
-    struct instant wake = planner_wake(engine);
+    struct instant wake = sooner(planner_wake(engine), housekeeping_wake(engine));
     if (engine->retries.count > 0) {
         const struct engine_retry *retry =
             CONTAINER_OF(heap_top(&engine->retries), struct engine_retry, planned);

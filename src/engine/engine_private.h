@@ -258,6 +258,7 @@ void publish_sweep(struct engine *engine); // frees removed jobs that nothing re
 
 // housekeeping.c
 void housekeeping_turn(struct engine *engine);
+struct instant housekeeping_wake(const struct engine *engine);
 void store_answered(struct engine *engine, const struct store_op *op); // up or down, backoff
 bool store_is_asked(const struct engine *engine);                      // false while backing off
 void store_hold(struct engine *engine, struct store_op *op); // submit it again, unchanged, later

@@ -147,6 +147,17 @@ static void seal_submit(struct engine *engine, struct mono now)
     store_submit(engine->options.store, &seal->seal.op);
 }
 
+// When unsealed rows are to be sealed; none when there are none.
+struct instant housekeeping_wake(const struct engine *engine)
+{
+    if (!engine->unsealed || engine->sealing) {
+        return INSTANT_NONE;
+    }
+    struct duration since = mono_since(clock_mono(engine->options.clock), engine->sealed_at);
+    struct duration left = {SEAL_EVERY.us - since.us};
+    return instant_add(clock_now(engine->options.clock), left.us > 0 ? left : DURATION_MS(1));
+}
+
 // ---- pruning ------------------------------------------------------------------------------------
 
 struct prune {

@@ -18,7 +18,8 @@
 #include "serve/node_lock.h"
 #include "store/sqlite/sqlite_store.h"
 
-#define TICK_MS 1000
+// Controls of other processes take effect within two seconds even where no notification works.
+#define TICK_MS 1500
 #define ROUNDS_A_TURN                                                                              \
     64 // then the loop gets its turn, so that HTTP and signals are heard under load
 #define LOCK_WAIT DURATION_S(90)

@@ -4,8 +4,17 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define TEXT_NONE "none"
+
+static void put_digits(char *out, int count, int number)
+{
+    while (count-- > 0) {
+        out[count] = (char)('0' + number % 10);
+        number /= 10;
+    }
+}
 
 void format_utc_ms(struct instant t, char out[FORMAT_TIME_SIZE])
 {
@@ -15,8 +24,20 @@ void format_utc_ms(struct instant t, char out[FORMAT_TIME_SIZE])
     }
     struct civil civil = civil_from_seconds(instant_unix(t));
     int ms = (int)(instant_ms(t) - instant_unix(t) * 1000);
-    snprintf(out, FORMAT_TIME_SIZE, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", civil.year, civil.month,
-             civil.day, civil.hour, civil.minute, civil.second, ms);
+    if (civil.year < 0 || civil.year > 9999) {
+        snprintf(out, FORMAT_TIME_SIZE, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", civil.year,
+                 civil.month, civil.day, civil.hour, civil.minute, civil.second, ms);
+        return;
+    }
+    // Digit by digit: each audit row, seal and log line has one, and printf would be most of its cost.
+    memcpy(out, "0000-00-00T00:00:00.000Z", sizeof "0000-00-00T00:00:00.000Z");
+    put_digits(out, 4, civil.year);
+    put_digits(out + 5, 2, civil.month);
+    put_digits(out + 8, 2, civil.day);
+    put_digits(out + 11, 2, civil.hour);
+    put_digits(out + 14, 2, civil.minute);
+    put_digits(out + 17, 2, civil.second);
+    put_digits(out + 20, 3, ms);
 }
 
 void format_in_zone(struct instant t, const struct zone *zone, char out[FORMAT_TIME_SIZE])
