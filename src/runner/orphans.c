@@ -19,7 +19,10 @@ static int signal_all(const struct tree_family *family, const struct tree *tree,
     *living_out = 0;
     for (size_t i = 0; i < tree->count; i++) {
         const struct tree_process *process = &tree->processes[i];
-        if (process->tag == 0) {
+        // All that descends from the scheduler came to it from the runner, also what took off its
+        // tag. What has ended elsewhere is not ours to reap.
+        bool ours = process->tag != 0 || process->descendant;
+        if (!ours || (process->zombie && family->root == TREE_NO_ROOT)) {
             continue;
         }
         found++;

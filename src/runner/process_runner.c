@@ -358,6 +358,27 @@ int process_runner_pid(const struct runner *runner)
     return from_port(runner)->pid;
 }
 
+uint64_t process_runner_mark(const struct runner *runner)
+{
+    return from_port(runner)->family.first_tag;
+}
+
+static uint64_t recognise_nothing(void *context, const struct tree_process *process,
+                                  const char *run_id)
+{
+    (void)context;
+    (void)process;
+    (void)run_id;
+    return 0;
+}
+
+int process_runner_end_left(uint64_t mark)
+{
+    struct tree_family family = {
+        .root = TREE_NO_ROOT, .first_tag = mark, .recognise = recognise_nothing};
+    return orphans_kill(&family);
+}
+
 void process_runner_set_output_max(struct runner *runner, int64_t bytes)
 {
     from_port(runner)->output_max = bytes;

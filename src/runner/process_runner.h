@@ -24,6 +24,13 @@ void process_runner_write(struct runner *runner);
 // Reads what came and calls the events. False: the runner process has died; every open run got its
 // on_end with RUNNER_GONE after all its processes were killed.
 bool process_runner_read(struct runner *runner);
+// What all processes of this runner's runs carry, unlike those of any other runner. To be noted
+// before the first run is started, for process_runner_end_left.
+uint64_t process_runner_mark(const struct runner *runner);
+// For when a runner and its scheduler were killed together, and nobody ended what they ran: ends all
+// that carries the mark. Returns how many processes could not be ended.
+int process_runner_end_left(uint64_t mark);
+
 int process_runner_pid(const struct runner *runner);
 void process_runner_set_output_max(struct runner *runner, int64_t bytes);
 // Closes the channel, waits until the runner process has ended everything and is gone.

@@ -22,7 +22,8 @@ struct tree_process {
 };
 
 // What a scan is about. Tags of one runner are first_tag … first_tag + TREE_TAGS - 1.
-#define TREE_TAGS ((uint64_t)1 << 32)
+#define TREE_TAGS    ((uint64_t)1 << 32)
+#define TREE_NO_ROOT ((pid_t)-1)
 struct tree_family {
     pid_t root; // only its descendants are looked at for anything but the tag
     uint64_t first_tag;

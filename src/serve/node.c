@@ -72,6 +72,30 @@ static struct instant booted_at(struct clock *clock)
 
 // ---- the pieces ---------------------------------------------------------------------------------
 
+static bool sign_lock(const struct node *node, uint64_t mark, struct error *err)
+{
+    struct node_lock_holder mine = {
+        .pid = getpid(), .started_at = clock_now(node->clock), .mark = mark};
+    uuid_format(node->id, mine.node);
+    snprintf(mine.host, sizeof mine.host, "%s", node->host);
+    snprintf(mine.command, sizeof mine.command, "%s", node->options.command);
+    return node_lock_sign(node->lock_fd, &mine, err);
+}
+
+// Where scheduler and runner were killed together nobody ended what they ran, and the lock is free
+// all the same.
+static bool end_left(uint64_t mark)
+{
+    int left = mark == 0 ? 0 : process_runner_end_left(mark);
+    if (left > 0) {
+        LOG(LOG_ERROR, "processes_left",
+            "%d processes of the node before could not be ended: they hang inside the kernel, or "
+            "belong to a user whom this one may not signal",
+            left);
+    }
+    return true;
+}
+
 // Where the scheduler before has died, its runner may still be ending what it ran: that is waited
 // for.
 static bool take_lock(struct node *node, const char *store_path, struct error *err)
@@ -92,11 +116,7 @@ static bool take_lock(struct node *node, const char *store_path, struct error *e
         error_reset(err);
         usleep(100 * 1000);
     }
-    struct node_lock_holder mine = {.pid = getpid(), .started_at = clock_now(node->clock)};
-    uuid_format(node->id, mine.node);
-    snprintf(mine.host, sizeof mine.host, "%s", node->host);
-    snprintf(mine.command, sizeof mine.command, "%s", node->options.command);
-    return node_lock_sign(node->lock_fd, &mine, err);
+    return sign_lock(node, holder.mark, err) && end_left(holder.mark);
 }
 
 static bool fork_runner(struct node *node, struct error *err)
@@ -107,7 +127,9 @@ static bool fork_runner(struct node *node, struct error *err)
                                              .output_max = node->loaded->config->output_max,
                                              .deadline =
                                                  mono_add(clock_mono(node->clock), trusted)};
-    return process_runner_new(&options, &node->runner, err);
+    // Signed before anything can be started under the new mark.
+    return process_runner_new(&options, &node->runner, err) &&
+           sign_lock(node, process_runner_mark(node->runner), err);
 }
 
 struct loaded *loaded_new(const struct config *config, bool borrowed)

@@ -14,7 +14,9 @@
 #include "time/clock.h"
 #include "time/format.h"
 
-#define PATH_SIZE 4096
+#define PATH_SIZE     4096
+#define LOCK_TRIES    100
+#define LOCK_PAUSE_US 1000
 
 static bool lock_path(const char *store_path, char out[PATH_SIZE])
 {
@@ -34,7 +36,8 @@ static void read_holder(int fd, struct node_lock_holder *holder_out)
     *holder_out = (struct node_lock_holder){.started_at = INSTANT_NONE};
     char text[2048];
     ssize_t length = pread(fd, text, sizeof text - 1, 0);
-    json_t *json = length <= 0 ? NULL : json_loadb(text, (size_t)length, 0, NULL);
+    json_t *json =
+        length <= 0 ? NULL : json_loadb(text, (size_t)length, JSON_DISABLE_EOF_CHECK, NULL);
     if (json == NULL) {
         return;
     }
@@ -42,6 +45,7 @@ static void read_holder(int fd, struct node_lock_holder *holder_out)
     copy(holder_out->host, sizeof holder_out->host, json, "host");
     copy(holder_out->command, sizeof holder_out->command, json, "command");
     holder_out->pid = (int)json_integer_value(json_object_get(json, "pid"));
+    holder_out->mark = (uint64_t)json_integer_value(json_object_get(json, "mark"));
     char since[FORMAT_TIME_SIZE];
     copy(since, sizeof since, json, "started_at");
     struct error ignored = ERROR_INIT;
@@ -67,6 +71,18 @@ static bool refuse(const char *path, const struct node_lock_holder *holder, stru
                           : " Stop that one first, or give this one a store of its own");
 }
 
+// A command that looks whether a node lives holds a shared lock for a moment: it is waited for.
+static bool lock(int fd)
+{
+    for (int tries = 0; tries < LOCK_TRIES; tries++) {
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+            return true;
+        }
+        usleep(LOCK_PAUSE_US);
+    }
+    return false;
+}
+
 bool node_lock_take(const char *store_path, int *fd_out, struct node_lock_holder *holder_out,
                     struct error *err)
 {
@@ -81,8 +97,9 @@ bool node_lock_take(const char *store_path, int *fd_out, struct node_lock_holder
                          "writable for this user",
                          path, strerror(errno));
     }
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        read_holder(fd, holder_out);
+    bool taken = lock(fd);
+    read_holder(fd, holder_out);
+    if (!taken) {
         close(fd);
         return refuse(path, holder_out, err);
     }
@@ -94,15 +111,17 @@ bool node_lock_sign(int fd, const struct node_lock_holder *holder, struct error 
 {
     char since[FORMAT_TIME_SIZE];
     format_utc_ms(holder->started_at, since);
-    json_t *json =
-        json_pack("{s:s, s:s, s:s, s:i, s:s}", "command", holder->command, "host", holder->host,
-                  "node", holder->node, "pid", holder->pid, "started_at", since);
+    json_t *json = json_pack("{s:s, s:s, s:I, s:s, s:i, s:s}", "command", holder->command, "host",
+                             holder->host, "mark", (json_int_t)holder->mark, "node", holder->node,
+                             "pid", holder->pid, "started_at", since);
     char text[2048];
     size_t length = json == NULL ? 0 : json_dumpb(json, text, sizeof text - 1, JSON_SORT_KEYS);
     json_decref(json);
     text[length < sizeof text ? length : 0] = '\n';
-    if (length == 0 || length >= sizeof text || ftruncate(fd, 0) != 0 ||
-        pwrite(fd, text, length + 1, 0) != (ssize_t)length + 1) {
+    // Written over and then cut, so that there is no moment without a mark.
+    if (length == 0 || length >= sizeof text ||
+        pwrite(fd, text, length + 1, 0) != (ssize_t)length + 1 ||
+        ftruncate(fd, (off_t)length + 1) != 0) {
         return error_set(err, ERROR_IO, "cannot write the lock file: %s", strerror(errno));
     }
     return true;

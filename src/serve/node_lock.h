@@ -6,6 +6,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/error.h"
 #include "base/uuid.h"
@@ -17,10 +18,12 @@ struct node_lock_holder {
     char command[64]; // "serve", "run"
     int pid;
     struct instant started_at;
+    uint64_t mark; // of its runs' processes (process_runner_mark); 0 = none can have been started
 };
 
-// Takes the lock. False with ERROR_REFUSED and *holder_out filled when somebody has it (the error
-// names it); the descriptor is the caller's, close-on-exec.
+// Takes the lock; *holder_out tells who had it last, as far as known. False with ERROR_REFUSED and
+// *holder_out filled when somebody has it (the error names it). The descriptor is the caller's,
+// close-on-exec.
 bool node_lock_take(const char *store_path, int *fd_out, struct node_lock_holder *holder_out,
                     struct error *err) MUST_USE;
 // Writes who holds it.

@@ -1,0 +1,96 @@
+"""Faults that leave nobody to clean up, and files that somebody else took in hand. After each the ledger verifies,
+and nothing runs that nobody answers for."""
+
+import os
+import signal
+import subprocess
+import sys
+
+from conftest import until
+from test_serve import STUBBORN, TICK, alive, grandchild, jobs, runner_of, states, verified, wait_state
+
+
+# ---- what nobody was left to end -----------------------------------------------------------------
+
+
+def test_what_outlived_scheduler_and_runner_is_ended_before_the_next_node_runs_anything(ironcron):
+    ironcron.config(jobs(STUBBORN, folder=ironcron.folder))
+    node = ironcron.start()
+    old = grandchild(ironcron)
+    pids = [node.pid, runner_of(node)]
+    os.kill(pids[0], signal.SIGSTOP)  # so that it can't take the runner's death for what it is
+    for pid in reversed(pids):
+        os.kill(pid, signal.SIGKILL)
+    node.process.wait()
+    assert alive(old), "the case is not the one meant: somebody ended the grandchild"
+    with ironcron.serve():
+        assert not alive(old), "a run of the dead node goes on beside the new node"
+        wait_state(ironcron, "stubborn", "STARTED")
+    verified(ironcron)
+
+
+# Takes off all that a run is known by: session, environment, limit.
+UNMARKED = """
+  - name: unmarked
+    schedule: "@every 1s"
+    command: [/usr/bin/python3, -c, "{program}"]
+"""
+
+
+def test_what_took_off_its_mark_dies_with_the_runner(ironcron):
+    program = ("import os, resource, time; hard = resource.getrlimit(15)[1]; os.fork() and time.sleep(1000); os.setsid(); "
+               "resource.setrlimit(15, (hard, hard)); os.fork() and os._exit(0); "
+               f"open('{ironcron.folder}/new', 'w').write(str(os.getpid())); "
+               f"os.rename('{ironcron.folder}/new', '{ironcron.folder}/grandchild'); "
+               "os.execve('/bin/sleep', ['sleep', '1000'], {{}})").replace("{{}}", "{}")
+    ironcron.config(jobs(UNMARKED.replace("{program}", program), folder=ironcron.folder))
+    with ironcron.serve() as node:
+        escaped = grandchild(ironcron)
+        os.kill(runner_of(node), signal.SIGKILL)
+        node.wait_logged("runner_died")
+        assert not alive(escaped)
+    verified(ironcron)
+
+
+def test_looking_whether_a_node_lives_keeps_none_from_starting(ironcron):
+    ironcron.config(jobs(TICK, folder=ironcron.folder))
+    looking = subprocess.Popen([sys.executable, "-c", (
+        "import fcntl, os, sys, time\n"
+        "fd = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT, 0o600)\n"
+        "while True:\n"
+        "    fcntl.flock(fd, fcntl.LOCK_SH); time.sleep(0.005); fcntl.flock(fd, fcntl.LOCK_UN); time.sleep(0.001)\n"),
+        f"{ironcron.store_path}.lock"])
+    try:
+        until(lambda: os.path.exists(f"{ironcron.store_path}.lock"), "somebody looks")
+        for _ in range(5):
+            ironcron.run("run", "tick")
+    finally:
+        looking.kill()
+        looking.wait()
+    assert len(states(ironcron, "tick")) == 5
+
+
+# ---- time zones change ---------------------------------------------------------------------------
+
+
+def test_new_zone_rules_are_picked_up(ironcron):
+    zones = ironcron.folder / "zoneinfo"
+    (zones / "Test").mkdir(parents=True)
+    source = pathlib.Path("/usr/share/zoneinfo")
+    (zones / "Test/Place").write_bytes((source / "Etc/GMT+1").read_bytes())
+    (zones / "UTC").write_bytes((source / "Etc/UTC").read_bytes())
+    ironcron.config(jobs("""
+  - name: noon
+    schedule: "0 12 * * *"
+    timezone: Test/Place
+    shell: "true"
+"""))
+    env = {"TZDIR": str(zones)}
+    with ironcron.serve(env=env) as node:
+        next_run = 'job_next_run_timestamp_seconds{job_name="noon"}'
+        assert node.metrics()[next_run] % 86400 == 13 * 3600
+        replaced = zones / "Test/Place.new"
+        replaced.write_bytes((source / "Etc/GMT-5").read_bytes())
+        replaced.rename(zones / "Test/Place")
+        node.wait_logged("event=zones_changed")
+        until(lambda: node.metrics()[next_run] % 86400 == 7 * 3600, lambda: f"planned anew: {node.metrics()[next_run]}")
