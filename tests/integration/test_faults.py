@@ -68,29 +68,3 @@ def test_looking_whether_a_node_lives_keeps_none_from_starting(ironcron):
         looking.kill()
         looking.wait()
     assert len(states(ironcron, "tick")) == 5
-
-
-# ---- time zones change ---------------------------------------------------------------------------
-
-
-def test_new_zone_rules_are_picked_up(ironcron):
-    zones = ironcron.folder / "zoneinfo"
-    (zones / "Test").mkdir(parents=True)
-    source = pathlib.Path("/usr/share/zoneinfo")
-    (zones / "Test/Place").write_bytes((source / "Etc/GMT+1").read_bytes())
-    (zones / "UTC").write_bytes((source / "Etc/UTC").read_bytes())
-    ironcron.config(jobs("""
-  - name: noon
-    schedule: "0 12 * * *"
-    timezone: Test/Place
-    shell: "true"
-"""))
-    env = {"TZDIR": str(zones)}
-    with ironcron.serve(env=env) as node:
-        next_run = 'job_next_run_timestamp_seconds{job_name="noon"}'
-        assert node.metrics()[next_run] % 86400 == 13 * 3600
-        replaced = zones / "Test/Place.new"
-        replaced.write_bytes((source / "Etc/GMT-5").read_bytes())
-        replaced.rename(zones / "Test/Place")
-        node.wait_logged("event=zones_changed")
-        until(lambda: node.metrics()[next_run] % 86400 == 7 * 3600, lambda: f"planned anew: {node.metrics()[next_run]}")

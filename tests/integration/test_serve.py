@@ -432,3 +432,30 @@ def test_secrets_stay_out_of_the_log(ironcron):
         log = node.log()
     assert "hunter2hunter2" not in log
     assert b"hunter2hunter2" not in ironcron.store_path.read_bytes()
+
+
+
+# ---- time zones change ---------------------------------------------------------------------------
+
+
+def test_new_zone_rules_are_picked_up(ironcron):
+    zones = ironcron.folder / "zoneinfo"
+    (zones / "Test").mkdir(parents=True)
+    source = pathlib.Path("/usr/share/zoneinfo")
+    (zones / "Test/Place").write_bytes((source / "Etc/GMT+1").read_bytes())
+    (zones / "UTC").write_bytes((source / "Etc/UTC").read_bytes())
+    ironcron.config(jobs("""
+  - name: noon
+    schedule: "0 12 * * *"
+    timezone: Test/Place
+    shell: "true"
+"""))
+    env = {"TZDIR": str(zones)}
+    with ironcron.serve(env=env) as node:
+        next_run = 'job_next_run_timestamp_seconds{job_name="noon"}'
+        assert node.metrics()[next_run] % 86400 == 13 * 3600
+        replaced = zones / "Test/Place.new"
+        replaced.write_bytes((source / "Etc/GMT-5").read_bytes())
+        replaced.rename(zones / "Test/Place")
+        node.wait_logged("event=zones_changed")
+        until(lambda: node.metrics()[next_run] % 86400 == 7 * 3600, lambda: f"planned anew: {node.metrics()[next_run]}")
