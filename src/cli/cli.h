@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The command line: one table of commands (cli/commands.def or .c), from which dispatch, help,
+// The command line: one table of commands (cli/commands.c), from which dispatch, help,
 // completion and the manual come.
 #pragma once
 

@@ -15,7 +15,7 @@ const struct option global_options[] = {
     {NULL, 0, VALUE_NONE, false, false, NULL, NULL},
 };
 
-const struct option_use *invocation_use(const struct invocation *invocation, const char *name)
+static const struct option_use *use_of(const struct invocation *invocation, const char *name)
 {
     for (size_t i = invocation->use_count; i > 0; i--) {
         if (strcmp(invocation->uses[i - 1].option->name, name) == 0) {
@@ -27,24 +27,24 @@ const struct option_use *invocation_use(const struct invocation *invocation, con
 
 bool invocation_has(const struct invocation *invocation, const char *name)
 {
-    return invocation_use(invocation, name) != NULL;
+    return use_of(invocation, name) != NULL;
 }
 
 const char *invocation_text(const struct invocation *invocation, const char *name)
 {
-    const struct option_use *use = invocation_use(invocation, name);
+    const struct option_use *use = use_of(invocation, name);
     return use != NULL ? use->text : NULL;
 }
 
 struct instant invocation_time(const struct invocation *invocation, const char *name)
 {
-    const struct option_use *use = invocation_use(invocation, name);
+    const struct option_use *use = use_of(invocation, name);
     return use != NULL ? use->time : INSTANT_NONE;
 }
 
 int64_t invocation_number(const struct invocation *invocation, const char *name, int64_t otherwise)
 {
-    const struct option_use *use = invocation_use(invocation, name);
+    const struct option_use *use = use_of(invocation, name);
     return use != NULL ? use->number : otherwise;
 }
 
@@ -70,10 +70,10 @@ const struct command *command_find(char *const *words, size_t count, size_t *use
     const struct command *found = NULL;
     size_t best = 0;
     for (size_t i = 0; i < command_count; i++) {
-        size_t used = words_matched(commands[i].name, words, count);
+        size_t used = words_matched(command_table[i].name, words, count);
         if (used > best) {
             best = used;
-            found = &commands[i];
+            found = &command_table[i];
         }
     }
     *used_out = best;
@@ -83,8 +83,8 @@ const struct command *command_find(char *const *words, size_t count, size_t *use
 const struct command *command_by_name(const char *name)
 {
     for (size_t i = 0; i < command_count; i++) {
-        if (strcmp(commands[i].name, name) == 0) {
-            return &commands[i];
+        if (strcmp(command_table[i].name, name) == 0) {
+            return &command_table[i];
         }
     }
     return NULL;

@@ -94,7 +94,6 @@ struct invocation {
     struct instant now; // when the command line was read
 };
 
-const struct option_use *invocation_use(const struct invocation *invocation, const char *name);
 bool invocation_has(const struct invocation *invocation, const char *name);
 const char *invocation_text(const struct invocation *invocation, const char *name); // NULL
 struct instant invocation_time(const struct invocation *invocation, const char *name);
@@ -102,7 +101,7 @@ int64_t invocation_number(const struct invocation *invocation, const char *name,
 
 // ---- the table ----------------------------------------------------------------------------------
 
-extern const struct command commands[];
+extern const struct command command_table[];
 extern const size_t command_count;
 extern const struct option global_options[];
 

@@ -85,7 +85,7 @@ static const struct option help_options[] = {
         }                                                                                          \
     }
 
-const struct command commands[] = {
+const struct command command_table[] = {
     {"init",
      "Setting up",
      false,
@@ -306,4 +306,4 @@ const struct command commands[] = {
      NULL,
      command_complete},
 };
-const size_t command_count = sizeof commands / sizeof commands[0];
+const size_t command_count = sizeof command_table / sizeof command_table[0];

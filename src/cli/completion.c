@@ -107,8 +107,8 @@ static const struct option *option_anywhere(const char *word)
 {
     const struct option *found = NULL;
     for (size_t i = 0; i < command_count && found == NULL; i++) {
-        found = word[1] == '-' ? option_by_name(&commands[i], word + 2, strlen(word + 2))
-                               : option_by_letter(&commands[i], word[1]);
+        found = word[1] == '-' ? option_by_name(&command_table[i], word + 2, strlen(word + 2))
+                               : option_by_letter(&command_table[i], word[1]);
     }
     return found;
 }
@@ -174,7 +174,7 @@ static void offer_options(const struct typing *typing)
 static void offer_commands(const struct typing *typing, size_t skip)
 {
     for (size_t i = 0; i < command_count; i++) {
-        const char *name = commands[i].name;
+        const char *name = command_table[i].name;
         size_t k = skip;
         while (k < typing->word_count && strncmp(name, typing->words[k], strcspn(name, " ")) == 0 &&
                strlen(typing->words[k]) == strcspn(name, " ")) {
@@ -183,8 +183,8 @@ static void offer_commands(const struct typing *typing, size_t skip)
             k++;
         }
         bool is_last_word = *name != '\0' && strchr(name, ' ') == NULL;
-        if (k == typing->word_count && is_last_word && !commands[i].hidden) {
-            offer(typing, name, commands[i].summary);
+        if (k == typing->word_count && is_last_word && !command_table[i].hidden) {
+            offer(typing, name, command_table[i].summary);
         }
     }
 }

@@ -124,8 +124,8 @@ static void add_group(struct buf *out, const char *group)
 {
     buf_printf(out, "\n%s\n", group);
     for (size_t i = 0; i < command_count; i++) {
-        if (!commands[i].hidden && strcmp(commands[i].group, group) == 0) {
-            buf_printf(out, "  %-14s %s\n", commands[i].name, commands[i].summary);
+        if (!command_table[i].hidden && strcmp(command_table[i].group, group) == 0) {
+            buf_printf(out, "  %-14s %s\n", command_table[i].name, command_table[i].summary);
         }
     }
 }
@@ -134,9 +134,9 @@ static void add_group(struct buf *out, const char *group)
 static void each_group(struct buf *out, void (*add)(struct buf *out, const char *group))
 {
     for (size_t i = 0; i < command_count; i++) {
-        if (!commands[i].hidden &&
-            (i == 0 || strcmp(commands[i].group, commands[i - 1].group) != 0)) {
-            add(out, commands[i].group);
+        if (!command_table[i].hidden &&
+            (i == 0 || strcmp(command_table[i].group, command_table[i - 1].group) != 0)) {
+            add(out, command_table[i].group);
         }
     }
 }
@@ -191,9 +191,10 @@ void help_command(const struct command *command, struct buf *out)
     add_examples(out, command);
     bool first = true;
     for (size_t i = 0; i < command_count; i++) {
-        if (is_below(&commands[i], command)) {
+        if (is_below(&command_table[i], command)) {
             buf_add_string(out, first ? "\nSee also\n" : "");
-            buf_printf(out, "  ironcron help %-14s %s\n", commands[i].name, commands[i].summary);
+            buf_printf(out, "  ironcron help %-14s %s\n", command_table[i].name,
+                       command_table[i].summary);
             first = false;
         }
     }
@@ -240,8 +241,8 @@ static void markdown_group(struct buf *out, const char *group)
 {
     buf_printf(out, "## %s\n\n", group);
     for (size_t i = 0; i < command_count; i++) {
-        if (!commands[i].hidden && strcmp(commands[i].group, group) == 0) {
-            markdown_command(out, &commands[i]);
+        if (!command_table[i].hidden && strcmp(command_table[i].group, group) == 0) {
+            markdown_command(out, &command_table[i]);
         }
     }
 }
@@ -272,8 +273,8 @@ static bool unknown_topic(const char *name, struct error *err)
     struct nearest nearest;
     nearest_init(&nearest, name);
     for (size_t i = 0; i < command_count; i++) {
-        if (!commands[i].hidden) {
-            nearest_offer(&nearest, commands[i].name);
+        if (!command_table[i].hidden) {
+            nearest_offer(&nearest, command_table[i].name);
         }
     }
     nearest_offer(&nearest, "configuration");

@@ -38,8 +38,8 @@ static bool takes_value(const struct typed *typed)
 {
     const struct option *found = NULL;
     for (size_t i = 0; i < command_count && found == NULL; i++) {
-        found = typed->name != NULL ? option_by_name(&commands[i], typed->name, typed->length)
-                                    : option_by_letter(&commands[i], typed->letter);
+        found = typed->name != NULL ? option_by_name(&command_table[i], typed->name, typed->length)
+                                    : option_by_letter(&command_table[i], typed->letter);
     }
     return found != NULL && found->kind != VALUE_NONE;
 }
@@ -87,8 +87,8 @@ static bool unknown_command(const struct scan *scan, struct error *err)
     struct nearest nearest;
     nearest_init(&nearest, scan->words[0]);
     for (size_t i = 0; i < command_count; i++) {
-        if (!commands[i].hidden) {
-            nearest_offer(&nearest, commands[i].name);
+        if (!command_table[i].hidden) {
+            nearest_offer(&nearest, command_table[i].name);
         }
     }
     char hint[HINT_SIZE];
@@ -235,9 +235,9 @@ static bool word_too_much(const struct command *command, const char *word, struc
     nearest_init(&nearest, word);
     size_t length = strlen(command->name);
     for (size_t i = 0; i < command_count; i++) {
-        if (strncmp(commands[i].name, command->name, length) == 0 &&
-            commands[i].name[length] == ' ') {
-            nearest_offer(&nearest, commands[i].name + length + 1);
+        if (strncmp(command_table[i].name, command->name, length) == 0 &&
+            command_table[i].name[length] == ' ') {
+            nearest_offer(&nearest, command_table[i].name + length + 1);
         }
     }
     char before[64];

@@ -137,8 +137,8 @@ static bool check_scalar(struct conform *conform, struct yaml_tree_node *node,
     } else if (node->plain && node->raw[0] == '\0') {
         conform_complain(conform, node, "%s: has no value; write one, or remove the key",
                          key->name);
-    } else if (!substitute(conform->substitution, &conform->tree->arena, node->raw,
-                           (key->flags & SCHEMA_SECRET) != 0, &node->text, &err)) {
+    } else if (!substitution_expand(conform->substitution, &conform->tree->arena, node->raw,
+                                    (key->flags & SCHEMA_SECRET) != 0, &node->text, &err)) {
         conform_complain(conform, node, "%s: %s", key->name, err.text);
     } else if (strlen(node->text) > SCALAR_MAX) {
         conform_complain(conform, node, "%s: the text is longer than %zu bytes; put it into a file",

@@ -9,7 +9,7 @@
 
 const char *program_search_path(const struct job_command *command)
 {
-    const char *path = PROGRAM_PATH;
+    const char *path = JOB_PATH;
     for (const char *const *name = command->pass_env; name != NULL && *name != NULL; name++) {
         if (strcmp(*name, "PATH") == 0 && getenv("PATH") != NULL) {
             path = getenv("PATH");

@@ -6,9 +6,6 @@
 #include "config/access.h"
 #include "job/job.h"
 
-// Where programs given by a bare name are looked for, unless the job's own PATH says otherwise.
-#define PROGRAM_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
 enum program_result {
     PROGRAM_FINE,
     PROGRAM_MISSING,

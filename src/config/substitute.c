@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/utf8.h"
+#include "config/value.h"
 
 #define VALUE_MAX  ((size_t)64 * 1024)
 #define TOTAL_MAX  ((size_t)64 * 1024 * 1024)
@@ -97,13 +98,6 @@ static bool check_value(const char *what, const char *value, size_t length, stru
     return true;
 }
 
-static bool is_variable_name(const char *name)
-{
-    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_";
-    static const char all[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";
-    return name[0] != '\0' && strchr(letters, name[0]) != NULL && strspn(name, all) == strlen(name);
-}
-
 static bool add_value(struct substitution *substitution, struct buf *out, const char *value,
                       size_t length, bool secret, struct error *err)
 {
@@ -176,7 +170,7 @@ static bool add_reference(struct substitution *substitution, struct buf *out, co
     if (strncmp(name, "file:", 5) == 0) {
         return add_file(substitution, out, name + 5, secret, err);
     }
-    if (is_variable_name(name)) {
+    if (value_is_variable_name(name)) {
         return add_variable(substitution, out, name, secret, err);
     }
     return error_set(err, ERROR_CONFIG,
@@ -206,8 +200,8 @@ static bool expand(struct substitution *substitution, struct buf *out, const cha
     return true;
 }
 
-bool substitute(struct substitution *substitution, struct arena *arena, const char *raw,
-                bool secret, const char **text_out, struct error *err)
+bool substitution_expand(struct substitution *substitution, struct arena *arena, const char *raw,
+                         bool secret, const char **text_out, struct error *err)
 {
     if (strchr(raw, '$') == NULL) {
         *text_out = raw;

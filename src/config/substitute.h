@@ -17,5 +17,5 @@ struct substitution {
 
 // True: *text_out is `raw` itself when there was nothing to do, or lives in the arena. `secret`
 // registers what was put in with the log. The error never holds a value.
-bool substitute(struct substitution *substitution, struct arena *arena, const char *raw,
-                bool secret, const char **text_out, struct error *err) MUST_USE;
+bool substitution_expand(struct substitution *substitution, struct arena *arena, const char *raw,
+                         bool secret, const char **text_out, struct error *err) MUST_USE;

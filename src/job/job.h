@@ -41,6 +41,9 @@ struct job_retries {
     double jitter; // 0..1: share of the delay that is drawn
 };
 
+// PATH of a job that sets none: the runner gives it, validation looks there.
+#define JOB_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
 // What to execute. Strings are NULL when not configured.
 struct job_command {
     const char *const *argv;        // NULL-terminated; shell jobs: {"/bin/sh", "-c", text, NULL}

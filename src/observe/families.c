@@ -343,9 +343,9 @@ static void render_start_time(struct exposition *out, const char *name,
 
 #define JOB(name, type, unit, render, help)  {name, EXPOSITION_##type, unit, help, true, render},
 #define NODE(name, type, unit, render, help) {name, EXPOSITION_##type, unit, help, false, render},
-const struct family families[] = {
+const struct family family_table[] = {
 #include "observe/families.def"
 };
 #undef JOB
 #undef NODE
-const size_t family_count = ARRAY_LENGTH(families);
+const size_t family_count = ARRAY_LENGTH(family_table);

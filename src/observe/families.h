@@ -35,5 +35,5 @@ struct family {
 // A render writes at most this much.
 #define FAMILY_RENDER_MAX ((size_t)24 * 1024)
 
-extern const struct family families[];
+extern const struct family family_table[];
 extern const size_t family_count;

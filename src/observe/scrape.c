@@ -100,7 +100,7 @@ void scrape_free(void *context)
 static void step(struct scrape *scrape, struct exposition *out)
 {
     const struct registry *registry = &scrape->metrics->registry;
-    const struct family *family = &families[scrape->family];
+    const struct family *family = &family_table[scrape->family];
     size_t renders = family->is_per_job ? registry->count : 1;
     if (!scrape->is_family_open) {
         exposition_family(out, family->name, family->type, family->unit, family->help);

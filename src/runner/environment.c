@@ -62,7 +62,7 @@ static void set_param(struct environment *environment, const struct job_variable
 
 static void set_base(struct environment *environment, const struct identity *identity)
 {
-    set(environment, "PATH", ENVIRONMENT_PATH);
+    set(environment, "PATH", JOB_PATH);
     set(environment, "HOME", identity->home);
     set(environment, "USER", identity->name);
     set(environment, "LOGNAME", identity->name);

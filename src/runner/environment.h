@@ -9,8 +9,6 @@
 #include "runner/identity.h"
 #include "runner/runner.h"
 
-#define ENVIRONMENT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
 struct environment {
     char **entries; // "NAME=value", not NULL-terminated
     size_t count, capacity;

@@ -90,7 +90,7 @@ static char *find_programs(struct spawn_plan *plan)
         return NULL;
     }
     const char *element = environment_value(plan->launch->envp, "PATH");
-    element = element == NULL ? ENVIRONMENT_PATH : element;
+    element = element == NULL ? JOB_PATH : element;
     size_t room = strlen(element) + SPAWN_PROGRAMS_MAX * (strlen(name) + 3);
     char *memory = alloc_zero(room, 1);
     char *at = memory;
@@ -175,8 +175,8 @@ static bool start_with_pipes(struct spawn_plan *plan, const int output[2], const
     return started;
 }
 
-bool spawn(const struct spawn_setting *setting, const struct launch *launch,
-           struct spawned *spawned_out, struct error *err)
+bool spawn_start(const struct spawn_setting *setting, const struct launch *launch,
+                 struct spawned *spawned_out, struct error *err)
 {
     struct spawn_plan plan = {.setting = setting, .launch = launch};
     struct spawn_failure failure = {.step = SPAWN_STEP_PIPE};

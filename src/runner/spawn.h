@@ -22,8 +22,8 @@ struct spawned {
 };
 
 // False: nothing was left behind and err says which step failed, why, and as which user.
-bool spawn(const struct spawn_setting *setting, const struct launch *launch,
-           struct spawned *spawned_out, struct error *err) MUST_USE;
+bool spawn_start(const struct spawn_setting *setting, const struct launch *launch,
+                 struct spawned *spawned_out, struct error *err) MUST_USE;
 
 enum spawn_progress { SPAWN_PENDING, SPAWN_RUNNING, SPAWN_FAILED };
 // `program` and `user` are for the text; they are the launch's argv[0] and user.

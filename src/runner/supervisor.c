@@ -180,7 +180,7 @@ static void start(struct supervisor *supervisor, const struct launch *launch)
 {
     struct spawned spawned;
     struct error err = ERROR_INIT;
-    if (!spawn(&supervisor->setting, launch, &spawned, &err)) {
+    if (!spawn_start(&supervisor->setting, launch, &spawned, &err)) {
         report_failed_start(supervisor, launch->tag, RUNNER_SPAWN_FAILED, err.text);
         return;
     }

@@ -17,14 +17,15 @@ static void test_an_option_means_one_thing(void **state)
 {
     (void)state;
     for (size_t i = 0; i < command_count; i++) {
-        const struct option *a = commands[i].options;
+        const struct option *a = command_table[i].options;
         for (; a != NULL && a->name != NULL; a++) {
             assert_true((a->kind == VALUE_NONE) == (a->placeholder == NULL));
             for (size_t j = 0; j < command_count; j++) {
-                const struct option *b = option_by_name(&commands[j], a->name, strlen(a->name));
+                const struct option *b =
+                    option_by_name(&command_table[j], a->name, strlen(a->name));
                 if (b != NULL && (b->kind == VALUE_NONE) != (a->kind == VALUE_NONE)) {
-                    fail_msg("--%s takes a value in %s or %s only", a->name, commands[i].name,
-                             commands[j].name);
+                    fail_msg("--%s takes a value in %s or %s only", a->name, command_table[i].name,
+                             command_table[j].name);
                 }
             }
         }
@@ -35,14 +36,14 @@ static void test_names_are_unique(void **state)
 {
     (void)state;
     for (size_t i = 0; i < command_count; i++) {
-        assert_ptr_equal(command_by_name(commands[i].name), &commands[i]);
-        const struct option *option = commands[i].options;
+        assert_ptr_equal(command_by_name(command_table[i].name), &command_table[i]);
+        const struct option *option = command_table[i].options;
         for (; option != NULL && option->name != NULL; option++) {
-            if (option_by_name(&commands[i], option->name, strlen(option->name)) != option) {
-                fail_msg("%s has --%s twice", commands[i].name, option->name);
+            if (option_by_name(&command_table[i], option->name, strlen(option->name)) != option) {
+                fail_msg("%s has --%s twice", command_table[i].name, option->name);
             }
             if (option_by_name(NULL, option->name, strlen(option->name)) != NULL) {
-                fail_msg("%s hides the global --%s", commands[i].name, option->name);
+                fail_msg("%s hides the global --%s", command_table[i].name, option->name);
             }
         }
     }
@@ -52,7 +53,7 @@ static void test_every_command_is_explained(void **state)
 {
     (void)state;
     for (size_t i = 0; i < command_count; i++) {
-        const struct command *command = &commands[i];
+        const struct command *command = &command_table[i];
         assert_non_null(command->run);
         size_t length = strlen(command->summary);
         if (length == 0 || command->summary[length - 1] == '.' ||
@@ -83,10 +84,10 @@ static void test_help_and_manual_are_whole(void **state)
     for (size_t i = 0; i < command_count; i++) {
         AUTO(buf_release) struct buf usage;
         buf_init(&usage, 4096);
-        help_usage(&commands[i], &usage);
-        if (contains(&overview, commands[i].summary) == commands[i].hidden ||
-            contains(&manual, buf_string(&usage)) == commands[i].hidden) {
-            fail_msg("%s is missing, or shown though it is hidden", commands[i].name);
+        help_usage(&command_table[i], &usage);
+        if (contains(&overview, command_table[i].summary) == command_table[i].hidden ||
+            contains(&manual, buf_string(&usage)) == command_table[i].hidden) {
+            fail_msg("%s is missing, or shown though it is hidden", command_table[i].name);
         }
     }
     assert_false(overview.overflow || manual.overflow);
