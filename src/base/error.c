@@ -11,10 +11,9 @@
 static const struct {
     int exit_code;
     int http_status;
-    const char *slug;
 } codes[ERROR_CODE_COUNT] = {
-    [ERROR_NONE] = {0, 200, "none"},
-#define X(name, exit_code, http_status, slug) [name] = {exit_code, http_status, slug},
+    [ERROR_NONE] = {0, 200},
+#define X(name, exit_code, http_status) [name] = {exit_code, http_status},
 #include "base/error_codes.def"
 #undef X
 };
@@ -63,9 +62,4 @@ int error_exit_code(enum error_code code)
 int error_http_status(enum error_code code)
 {
     return codes[code].http_status;
-}
-
-const char *error_slug(enum error_code code)
-{
-    return codes[code].slug;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Expected failures. A function that can fail returns bool and takes `struct error *err` last:
-// true = done; false = outputs untouched and err filled with a code (decides exit status, HTTP
-// status, metric label) and one sentence for people: what happened, where, what to do.
+// true = done; false = outputs untouched and err filled with a code (decides exit status and HTTP
+// status) and one sentence for people: what happened, where, what to do.
 // Layers below engine, serve and cli never log; they fill an error and return.
 #pragma once
 
@@ -11,13 +11,13 @@
 
 enum error_code {
     ERROR_NONE = 0,
-#define X(name, exit_code, http_status, slug) name,
+#define X(name, exit_code, http_status) name,
 #include "base/error_codes.def"
 #undef X
     ERROR_CODE_COUNT
 };
 
-// 4 KB is the contract's limit for error text; longer text is cut at a character boundary.
+// Longer text is cut at a character boundary.
 struct error {
     enum error_code code;
     char text[2048];
@@ -33,4 +33,3 @@ void error_reset(struct error *err);
 
 int error_exit_code(enum error_code code);
 int error_http_status(enum error_code code);
-const char *error_slug(enum error_code code);
