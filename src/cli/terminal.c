@@ -27,11 +27,6 @@ void terminal_init(bool no_colour)
     has_colour = !refused && isatty(STDOUT_FILENO) == 1;
 }
 
-bool terminal_has_colour(void)
-{
-    return has_colour;
-}
-
 size_t terminal_width(void)
 {
     struct winsize size = {0};

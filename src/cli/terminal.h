@@ -13,7 +13,6 @@ enum colour { COLOUR_NONE, COLOUR_GOOD, COLOUR_BAD, COLOUR_WARN, COLOUR_DIM, COL
 
 // Once, before anything is printed: decides from the option, NO_COLOR, TERM and isatty.
 void terminal_init(bool no_colour);
-bool terminal_has_colour(void);
 // Columns of the terminal that stdout is, or 0 when it is none.
 size_t terminal_width(void);
 

@@ -50,8 +50,9 @@ struct text_table *text_table_new(const char *headings)
     }
 }
 
-void text_table_free(struct text_table *table)
+void text_table_release(struct text_table **table_of)
 {
+    struct text_table *table = *table_of;
     if (table == NULL) {
         return;
     }
@@ -63,11 +64,6 @@ void text_table_free(struct text_table *table)
     }
     free(table->cells);
     free(table);
-}
-
-void text_table_release(struct text_table **table)
-{
-    text_table_free(*table);
 }
 
 void text_table_cell(struct text_table *table, enum colour colour, const char *text)

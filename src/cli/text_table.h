@@ -12,7 +12,6 @@ struct text_table;
 
 // Headings separated by "|"; one that begins with ">" is aligned to the right, as numbers are.
 struct text_table *text_table_new(const char *headings);
-void text_table_free(struct text_table *table);
 void text_table_cell(struct text_table *table, enum colour colour, const char *text); // NULL = "-"
 void text_table_cellf(struct text_table *table, enum colour colour, const char *format, ...)
     PRINTF(3, 4);
@@ -20,5 +19,6 @@ size_t text_table_rows(const struct text_table *table);
 // Each row gets `indent` spaces in front. On a terminal the last column is cut to its width.
 void text_table_print(const struct text_table *table, FILE *out, size_t indent);
 
+// A table is released at the end of its block.
 #define AUTO_TEXT_TABLE AUTO(text_table_release) struct text_table *
 void text_table_release(struct text_table **table);

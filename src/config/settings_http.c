@@ -37,8 +37,9 @@ static bool is_address(const char *host)
     return inet_pton(AF_INET, host, bytes) == 1 || inet_pton(AF_INET6, host, bytes) == 1;
 }
 
-bool settings_parse_listen(struct load *load, const char *text, const char **host_out,
-                           int *port_out, struct error *err)
+// "127.0.0.1:8321", "[::1]:0", "localhost:8321". *host_out lives in the config's arena.
+static bool parse_listen(struct load *load, const char *text, const char **host_out, int *port_out,
+                         struct error *err)
 {
     const char *colon = strrchr(text, ':');
     if (colon == NULL || !parse_port(colon + 1, port_out)) {
@@ -81,8 +82,7 @@ static void apply_listen(struct target *target, const struct yaml_tree_node *nod
     target->listen = node;
     target->http->enabled = strcmp(node->text, "off") != 0;
     if (target->http->enabled &&
-        !settings_parse_listen(target->load, node->text, &target->http->host, &target->http->port,
-                               &err)) {
+        !parse_listen(target->load, node->text, &target->http->host, &target->http->port, &err)) {
         conform_complain(target->conform, node, "listen: \"%.80s\": %s", node->raw, err.text);
         target->http->host = NULL;
     }

@@ -22,7 +22,7 @@ bool value_is_variable_name(const char *text)
            text[strspn(text, LETTERS DIGITS "_")] == '\0';
 }
 
-bool value_is_job_name(const char *text)
+static bool is_job_name(const char *text)
 {
     return text[0] != '\0' && strchr("_.-", text[0]) == NULL && strlen(text) <= JOB_NAME_MAX &&
            text[strspn(text, LETTERS DIGITS "_.-")] == '\0';
@@ -256,7 +256,7 @@ bool value_parse(const struct schema_key *key, const char *text, const char *sho
     case TYPE_CHOICE:
         return parse_choice(key, text, shown, number_out, err);
     case TYPE_JOB_NAME:
-        return value_is_job_name(text) ||
+        return is_job_name(text) ||
                error_set(err, ERROR_CONFIG,
                          "\"%.140s\" is not a job name: a letter or digit, then letters, digits, "
                          "\"_\", \".\" and \"-\", %d at most",

@@ -17,7 +17,6 @@ bool value_parse(const struct schema_key *key, const char *text, const char *sho
 void value_format(enum schema_type type, int64_t number, char out[VALUE_TEXT_SIZE]);
 // [A-Za-z_][A-Za-z0-9_]*
 bool value_is_variable_name(const char *text);
-bool value_is_job_name(const char *text);
 // Is a variable's value, written in the file itself, a secret? By its name, such as DB_PASSWORD, or
 // by a password in a URL.
 bool value_is_secret(const char *name, const char *text);

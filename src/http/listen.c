@@ -139,13 +139,3 @@ bool http_listen(const char *host, int port, struct http_listener *listener_out,
     describe(listener_out);
     return true;
 }
-
-bool http_listen_check(const char *host, int port, struct error *err)
-{
-    struct http_listener listener;
-    if (!http_listen(host, port, &listener, err)) {
-        return false;
-    }
-    close(listener.fd);
-    return true;
-}

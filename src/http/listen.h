@@ -19,5 +19,3 @@ struct http_listener {
 // `host` is an address or a name, IPv6 with or without brackets; port 0 = any free one.
 bool http_listen(const char *host, int port, struct http_listener *listener_out,
                  struct error *err) MUST_USE;
-// Whether http_listen would succeed now; leaves nothing open. Port 0 always can.
-bool http_listen_check(const char *host, int port, struct error *err) MUST_USE;

@@ -11,7 +11,7 @@
 
 #define DETAIL_MAX 1024
 
-const char *http_status_phrase(int status)
+static const char *status_phrase(int status)
 {
     static const struct {
         int status;
@@ -66,7 +66,7 @@ void http_problem_open(struct http_response *response, int status, const char *d
     response->status = status;
     response->content_type = HTTP_PROBLEM_TYPE;
     buf_add_string(&response->body, "{\"type\":\"about:blank\",\"title\":");
-    http_json_string(&response->body, http_status_phrase(status));
+    http_json_string(&response->body, status_phrase(status));
     buf_printf(&response->body, ",\"status\":%d,\"detail\":", status);
     http_json_string(&response->body, detail);
 }

@@ -8,7 +8,6 @@
 
 #define HTTP_PROBLEM_TYPE "application/problem+json"
 
-const char *http_status_phrase(int status);
 // Replaces the response by a problem document with this status.
 void http_problem(struct http_response *response, int status, const char *format, ...) PRINTF(3, 4);
 // The same without the closing brace, for a caller that adds members of its own.

@@ -49,5 +49,4 @@ void http_server_run(struct http_server *server);
 
 int http_server_port(const struct http_server *server);
 const char *http_server_address(const struct http_server *server); // "127.0.0.1:8321"
-bool http_server_is_loopback(const struct http_server *server);
 int http_server_connections(const struct http_server *server);

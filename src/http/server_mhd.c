@@ -401,11 +401,6 @@ const char *http_server_address(const struct http_server *server)
     return server->listener.address;
 }
 
-bool http_server_is_loopback(const struct http_server *server)
-{
-    return server->listener.is_loopback;
-}
-
 int http_server_connections(const struct http_server *server)
 {
     return server->connections.count;

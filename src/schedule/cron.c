@@ -69,7 +69,8 @@ static uint32_t days_by_weekday(const struct cron *cron, int month_days, int fir
     return matching;
 }
 
-uint32_t cron_month_days(const struct cron *cron, int year, int month)
+// The month's matching days as bits 1..31; the months' field is not looked at.
+static uint32_t month_matches(const struct cron *cron, int year, int month)
 {
     int month_days = civil_month_days(year, month);
     int first_weekday = civil_weekday(year, month, 1);
@@ -82,7 +83,7 @@ uint32_t cron_month_days(const struct cron *cron, int year, int month)
 
 bool cron_matches_date(const struct cron *cron, int year, int month, int day)
 {
-    return (cron->months & bit(month)) != 0 && (cron_month_days(cron, year, month) & bit(day)) != 0;
+    return (cron->months & bit(month)) != 0 && (month_matches(cron, year, month) & bit(day)) != 0;
 }
 
 // The lowest bit at or above n, or -1.
@@ -131,7 +132,7 @@ static bool next_date(const struct cron *cron, struct civil *date, int last_year
     int day_from = date->day;
     for (int year = date->year, month = date->month; year <= last_year; day_from = 1) {
         if ((cron->months & bit(month)) != 0) {
-            int day = next_bit(cron_month_days(cron, year, month), day_from);
+            int day = next_bit(month_matches(cron, year, month), day_from);
             if (day > 0) {
                 *date = (struct civil){.year = year, .month = month, .day = day};
                 return true;
@@ -162,11 +163,4 @@ bool cron_next_civil(const struct cron *cron, const struct civil *from, int last
     set_first_time_of_day(cron, &next);
     *next_out = next;
     return true;
-}
-
-bool cron_ever_matches(const struct cron *cron)
-{
-    struct civil from = {.year = 2000, .month = 1, .day = 1};
-    struct civil next;
-    return cron_next_civil(cron, &from, from.year + CYCLE_YEARS, &next);
 }

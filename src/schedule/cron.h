@@ -45,9 +45,6 @@ struct cron {
 // field, the column in the text (from 1), the reason and the remedy.
 bool cron_parse(const char *text, const char *hash_name, struct cron *cron_out,
                 struct error *err) MUST_USE;
-// The month's matching days (day of month, day of week, Vixie's rule) as bits 1..31; the months'
-// field is not looked at.
-uint32_t cron_month_days(const struct cron *cron, int year, int month);
 // Does the date match (day of month, month, day of week, Vixie's rule)?
 bool cron_matches_date(const struct cron *cron, int year, int month, int day);
 // The first matching wall time at or after `from`, up to and including the year `last_year`; false
@@ -55,5 +52,3 @@ bool cron_matches_date(const struct cron *cron, int year, int month, int day);
 // cycle.
 bool cron_next_civil(const struct cron *cron, const struct civil *from, int last_year,
                      struct civil *next_out);
-// Can it ever match in a calendar's 400-year cycle? ("0 0 30 2 *" can't.)
-bool cron_ever_matches(const struct cron *cron);

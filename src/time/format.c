@@ -29,7 +29,8 @@ void format_utc_ms(struct instant t, char out[FORMAT_TIME_SIZE])
                  civil.month, civil.day, civil.hour, civil.minute, civil.second, ms);
         return;
     }
-    // Digit by digit: each audit row, seal and log line has one, and printf would be most of its cost.
+    // Digit by digit: each audit row, seal and log line has one, and printf would be most of
+    // its cost.
     memcpy(out, "0000-00-00T00:00:00.000Z", sizeof "0000-00-00T00:00:00.000Z");
     put_digits(out, 4, civil.year);
     put_digits(out + 5, 2, civil.month);

@@ -111,8 +111,3 @@ int64_t duration_ms(struct duration d)
 {
     return floor_divide(d.us, 1000);
 }
-
-double duration_seconds(struct duration d)
-{
-    return (double)d.us / 1e6;
-}

@@ -44,4 +44,3 @@ struct duration mono_since(struct mono later, struct mono earlier);
 bool mono_before(struct mono a, struct mono b);
 
 int64_t duration_ms(struct duration d);
-double duration_seconds(struct duration d);

@@ -46,6 +46,7 @@ struct model_job {
     char *name;
     struct instant high_water, last_success;
     int throttle_count;
+    const struct model_run *last_run; // that ended; NULL
     int started;              // runs in state STARTED
     struct model_slot *slots; // by due_at
     size_t slot_count, slot_capacity;
@@ -96,7 +97,6 @@ char *model_text(const char *text); // a copy; NULL = NULL
 // model_store.c: finding rows; NULL = none.
 struct model_job *model_job_at(struct model_store *store, int64_t job_id);
 struct model_run *model_run_by_id(struct model_store *store, struct uuid run_id);
-struct model_run *model_run_at(struct model_store *store, int64_t fence);
 struct model_slot *model_slot_at(struct model_job *job, struct instant due_at);
 struct model_slot *model_slot_add(struct model_job *job, struct instant due_at); // in its place
 int64_t model_live_node(struct model_store *store, struct uuid node);            // its number, or 0

@@ -252,21 +252,6 @@ struct model_run *model_run_by_id(struct model_store *store, struct uuid run_id)
     return map_get(&store->runs_by_id, text);
 }
 
-struct model_run *model_run_at(struct model_store *store, int64_t fence)
-{
-    size_t low = 0;
-    size_t high = store->run_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (store->runs[middle]->row.fence < fence) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low < store->run_count && store->runs[low]->row.fence == fence ? store->runs[low] : NULL;
-}
-
 // The place of the first slot that is not before due_at.
 static size_t slot_place(const struct model_job *job, struct instant due_at)
 {

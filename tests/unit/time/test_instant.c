@@ -59,7 +59,6 @@ static void orders_and_differences(void **state)
     assert_false(instant_before(a, a));
     assert_int_equal(instant_ms(b), 250);
     assert_int_equal(duration_ms(instant_since(b, a)), 5250);
-    assert_true(duration_seconds(instant_since(b, a)) == 5.25);
     assert_true(mono_before((struct mono){1}, (struct mono){2}));
     assert_int_equal(mono_since((struct mono){1}, (struct mono){3}).us, -2);
 }
