@@ -34,8 +34,8 @@ struct store_control_row {
     const char *reason; // NULL
 };
 
-// Synchronous, for the command line and for checks; each row is given to a callback, which returns
-// false to stop. Texts live until it returns.
+// Reading is synchronous, for the command line and for checks: each row is given to a callback,
+// which returns false to stop. Texts live until it returns.
 
 struct store_run_row {
     struct uuid run_id;
@@ -58,6 +58,7 @@ struct store_run_row {
 struct store_run_filter { // NULL, none, nil = any
     const char *job;
     struct uuid run_id;
+    bool last_of_each_job; // only the run of each job that ended last, if it is kept
     bool by_state;
     enum run_state state;
     struct instant since; // started_at >= since

@@ -253,7 +253,7 @@ struct store_intent {
     enum store_intent_kind kind;
     const char *job;    // RUN; CANCEL by job; else NULL
     struct uuid run_id; // CANCEL by run; answer of RUN
-    const char *params; // JSON object of strings or NULL; {"dry_run":true} apart in flags
+    const char *params; // JSON object of strings, or NULL
     bool dry_run;
     const char *actor;
     const char *as;
