@@ -194,6 +194,34 @@ static void print_late(const struct status *status)
     more(LINES_MAX, count, "ironcron jobs");
 }
 
+// Jobs that ask for it only: most have no deadline, and then this says nothing.
+static void print_stale(const struct status *status)
+{
+    size_t count = 0;
+    AUTO_TEXT_TABLE table = text_table_new("JOB|LAST SUCCESS|WANTED WITHIN|GO ON");
+    for (size_t i = 0; i < status->overview.count; i++) {
+        const struct job_view *view = &status->overview.views[i];
+        if (!view->is_stale || ++count > LINES_MAX) {
+            continue;
+        }
+        char success[WORDS_TIME_SIZE] = "never";
+        char within[FORMAT_DURATION_SIZE];
+        if (!instant_is_none(view->last_success)) {
+            words_relative(view->last_success, status->overview.now, success);
+        }
+        format_duration(view->job->must_succeed_within, within);
+        text_table_cell(table, COLOUR_BAD, view->job->name);
+        text_table_cell(table, COLOUR_NONE, success);
+        text_table_cell(table, COLOUR_NONE, within);
+        text_table_cellf(table, COLOUR_DIM, "ironcron runs --job %s", view->job->name);
+    }
+    if (count > 0) {
+        heading("no success in time", count);
+        text_table_print(table, stdout, 2);
+        more(LINES_MAX, count, "ironcron jobs");
+    }
+}
+
 static void print_missed(const struct status *status)
 {
     size_t count = 0;
@@ -287,6 +315,7 @@ static void print_status(const struct status *status)
     print_running(status);
     print_trouble(status);
     print_late(status);
+    print_stale(status);
     print_missed(status);
     print_controls(status);
     print_soon(status);
@@ -341,6 +370,21 @@ static json_t *json_late_and_missed(const struct status *status, bool wants_late
     return array;
 }
 
+static json_t *json_stale(const struct status *status)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < status->overview.count; i++) {
+        const struct job_view *view = &status->overview.views[i];
+        if (view->is_stale) {
+            json_array_append_new(array, json_pack("{s:s, s:o, s:o}", "job", view->job->name,
+                                                   "last_success_at", json_time(view->last_success),
+                                                   "must_succeed_within_ms",
+                                                   json_duration(view->job->must_succeed_within)));
+        }
+    }
+    return array;
+}
+
 static json_t *json_lists(const struct status *status, json_t *document)
 {
     json_t *running = json_array();
@@ -365,6 +409,7 @@ static json_t *json_lists(const struct status *status, json_t *document)
     json_object_set_new(document, "running", running);
     json_object_set_new(document, "failed", json_failed(status));
     json_object_set_new(document, "late", json_late_and_missed(status, true));
+    json_object_set_new(document, "no_success_in_time", json_stale(status));
     json_object_set_new(document, "missed", json_late_and_missed(status, false));
     json_object_set_new(document, "controls", controls);
     json_object_set_new(document, "next_hour", soon);

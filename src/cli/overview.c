@@ -8,7 +8,7 @@
 #include "base/map.h"
 
 #define OVERVIEW_MAX ((size_t)4 * 1024 * 1024 * 1024)
-#define RECENT_RUNS  8
+#define RECENT_NODES 8
 // A slot this long past its start is late: a claim takes milliseconds, a beat of the loop a second.
 #define LATE_AFTER DURATION_S(10)
 
@@ -24,6 +24,7 @@ static bool note_job(void *context, const struct store_job *row)
     if (view != NULL && row->spec != NULL) {
         view->is_known = true;
         view->high_water = row->high_water;
+        view->last_success = row->last_success;
     }
     return true;
 }
@@ -38,45 +39,41 @@ static bool note_running(void *context, const struct store_run_row *row)
     return true;
 }
 
-struct last_search {
-    struct overview *overview;
-    struct job_view *view;
-};
-
 static bool note_last(void *context, const struct store_run_row *row)
 {
-    struct last_search *search = context;
-    if (!run_state_is_final(row->state)) {
+    struct loading *loading = context;
+    struct job_view *view = map_get(&loading->by_name, row->job);
+    if (view == NULL) {
         return true;
     }
-    struct arena *arena = &search->overview->arena;
+    struct arena *arena = &loading->overview->arena;
     struct store_run_row *last = arena_alloc(arena, 1, sizeof *last);
     *last = *row;
-    last->job = search->view->job->name;
+    last->job = view->job->name;
     last->error = row->error != NULL ? arena_string(arena, row->error) : NULL;
-    search->view->last = last;
-    return false;
+    view->last = last;
+    return true;
 }
 
 static bool read_runs(struct loading *loading, struct store *store, struct error *err)
 {
-    struct overview *overview = loading->overview;
     struct store_run_filter running = {
         .by_state = true, .state = RUN_STARTED, .since = INSTANT_NONE, .until = INSTANT_NONE};
-    if (!store->ops->read_runs(store, &running, note_running, loading, err)) {
-        return false;
+    struct store_run_filter last = {
+        .last_of_each_job = true, .since = INSTANT_NONE, .until = INSTANT_NONE};
+    return store->ops->read_runs(store, &running, note_running, loading, err) &&
+           store->ops->read_runs(store, &last, note_last, loading, err);
+}
+
+// Freshness: the last success is older than must_succeed_within, or no run has ever succeeded.
+static void judge_freshness(struct overview *overview, struct job_view *view)
+{
+    struct duration within = view->job->must_succeed_within;
+    if (within.us <= 0 || view->last == NULL) {
+        return;
     }
-    for (size_t i = 0; i < overview->count; i++) {
-        struct last_search search = {overview, &overview->views[i]};
-        struct store_run_filter last = {.job = overview->views[i].job->name,
-                                        .since = INSTANT_NONE,
-                                        .until = INSTANT_NONE,
-                                        .limit = RECENT_RUNS};
-        if (!store->ops->read_runs(store, &last, note_last, &search, err)) {
-            return false;
-        }
-    }
-    return true;
+    view->is_stale = instant_is_none(view->last_success) ||
+                     instant_since(overview->now, view->last_success).us > within.us;
 }
 
 static void plan(struct overview *overview, struct job_view *view)
@@ -86,6 +83,7 @@ static void plan(struct overview *overview, struct job_view *view)
     view->pause = control_set_of(&overview->controls, job->name, CONTROL_PAUSE);
     view->dry_run = control_set_of(&overview->controls, job->name, CONTROL_DRY_RUN);
     view->throttle = control_set_of(&overview->controls, job->name, CONTROL_THROTTLE);
+    judge_freshness(overview, view);
     if (!view->is_known || instant_is_none(view->high_water)) {
         return;
     }
@@ -125,7 +123,7 @@ static bool read_node(struct overview *overview, const struct session *session, 
     struct store_audit_filter filter = {.event = "NODE_STARTED",
                                         .since = INSTANT_NONE,
                                         .until = INSTANT_NONE,
-                                        .limit = RECENT_RUNS,
+                                        .limit = RECENT_NODES,
                                         .newest_first = true};
     return !session->has_node ||
            session->store->ops->read_audit(session->store, &filter, note_node, &search, err);
@@ -155,7 +153,8 @@ bool overview_load(struct overview *overview, const struct session *session, str
         overview->views[i] = (struct job_view){.job = &config->jobs[i],
                                                .high_water = INSTANT_NONE,
                                                .next_due = INSTANT_NONE,
-                                               .late_since = INSTANT_NONE};
+                                               .late_since = INSTANT_NONE,
+                                               .last_success = INSTANT_NONE};
         map_put(&loading.by_name, config->jobs[i].name, &overview->views[i]);
     }
     bool ok = read_store(&loading, session, err);

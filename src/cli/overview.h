@@ -9,10 +9,12 @@
 // One job. Borrows from the configuration and the overview's arenas.
 struct job_view {
     const struct job *job;
-    bool is_known;             // the store has seen it
-    struct instant high_water; // none while unknown
-    struct instant next_due;   // INSTANT_NONE
-    struct instant late_since; // the oldest slot that is due and undecided; INSTANT_NONE
+    bool is_known;               // the store has seen it
+    struct instant high_water;   // none while unknown
+    struct instant next_due;     // INSTANT_NONE
+    struct instant late_since;   // the oldest slot that is due and undecided; INSTANT_NONE
+    struct instant last_success; // INSTANT_NONE
+    bool is_stale;               // no success within must_succeed_within
     int running;
     struct store_run_row *last;                                 // the last run that ended; NULL
     const struct store_control_row *pause, *dry_run, *throttle; // NULL

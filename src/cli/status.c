@@ -127,6 +127,22 @@ PRINTF(2, 3) static void problem(struct status *status, const char *format, ...)
     va_end(args);
 }
 
+// By the kernel's word: state T or t of proc(5).
+static bool process_is_stopped(int pid)
+{
+    char path[64];
+    char text[512];
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    FILE *file = fopen(path, "re");
+    size_t length = file == NULL ? 0 : fread(text, 1, sizeof text - 1, file);
+    if (file != NULL) {
+        fclose(file);
+    }
+    text[length] = '\0';
+    const char *end = strrchr(text, ')'); // the name before it may hold anything
+    return end != NULL && end[1] == ' ' && (end[2] == 'T' || end[2] == 't');
+}
+
 static void judge_node(struct status *status)
 {
     const struct session *session = status->session;
@@ -139,13 +155,10 @@ static void judge_node(struct status *status)
         }
         return;
     }
-    struct instant limit =
-        instant_add(status->overview.now, DURATION_US(-session->config->lease.us));
-    if (!instant_is_none(status->last_seen) && instant_before(status->last_seen, limit)) {
-        char seen[WORDS_TIME_SIZE];
-        words_relative(status->last_seen, status->overview.now, seen);
-        problem(status, "the node holds the lock but was last seen %s; is pid %d stopped or hung?",
-                seen, session->node.pid);
+    // On SQLite the lock is the sign of life: an idle node writes nothing for hours.
+    if (process_is_stopped(session->node.pid)) {
+        problem(status, "the node's process %d is stopped; let it go on: kill -CONT %d",
+                session->node.pid, session->node.pid);
     }
 }
 
@@ -155,6 +168,7 @@ static void judge(struct status *status)
         const struct job_view *view = &status->overview.views[i];
         status->failing += job_view_is_failing(view) ? 1 : 0;
         status->late += instant_is_none(view->late_since) ? 0 : 1;
+        status->stale += view->is_stale ? 1 : 0;
     }
     if (status->store_bytes < 0) {
         problem(status, "there is no store yet, nothing has ever run; start: ironcron serve");
@@ -168,6 +182,10 @@ static void judge(struct status *status)
     if (status->late > 0) {
         problem(status, "%zu job%s late: see above", status->late,
                 status->late == 1 ? " is" : "s are");
+    }
+    if (status->stale > 0) {
+        problem(status, "%zu job%s had no success for longer than must_succeed_within: see above",
+                status->stale, status->stale == 1 ? " has" : "s have");
     }
 }
 

@@ -35,6 +35,7 @@ struct status {
     struct instant last_seen; // the live node's last beat; none
     size_t failing;
     size_t late;
+    size_t stale;                           // without a success for longer than must_succeed_within
     char problems[STATUS_PROBLEM_MAX][200]; // what is wrong, one sentence each
     size_t problem_count;
 };

@@ -16,7 +16,7 @@ struct engine *engine_new(const struct engine_options *options)
     retry_init(engine);
     buf_init(&engine->output, OUTPUT_WAITING_MAX);
     struct mono now = clock_mono(options->clock);
-    engine->fed_at = engine->sealed_at = (struct mono){INT64_MIN / 2};
+    engine->fed_at = engine->sealed_at = engine->beaten_at = (struct mono){INT64_MIN / 2};
     engine->prune_at = mono_add(now, DURATION_S(60));
     run_connect(engine);
     return engine;

@@ -168,6 +168,8 @@ struct engine {
     struct mono prune_at;
     bool pruning;
     struct mono fed_at;
+    struct mono beaten_at;
+    bool worked;    // runs began or ended since the last beat
     size_t removed; // jobs that wait for publish_sweep
     bool draining;
     bool live;

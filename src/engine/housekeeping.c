@@ -78,20 +78,36 @@ static void probe_on_done(struct store_op *op)
     free(probe);
 }
 
-// Nothing waits for the store, so something must ask it.
-static void probe_submit(struct engine *engine)
+static void beat(struct engine *engine)
 {
-    if (!engine->store_down || engine->operations > 0 || !store_is_asked(engine)) {
-        return;
-    }
     struct probe *probe = alloc_zero(1, sizeof *probe);
     probe->engine = engine;
     probe->beat.op.kind = STORE_BEAT;
     probe->beat.op.done = probe_on_done;
     probe->beat.node = engine->options.node;
     probe->beat.running = engine->running;
+    engine->beaten_at = clock_mono(engine->options.clock);
+    engine->worked = false;
     engine->operations++;
     store_submit(engine->options.store, &probe->beat.op);
+}
+
+// Nothing waits for the store, so something must ask it.
+static void probe_submit(struct engine *engine)
+{
+    if (engine->store_down && engine->operations == 0 && store_is_asked(engine)) {
+        beat(engine);
+    }
+}
+
+// A node that works says so every twentieth of its lease, with what it has to write anyway; an idle
+// one leaves the disk alone, since its lock speaks for it.
+static void beat_submit(struct engine *engine, struct mono now)
+{
+    bool due = mono_since(now, engine->beaten_at).us >= engine->options.lease.us / 20;
+    if (engine->worked && due && store_is_asked(engine)) {
+        beat(engine);
+    }
 }
 
 // ---- the runner's deadline ----------------------------------------------------------------------
@@ -212,6 +228,7 @@ void housekeeping_turn(struct engine *engine)
     held_submit(engine);
     feed(engine, now);
     seal_submit(engine, now);
+    beat_submit(engine, now);
     prune_submit(engine, now);
     probe_submit(engine);
 }

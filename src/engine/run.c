@@ -38,6 +38,7 @@ struct engine_run_live *run_claimed(struct engine *engine, struct engine_job *jo
     job->runs = run;
     job->running++;
     engine->running++;
+    engine->worked = true;
     engine->claims++;
     const struct engine_events *events = engine->options.events;
     events->on_started(events->context, &run->facts, instant_since(slot->started_at, slot->due_at));
@@ -273,6 +274,7 @@ void run_free(struct engine_run_live *run)
     *link = run->next;
     run->job->running--;
     run->engine->running--;
+    run->engine->worked = true;
     run->engine->claims--;
     set_release(run->set);
     free(run->error);

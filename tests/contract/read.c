@@ -50,6 +50,8 @@ static void runs_newest_first_by_filter(void **state)
         {"all", {.limit = 0}, "8 7 6 5 4 3 2 1 "},
         {"limit", {.limit = 3}, "8 7 6 "},
         {"job", {.job = "a"}, "7 5 3 1 "},
+        {"last of each job", {.last_of_each_job = true}, "7 6 "},
+        {"last of one job", {.last_of_each_job = true, .job = "b"}, "6 "},
         {"unknown job", {.job = "zz"}, ""},
         {"id", by_id, "3 "},
         {"running", {.by_state = true, .state = RUN_STARTED}, "8 "},

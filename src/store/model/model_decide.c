@@ -88,6 +88,7 @@ static struct model_run *run_add(const struct deciding *deciding, struct model_j
         .ended_at = dry ? store->now : INSTANT_NONE,
     };
     job->started += !dry;
+    job->last_run = dry ? run : job->last_run;
     uuid_format(slot->run_id, run->id_text);
     ARRAY_RESERVE(store->runs, store->run_count, store->run_capacity);
     store->runs[store->run_count++] = run;

@@ -12,6 +12,7 @@ void model_run_finish(struct model_store *store, struct model_run *run, enum run
     run->row.state = state;
     run->row.ended_at = store->now;
     run->job->started--;
+    run->job->last_run = run;
     struct model_slot *slot =
         run->row.trigger == TRIGGER_MANUAL ? NULL : model_slot_at(run->job, run->row.due_at);
     if (slot != NULL && slot->run == run && slot->outcome == SLOT_OPEN) {

@@ -71,6 +71,9 @@ static void run_remove(struct model_store *store, struct model_run *run, struct 
     if (slot != NULL && slot->run == run) {
         slot->run = NULL;
     }
+    if (run->job->last_run == run) {
+        run->job->last_run = NULL;
+    }
     op->deleted += 1 + run->chunk_count;
     map_remove(&store->runs_by_id, run->id_text);
     model_run_free(run);

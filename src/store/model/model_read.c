@@ -20,7 +20,11 @@ bool model_read_runs(struct store *port, const struct store_run_filter *filter, 
     struct model_store *store = model_of(port);
     size_t given = 0;
     for (size_t i = store->run_count; i > 0; i--) {
-        const struct store_run_row *row = &store->runs[i - 1]->row;
+        const struct model_run *run = store->runs[i - 1];
+        const struct store_run_row *row = &run->row;
+        if (filter->last_of_each_job && run->job->last_run != run) {
+            continue;
+        }
         if ((filter->job != NULL && strcmp(filter->job, row->job) != 0) ||
             (!uuid_is_nil(filter->run_id) && !uuid_equal(filter->run_id, row->run_id)) ||
             (filter->by_state && filter->state != row->state) ||

@@ -112,6 +112,10 @@ static void write_run(const struct deciding *deciding, struct store_slot *slot)
                    value_int(slot->trigger), value_int(dry ? RUN_DRY_RUN : RUN_STARTED),
                    value_int(deciding->node_no), value_int(now), value_int_or_null(dry, now),
                    value_int_or_null(dry, 0)));
+    if (dry) {
+        sql_run(store, SQL_JOB_ENDED,
+                VALUES(value_int(slot->job_id), value_int(slot->fence), value_text(NULL)));
+    }
 }
 
 static void write_audit(const struct deciding *deciding, const struct store_slot *slot, bool is_run,

@@ -66,9 +66,9 @@ static void write_end(struct sqlite_store *store, const struct store_op_finish *
                        value_int(retries ? SLOT_OPEN : slot_outcome_of(end->state)),
                        value_instant(end->retry_at)));
     }
-    if (end->state == RUN_SUCCESS) {
-        sql_run(store, SQL_JOB_SUCCESS, VALUES(value_int(run->job_id), value_int(now)));
-    }
+    sql_run(store, SQL_JOB_ENDED,
+            VALUES(value_int(run->job_id), value_int(end->fence),
+                   value_int_or_null(end->state == RUN_SUCCESS, now)));
     write_audit(store, op, end, run_state_name(end->state), run->job_id);
 }
 

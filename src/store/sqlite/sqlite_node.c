@@ -62,6 +62,8 @@ static void lose_run(struct sqlite_store *store, const struct store_op_join *op,
             VALUES(value_int(run->fence), value_int(instant_ms(store->now)), value_int(RUN_LOST),
                    value_int(FAILURE_LOST), value_text(NULL), value_text(operation_lost_error),
                    value_text(NULL)));
+    sql_run(store, SQL_JOB_ENDED,
+            VALUES(value_int(lost->job_id), value_int(run->fence), value_text(NULL)));
     if (lost->trigger != TRIGGER_MANUAL) {
         sql_run(store, SQL_SLOT_END,
                 VALUES(value_int(instant_ms(lost->due_at)), value_int(lost->job_id),

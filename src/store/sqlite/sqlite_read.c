@@ -43,13 +43,18 @@ bool sqlite_read_runs(struct store *port, const struct store_run_filter *filter,
     AUTO(query_release) struct query query;
     query_init(&query, port,
                "SELECT r.run_id, j.name, r.due_at, r.attempt, r.trigger, r.state, n.node, r.fence, "
-               "r.started_at, r.ended_at, r.duration, r.exit_code, r.failure, r.error FROM run r");
-    // Left to itself SQLite reads all of history backwards, to save the sorting of the few that
-    // run.
-    buf_add_string(&query.sql,
-                   running && uuid_is_nil(filter->run_id) ? " INDEXED BY run_started" : "");
-    buf_add_string(&query.sql, " LEFT JOIN job j ON j.job_id = r.job_id"
-                               " LEFT JOIN node n ON n.node_no = r.node_no");
+               "r.started_at, r.ended_at, r.duration, r.exit_code, r.failure, r.error FROM ");
+    if (filter->last_of_each_job) {
+        buf_add_string(&query.sql, "job j CROSS JOIN run r ON r.fence = j.last_run");
+    } else {
+        // Left to itself SQLite reads all of history backwards, to save the sorting of the few that
+        // run.
+        buf_add_string(&query.sql, running && uuid_is_nil(filter->run_id)
+                                       ? "run r INDEXED BY run_started"
+                                       : "run r");
+        buf_add_string(&query.sql, " LEFT JOIN job j ON j.job_id = r.job_id");
+    }
+    buf_add_string(&query.sql, " LEFT JOIN node n ON n.node_no = r.node_no");
     if (filter->job != NULL) {
         query_where(&query, "r.job_id = (SELECT job_id FROM job WHERE name = ?)",
                     value_text(filter->job));
