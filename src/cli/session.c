@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "cli/session.h"
 
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,19 +13,6 @@
 #include "store/sqlite/sqlite_store.h"
 #include "time/format.h"
 
-// The operating system's word for who we are, not the environment's, which anybody can set.
-static void find_actor(char out[320])
-{
-    char host[256] = "localhost";
-    gethostname(host, sizeof host - 1);
-    const struct passwd *user = getpwuid(getuid());
-    if (user != NULL) {
-        snprintf(out, 320, "%.60s@%s", user->pw_name, host);
-    } else {
-        snprintf(out, 320, "uid %u@%s", (unsigned)getuid(), host);
-    }
-}
-
 static bool load(struct session *session, const struct invocation *invocation,
                  struct config_problems *problems)
 {
@@ -34,7 +20,7 @@ static bool load(struct session *session, const struct invocation *invocation,
     if (!config_load(invocation->config_path, &session->config, problems)) {
         return false;
     }
-    find_actor(session->actor);
+    actor_of_process(session->actor);
     struct error err = ERROR_INIT;
     if (!zone_cache_get(session->config->zones, session->config->timezone, &session->zone, &err) &&
         !zone_cache_get(session->config->zones, "UTC", &session->zone, &err)) {

@@ -4,6 +4,7 @@
 
 #include "cli/command.h"
 #include "config/config.h"
+#include "serve/actor.h"
 #include "serve/node_lock.h"
 #include "store/store.h"
 
@@ -15,7 +16,7 @@ struct session {
     bool writable;
     bool has_node; // a node holds the store's lock
     struct node_lock_holder node;
-    char actor[320]; // user@host
+    char actor[ACTOR_SIZE]; // user@host
     struct clock *clock;
 };
 

@@ -2,7 +2,6 @@
 #include "serve/node.h"
 
 #include <errno.h>
-#include <pwd.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,18 +28,6 @@
 static struct duration margin_of(struct duration lease)
 {
     return (struct duration){lease.us / 4};
-}
-
-void node_actor(char *out, size_t size)
-{
-    char host[256] = "localhost";
-    gethostname(host, sizeof host - 1);
-    const struct passwd *user = getpwuid(getuid());
-    if (user != NULL) {
-        snprintf(out, size, "%s@%s", user->pw_name, host);
-    } else {
-        snprintf(out, size, "%u@%s", (unsigned)getuid(), host);
-    }
 }
 
 static void random_bytes(void *bytes, size_t size)
@@ -404,7 +391,7 @@ bool node_open(struct node *node, const struct node_options *options, struct loa
     node->clock = clock_system();
     node->id = new_id(node->clock);
     gethostname(node->host, sizeof node->host - 1);
-    node_actor(node->actor, sizeof node->actor);
+    actor_of_process(node->actor);
     return take_lock(node, loaded->config->store_path, err) && fork_runner(node, err) &&
            sqlite_store_open(loaded->config->store_path, SQLITE_STORE_WRITE, node->clock,
                              &node->store, err) &&

@@ -11,6 +11,7 @@
 #include "base/uuid.h"
 #include "config/config.h"
 #include "engine/engine.h"
+#include "serve/actor.h"
 #include "store/store.h"
 
 // A configuration that several hold: the node, and the engine for the runs that were started under
@@ -36,8 +37,8 @@ struct node {
     struct clock *clock;
     struct uuid id;
     char host[256];
-    char actor[320];       // user@host
-    struct loaded *loaded; // the newest configuration
+    char actor[ACTOR_SIZE]; // user@host
+    struct loaded *loaded;  // the newest configuration
     int lock_fd;
     struct runner *runner;
     struct store *store;
@@ -71,6 +72,3 @@ void node_turn(struct node *node);
 bool node_reload(struct node *node, struct loaded *loaded, struct error *err) MUST_USE;
 // Ends the runner (and whatever runs), closes the store, frees the lock.
 void node_close(struct node *node);
-
-// user@host of the operating system, for the audit.
-void node_actor(char *out, size_t size);
