@@ -17,6 +17,7 @@ SUITES = {
     "unit": unit.unit,
     "corpora": unit.corpora,
     "release": lambda result: build(result, "release"),
+    "symbols": checks.symbols,
     "clang": lambda result: build(result, "clang"),
     "docs": checks.docs,
     "integration": integration,

@@ -37,6 +37,11 @@ def formatting(result):
     result.check("clang-format", (what or "no output") if code else "")
 
 
+def symbols(result):
+    if build(result, "release"):
+        tool(result, "tools/check_symbols.py")
+
+
 def docs(result):
     build(result, "release")
     tool(result, "tools/check_docs.py")
