@@ -127,6 +127,15 @@ bool node_lock_sign(int fd, const struct node_lock_holder *holder, struct error 
     return true;
 }
 
+bool node_lock_is_ours(const char *store_path, int fd)
+{
+    char path[PATH_SIZE];
+    struct stat named;
+    struct stat held;
+    return lock_path(store_path, path) && stat(path, &named) == 0 && fstat(fd, &held) == 0 &&
+           named.st_ino == held.st_ino && named.st_dev == held.st_dev;
+}
+
 bool node_lock_is_held(const char *store_path, struct node_lock_holder *holder_out)
 {
     char path[PATH_SIZE];

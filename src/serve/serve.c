@@ -16,6 +16,7 @@
 #include "observe/run_log.h"
 #include "serve/listener.h"
 #include "serve/node.h"
+#include "serve/node_lock.h"
 #include "time/format.h"
 
 // How long after the end of `drain` the ends may take to reach the store before we give up: the
@@ -216,11 +217,11 @@ static void stop_next(struct serve *serve)
     }
 }
 
-static void stop_at_once(struct serve *serve)
+static void stop_at_once(struct serve *serve, const char *why)
 {
     serve->stopping = STOP_AT_ONCE;
     serve->stop_deadline = mono_add(clock_mono(serve->node.clock), LAST_WAIT);
-    LOG(LOG_WARN, "stop_at_once", "second signal: %d runs are killed",
+    LOG(LOG_WARN, "stop_at_once", "%s: %d runs are killed", why,
         engine_running(serve->node.engine));
     engine_drain(serve->node.engine);
     engine_stop_runs(serve->node.engine, true);
@@ -234,7 +235,7 @@ static void on_signal(uv_signal_t *handle, int number)
     } else if (serve->stopping == STOP_NOT) {
         stop_next(serve);
     } else {
-        stop_at_once(serve);
+        stop_at_once(serve, "second signal");
     }
     node_turn(&serve->node);
 }
@@ -259,9 +260,26 @@ static void on_statement(struct node *node, struct duration took)
     metrics_store_statement(serve->metrics, took);
 }
 
+// Without its file the lock keeps nobody out: a second node could run the same jobs beside us.
+static void look_at_lock(struct serve *serve)
+{
+    const char *path = serve->node.loaded->config->store_path;
+    if (serve->stopping == STOP_AT_ONCE || node_lock_is_ours(path, serve->node.lock_fd)) {
+        return;
+    }
+    LOG(LOG_ERROR, "lock_lost",
+        "the lock file %s.lock was removed or replaced while this node holds it, and another node "
+        "may have started: stopping",
+        path);
+    serve->exit_code = 75;
+    health_set(&serve->health, HEALTH_DRAINING, "the node is stopping: its lock file is gone");
+    stop_at_once(serve, "the lock file is gone");
+}
+
 static void on_tick(struct node *node)
 {
     struct serve *serve = node->context;
+    look_at_lock(serve);
     look_at_zones(serve);
     if (serve->stopping != STOP_NOT &&
         !mono_before(clock_mono(node->clock), serve->stop_deadline)) {

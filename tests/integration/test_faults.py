@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 
+import pytest
+
 from conftest import until
 from test_serve import STUBBORN, TICK, alive, grandchild, jobs, runner_of, states, verified, wait_state
 
@@ -68,3 +70,35 @@ def test_looking_whether_a_node_lives_keeps_none_from_starting(ironcron):
         looking.kill()
         looking.wait()
     assert len(states(ironcron, "tick")) == 5
+
+
+# ---- files that somebody takes away --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm"])
+def test_nothing_is_started_while_a_file_of_the_store_is_away(ironcron, suffix):
+    ironcron.config(jobs(TICK, folder=ironcron.folder))
+    with ironcron.serve() as node:
+        wait_state(ironcron, "tick", "SUCCESS")
+        path, aside = f"{ironcron.store_path}{suffix}", f"{ironcron.store_path}{suffix}.aside"
+        os.rename(path, aside)
+        node.wait_logged("event=store_down.*was removed while ironcron has it open")
+        assert node.get("/readyz")[0] == 503
+        os.rename(aside, path)
+        done = states(ironcron, "tick").count("SUCCESS")
+        wait_state(ironcron, "tick", "SUCCESS", done + 2)
+        assert node.get("/readyz")[0] == 200
+    verified(ironcron)
+    assert len((ironcron.folder / "ticks").read_text().splitlines()) == states(ironcron, "tick").count("SUCCESS")
+
+
+def test_a_node_without_its_lock_file_ends_what_runs_and_stops(ironcron):
+    ironcron.config(jobs(STUBBORN, folder=ironcron.folder))
+    node = ironcron.start()
+    pid = grandchild(ironcron)
+    os.unlink(f"{ironcron.store_path}.lock")
+    assert node.wait() == 75
+    assert not alive(pid)
+    assert node.logged("event=lock_lost")
+    assert states(ironcron, "stubborn").count("STARTED") == 0
+    verified(ironcron)

@@ -213,8 +213,10 @@ static bool prepare(struct sqlite_store *store, struct error *err)
 {
     bool empty;
     if (store->mode == SQLITE_STORE_WRITE) {
-        return connect_and_check(store, &empty, err) && configure_writer(store, err) &&
-               schema_migrate(store, err);
+        bool ready = connect_and_check(store, &empty, err) && configure_writer(store, err) &&
+                     schema_migrate(store, err);
+        presence_note(store);
+        return ready;
     }
     bool has_log = access(store->wal_path, F_OK) == 0;
     store->makes_log = !has_log;

@@ -28,6 +28,11 @@ enum sql_id {
     SQL_COUNT
 };
 
+#define STORE_FILES 3
+struct sqlite_presence {
+    uint64_t device, inode; // 0 = no such file
+};
+
 struct sqlite_store {
     struct store store;
     sqlite3 *db;
@@ -38,8 +43,9 @@ struct sqlite_store {
     bool makes_log; // opened for reading where there was no log
     sqlite3_stmt *statements[SQL_COUNT];
     struct operation_queue queue;
-    int64_t data_version; // as `changed` last saw it
-    int64_t job_max;      // highest job_id known to be committed; ids have no holes
+    struct sqlite_presence presence[STORE_FILES]; // of a writer's files, as it opened them
+    int64_t data_version;                         // as `changed` last saw it
+    int64_t job_max; // highest job_id known to be committed; ids have no holes
     // Of the transaction:
     int failed;         // the extended code of the first failure; SQLITE_OK = none
     struct error err;   // what it was
@@ -153,6 +159,11 @@ void query_limit(struct query *query, size_t limit); // 0 = none
 typedef bool query_give_fn(sqlite3_stmt *row, const void *reader);
 bool query_each(struct query *query, query_give_fn *give, const void *reader,
                 struct error *err) MUST_USE;
+
+// sqlite_presence.c: remembers which files are open; false when they are no longer found under their
+// names.
+void presence_note(struct sqlite_store *store);
+bool presence_holds(const struct sqlite_store *store, struct error *err) MUST_USE;
 
 // sqlite_store.c
 extern const struct store_ops sqlite_ops;

@@ -80,6 +80,10 @@ static void begin(struct sqlite_store *store)
     store->failed = SQLITE_OK;
     store->fence = 0;
     store->audit_id = 0;
+    if (store->mode == SQLITE_STORE_WRITE && !presence_holds(store, &store->err)) {
+        store->failed = SQLITE_READONLY_DBMOVED;
+        return;
+    }
     bool reads = store->mode == SQLITE_STORE_READ_ONLY || queue_only_reads(store);
     sql_run(store, reads ? SQL_BEGIN_READ : SQL_BEGIN_WRITE, NULL, 0);
 }

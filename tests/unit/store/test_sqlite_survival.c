@@ -57,6 +57,41 @@ static int fill(struct contract *c, int64_t job, struct error *err)
     return 0;
 }
 
+// A removed or replaced file would take everything and keep nothing: that is not done, but said,
+// and heals when the file comes back.
+static void a_file_that_is_not_there_any_more_takes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const suffixes[] = {"", "-wal", "-shm"};
+    char *before = contract_dump(f->contract.store, PART_ALL);
+    for (size_t i = 0; i < 2 * ARRAY_LENGTH(suffixes); i++) {
+        char path[512];
+        char aside[512];
+        snprintf(path, sizeof path, "%s%s", f->file.path, suffixes[i / 2]);
+        snprintf(aside, sizeof aside, "%s.aside", path);
+        assert_int_equal(rename(path, aside), 0);
+        FILE *other = i % 2 == 0 ? NULL : fopen(path, "w");
+        struct store_op_audit op = {.op.kind = STORE_AUDIT, .event = "E"};
+        struct error err = ERROR_INIT;
+        if (store_call(f->contract.store, &op.op, &err) || op.op.result != STORE_UNAVAILABLE) {
+            fail_msg("%s %s: result %d", path, other == NULL ? "removed" : "replaced",
+                     op.op.result);
+        }
+        error_mentions(&err, suffixes[i / 2]);
+        error_mentions(&err, other == NULL ? "removed" : "replaced");
+        if (other != NULL) {
+            fclose(other);
+        }
+        assert_int_equal(rename(aside, path), 0);
+    }
+    char *after = contract_dump(f->contract.store, PART_ALL);
+    assert_string_equal(before, after);
+    free(before);
+    free(after);
+    struct store_op_audit op = {.op.kind = STORE_AUDIT, .event = "E"};
+    CALL_OK(&f->contract, &op);
+}
+
 static void a_full_disk_is_survived(void **state)
 {
     struct fixture *f = *state;
@@ -203,6 +238,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         SQLITE_TEST(another_writer_makes_it_wait_and_nothing_is_lost),
+        SQLITE_TEST(a_file_that_is_not_there_any_more_takes_nothing),
         cmocka_unit_test_setup_teardown(a_full_disk_is_survived, fixture_setup, teardown_mount),
         SQLITE_TEST(what_was_answered_survives_kill_9),
     };
