@@ -15,7 +15,7 @@
 
 #define START "2026-03-10T00:00:00Z"
 
-static const struct world_script slow[] = {{"slow", DURATION_S(150), 0, 0}};
+static const struct world_script slow[] = {{"slow", 150000, 0, 0}};
 
 static void pause_and_resume(void **state)
 {

@@ -16,7 +16,7 @@
 
 #define START "2026-03-10T00:00:00Z"
 
-static const struct world_script slow[] = {{"slow", DURATION_S(150), 0, 0}};
+static const struct world_script slow[] = {{"slow", 150000, 0, 0}};
 
 static void runs_each_slot_once(void **state)
 {
@@ -155,8 +155,7 @@ static void retries_back_off(void **state)
     (void)state;
     static const struct job_retries retries = {
         .max = 3, .backoff = {10000000}, .factor = 2, .max_backoff = {300000000}};
-    static const struct world_script scripts[] = {{"flaky", DURATION_S(1), 0, 2},
-                                                  {"broken", DURATION_S(1), 7, 0}};
+    static const struct world_script scripts[] = {{"flaky", 1000, 0, 2}, {"broken", 1000, 7, 0}};
     struct world w;
     world_init(&w, START);
     world_script(&w, scripts, 2);
@@ -181,7 +180,7 @@ static void a_retry_survives_a_crash(void **state)
     (void)state;
     static const struct job_retries retries = {
         .max = 1, .backoff = {60000000}, .factor = 1, .max_backoff = {60000000}};
-    static const struct world_script scripts[] = {{"flaky", DURATION_S(1), 0, 1}};
+    static const struct world_script scripts[] = {{"flaky", 1000, 0, 1}};
     struct world w;
     world_init(&w, START);
     world_script(&w, scripts, 1);
@@ -199,8 +198,7 @@ static void a_retry_survives_a_crash(void **state)
 static void a_crash_loses_runs_by_policy(void **state)
 {
     (void)state;
-    static const struct world_script scripts[] = {{"fail", DURATION_S(600), 0, 0},
-                                                  {"again", DURATION_S(600), 0, 0}};
+    static const struct world_script scripts[] = {{"fail", 600000, 0, 0}, {"again", 600000, 0, 0}};
     struct world w;
     world_init(&w, START);
     world_script(&w, scripts, 2);
@@ -224,9 +222,8 @@ static void a_waiting_attempt_stands_in_the_way(void **state)
     (void)state;
     static const struct job_retries retries = {
         .max = 1, .backoff = {90000000}, .factor = 1, .max_backoff = {90000000}};
-    static const struct world_script scripts[] = {{"skip", DURATION_S(1), 0, 1},
-                                                  {"queue", DURATION_S(1), 0, 1},
-                                                  {"replace", DURATION_S(1), 0, 1}};
+    static const struct world_script scripts[] = {
+        {"skip", 1000, 0, 1}, {"queue", 1000, 0, 1}, {"replace", 1000, 0, 1}};
     struct world w;
     world_init(&w, START);
     world_script(&w, scripts, 3);
@@ -253,7 +250,7 @@ static void capacity_bounds_what_runs(void **state)
 {
     (void)state;
     static const struct world_script scripts[] = {
-        {"a", DURATION_S(20), 0, 0}, {"b", DURATION_S(20), 0, 0}, {"c", DURATION_S(20), 0, 0}};
+        {"a", 20000, 0, 0}, {"b", 20000, 0, 0}, {"c", 20000, 0, 0}};
     struct world w;
     world_init(&w, START);
     world_script(&w, scripts, 3);

@@ -49,8 +49,7 @@ static void random_job(struct world *w, int i)
         job->retries = &retries;
     }
     int64_t takes = dice(4) == 0 ? 30 + dice(600) : dice(20);
-    scripts[i] = (struct world_script){names[i], DURATION_MS(takes * 1000 + 100), dice(5) == 0,
-                                       (int)dice(3)};
+    scripts[i] = (struct world_script){names[i], takes * 1000 + 100, dice(5) == 0, (int)dice(3)};
 }
 
 static void operator_acts(struct world *w)

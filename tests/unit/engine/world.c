@@ -109,7 +109,7 @@ static const struct runner_ops fake_ops = {fake_start, fake_stop, fake_feed};
 
 static struct mono run_end_at(const struct world *world, const struct world_run *run)
 {
-    struct duration takes = run->script == NULL ? DURATION_MS(200) : run->script->takes;
+    struct duration takes = DURATION_MS(run->script == NULL ? 200 : run->script->takes_ms);
     return run->cancelled ? world->mono : mono_add(run->began, takes);
 }
 
@@ -197,6 +197,21 @@ static struct store *open_store(struct world *world)
     }
     unlink(path);
     return store;
+}
+
+static void tampering_submit(struct store *store, struct store_op *op)
+{
+    the_world->tamper(op);
+    the_world->true_ops->submit(store, op);
+}
+
+void world_tamper(struct world *world, void (*tamper)(struct store_op *op))
+{
+    world->tamper = tamper;
+    world->true_ops = world->store->ops;
+    world->tampering_ops = *world->true_ops;
+    world->tampering_ops.submit = tampering_submit;
+    world->store->ops = &world->tampering_ops;
 }
 
 void world_fault(struct world *world, enum model_fault fault, int count)

@@ -3,6 +3,7 @@
 // runner whose jobs do what a script says, and a record of everything that ran.
 #pragma once
 
+#include "audit/verify.h"
 #include "engine/engine.h"
 #include "store/model/model_store.h"
 
@@ -12,7 +13,7 @@
 // What the fake runner does with the runs of a job; the job's command is its name.
 struct world_script {
     const char *job;
-    struct duration takes; // until it ends by itself
+    int64_t takes_ms; // until it ends by itself
     int exit_code;
     int fail_first; // the first so many runs exit with 1
 };
@@ -36,7 +37,10 @@ struct world {
     struct instant now;
     struct mono mono;
     struct store *store;
-    bool can_fail; // the store is the model
+    bool can_fail;                    // the store is the model
+    const struct store_ops *true_ops; // behind a tampering
+    struct store_ops tampering_ops;
+    void (*tamper)(struct store_op *op);
     struct engine *engine;
     struct runner runner;
     const struct world_script *scripts;
@@ -78,6 +82,12 @@ void world_control(struct world *world, const char *job, enum store_control_kind
 struct uuid world_intent(struct world *world, enum store_intent_kind kind, const char *job);
 // Runs of a job that the world saw; NULL = all.
 int world_count(const struct world *world, const char *job);
+// Pairs of runs that were open at once though their job forbids it, as the world saw them.
+int world_overlaps(const struct world *world);
+// What `audit verify` finds of one kind; VERIFY_KIND_COUNT = of all kinds, printed.
+int world_findings(struct world *world, enum verify_kind kind);
+// Changes each operation on its way to the store: a bug, seeded to see that it is noticed.
+void world_tamper(struct world *world, void (*tamper)(struct store_op *op));
 // Fails the test when `audit verify` finds anything, or two runs of a job were open at once though
 // forbidden.
 void world_verify(struct world *world);
