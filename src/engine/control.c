@@ -10,7 +10,7 @@
 
 #include "base/alloc.h"
 
-void manual_free(struct engine_manual *manual)
+void engine_manual_free(struct engine_manual *manual)
 {
     if (manual == NULL) {
         return;
@@ -145,9 +145,9 @@ static void intent_end_on_done(struct store_op *op)
     struct intent_end *end = CONTAINER_OF(op, struct intent_end, end.op);
     struct engine *engine = end->engine;
     engine->busy = true;
-    store_answered(engine, op);
+    link_answered(engine, op);
     if (op->result == STORE_UNAVAILABLE || op->result == STORE_UNKNOWN) {
-        store_hold(engine, op);
+        link_hold(engine, op);
         return;
     }
     engine->operations--;
@@ -325,7 +325,7 @@ static void take_on_done(struct store_op *op)
     engine->operations--;
     engine->reading_intents = false;
     engine->busy = true;
-    store_answered(engine, op);
+    link_answered(engine, op);
     if (op->result == STORE_OK) {
         controls_apply(engine, take->take.controls, take->take.control_count);
         for (size_t i = 0; i < take->take.intent_count; i++) {
@@ -340,7 +340,7 @@ static void take_on_done(struct store_op *op)
 
 void control_turn(struct engine *engine)
 {
-    if (!engine->store_changed || engine->reading_intents || !store_is_asked(engine)) {
+    if (!engine->store_changed || engine->reading_intents || !link_is_open(engine)) {
         return;
     }
     struct intent_take *take = alloc_zero(1, sizeof *take);

@@ -312,7 +312,7 @@ void decide_retry(struct engine *engine, struct engine_retry *retry, struct inst
     }
     bool runs = job->running > 0 && job->job->overlap != JOB_OVERLAP_ALLOW;
     bool blocked = engine->draining || job->in_flight > 0 || runs || is_paused(engine, job) ||
-                   !decide_has_capacity(engine) || !store_is_asked(engine);
+                   !decide_has_capacity(engine) || !link_is_open(engine);
     if (blocked) {
         retry->retry_at = instant_add(now, DURATION_S(1));
         heap_push(&engine->retries, &retry->planned);

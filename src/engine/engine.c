@@ -33,7 +33,7 @@ void engine_free(struct engine *engine)
     for (size_t i = 0; i < engine->jobs.count; i++) {
         if (engine->jobs.entries[i].key != NULL) {
             struct engine_job *job = engine->jobs.entries[i].value;
-            set_release(job->kept);
+            engine_set_release(job->kept);
             free(job);
         }
     }
@@ -49,7 +49,7 @@ void engine_free(struct engine *engine)
     heap_release(&engine->planner);
     heap_release(&engine->retries);
     map_release(&engine->jobs);
-    set_release(engine->set);
+    engine_set_release(engine->set);
     free(engine);
 }
 
@@ -85,7 +85,7 @@ static struct instant sooner(struct instant a, struct instant b)
 
 static struct instant next_wake(const struct engine *engine)
 {
-    if (engine->draining || !store_is_asked(engine)) {
+    if (engine->draining || !link_is_open(engine)) {
         return INSTANT_NONE; // the owner's tick goes on
     }
     struct instant wake = sooner(planner_wake(engine), housekeeping_wake(engine));
@@ -102,7 +102,7 @@ struct instant engine_turn(struct engine *engine)
     engine->busy = false;
     struct instant now = clock_now(engine->options.clock);
     control_turn(engine);
-    if (!engine->draining && store_is_asked(engine)) {
+    if (!engine->draining && link_is_open(engine)) {
         decide_ready(engine);
         planner_turn(engine, now);
         retry_turn(engine, now);

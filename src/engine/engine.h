@@ -2,9 +2,11 @@
 // The engine: the life of slots and runs. Pure: it is given time, a store, a runner and randomness
 // through ports and does nothing by itself. The owner calls engine_turn when something happened or
 // the instant has come that the last turn returned; all decisions are made there, in bounded
-// batches. A run's life, in order: engine/planner.c (due) → engine/decide.c (policy, claim) →
-// engine/run.c (start, output, end) → engine/control.c (pause, throttle, intents) →
-// engine/housekeeping.c (seal, prune).
+// batches. A run's life, in order: engine/planner.c (due) → engine/decide.c (policy, proposal) →
+// engine/verdict.c (the store's answer) → engine/run.c (start, output, end) → engine/retry.c (the
+// next attempt). Beside it: engine/control.c (pause, throttle, intents), engine/start.c and
+// engine/publish.c (definitions), engine/housekeeping.c (seal, prune), engine/link.c (the store is
+// there or not).
 #pragma once
 
 #include <stdbool.h>

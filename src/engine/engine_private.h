@@ -4,7 +4,7 @@
 // Who changes what: planner.c the heap of due times; catchup.c what was missed; decide.c proposals;
 // verdict.c what the store said to them; run.c runs from claim to end; retry.c waiting attempts;
 // control.c controls and intents; start.c, publish.c and closing.c definitions; housekeeping.c
-// sealing, pruning, the runner's deadline.
+// sealing, pruning, the runner's deadline; link.c whether the store answers.
 #pragma once
 
 #include "base/buf.h"
@@ -220,7 +220,7 @@ void retry_add(struct engine *engine, struct engine_job *job, struct instant due
 void retry_free(struct engine *engine, struct engine_retry *retry);
 void retry_abandon(struct engine *engine, struct engine_job *job);
 void retry_turn(struct engine *engine, struct instant now);
-struct instant retry_at(const struct engine *engine, const struct engine_run_live *run);
+struct instant retry_when(const struct engine *engine, const struct engine_run_live *run);
 
 // control.c
 void control_turn(struct engine *engine);
@@ -228,7 +228,7 @@ void control_answer(struct engine *engine, struct uuid intent_id, enum store_int
                     struct uuid run_id, const char *answer);
 bool control_load_pauses(struct engine *engine, struct error *err); // their history
 bool control_load(struct engine *engine, struct error *err);        // what is in force
-void manual_free(struct engine_manual *manual);
+void engine_manual_free(struct engine_manual *manual);
 
 // closing.c
 struct closing { // one job's remaining slots
@@ -249,18 +249,22 @@ bool closing_read_spec(const char *spec, const char *name, struct zone_cache *zo
 bool start_node(struct engine *engine, struct job_set *set, struct error *err);
 
 // publish.c
-struct engine_set *set_new(const struct job_set *set);
-struct map definitions_of(const struct job_set *set); // name → struct job
+struct engine_set *engine_set_new(const struct job_set *set);
+struct map job_set_by_name(const struct job_set *set); // name → struct job
 struct engine_job *engine_job_put(struct engine *engine, const struct job *definition);
 bool publish_all(struct engine *engine, const struct job_set *set, const struct store_op_load *load,
                  struct instant at, struct error *err);
 bool publish_reload(struct engine *engine, struct job_set *set, struct error *err);
-void set_release(struct engine_set *set);
+void engine_set_release(struct engine_set *set);
 void publish_sweep(struct engine *engine); // frees removed jobs that nothing refers to any more
 
 // housekeeping.c
 void housekeeping_turn(struct engine *engine);
 struct instant housekeeping_wake(const struct engine *engine);
-void store_answered(struct engine *engine, const struct store_op *op); // up or down, backoff
-bool store_is_asked(const struct engine *engine);                      // false while backing off
-void store_hold(struct engine *engine, struct store_op *op); // submit it again, unchanged, later
+
+// link.c
+void link_answered(struct engine *engine, const struct store_op *op); // up or down, backoff
+bool link_is_open(const struct engine *engine);                       // false while backing off
+void link_hold(struct engine *engine, struct store_op *op); // submit it again, unchanged, later
+void link_resubmit(struct engine *engine);                  // what is held, once it is asked again
+void link_beat(struct engine *engine, struct mono now);     // a sign of life, when one is due

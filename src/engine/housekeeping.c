@@ -1,114 +1,15 @@
 // SPDX-License-Identifier: MIT
-// What has to be done from time to time: the runner's deadline, sealing the audit, pruning, and
-// asking a store that did not answer whether it does again.
+// What has to be done from time to time: the runner's deadline, sealing the audit, pruning.
 #include "engine/engine_private.h"
 
 #include <stdlib.h>
 
 #include "base/alloc.h"
 
-#define SEAL_EVERY    DURATION_MS(700) // "at most about a second behind"
-#define SEAL_LIMIT    5000
-#define PRUNE_EVERY   DURATION_S(3600)
-#define PRUNE_LIMIT   1000
-#define BACKOFF_FIRST DURATION_MS(100)
-#define BACKOFF_MOST  DURATION_S(5)
-
-// ---- is the store there? ------------------------------------------------------------------------
-
-bool store_is_asked(const struct engine *engine)
-{
-    return !engine->store_down ||
-           !mono_before(clock_mono(engine->options.clock), engine->store_retry_at);
-}
-
-void store_answered(struct engine *engine, const struct store_op *op)
-{
-    const struct engine_events *events = engine->options.events;
-    if (op->result == STORE_OK || op->result == STORE_REFUSED) {
-        if (engine->store_down) {
-            engine->store_down = false;
-            engine->store_backoff = BACKOFF_FIRST;
-            events->on_store(events->context, NULL);
-        }
-        return;
-    }
-    if (!engine->store_down) {
-        engine->store_down = true;
-        engine->store_backoff = BACKOFF_FIRST;
-        events->on_store(events->context, &op->err);
-    }
-    engine->store_retry_at = mono_add(clock_mono(engine->options.clock), engine->store_backoff);
-    engine->store_backoff.us *= 2;
-    if (engine->store_backoff.us > BACKOFF_MOST.us) {
-        engine->store_backoff = BACKOFF_MOST;
-    }
-}
-
-void store_hold(struct engine *engine, struct store_op *op)
-{
-    store_op_release(op);
-    ARRAY_RESERVE(engine->held, engine->held_count, engine->held_capacity);
-    engine->held[engine->held_count++] = op;
-}
-
-static void held_submit(struct engine *engine)
-{
-    if (!store_is_asked(engine)) {
-        return;
-    }
-    size_t count = engine->held_count;
-    engine->held_count = 0;
-    for (size_t i = 0; i < count; i++) {
-        store_submit(engine->options.store, engine->held[i]);
-    }
-}
-
-struct probe {
-    struct store_op_beat beat; // first
-    struct engine *engine;
-};
-
-static void probe_on_done(struct store_op *op)
-{
-    struct probe *probe = CONTAINER_OF(op, struct probe, beat.op);
-    probe->engine->operations--;
-    store_answered(probe->engine, op);
-    store_op_release(op);
-    free(probe);
-}
-
-static void beat(struct engine *engine)
-{
-    struct probe *probe = alloc_zero(1, sizeof *probe);
-    probe->engine = engine;
-    probe->beat.op.kind = STORE_BEAT;
-    probe->beat.op.done = probe_on_done;
-    probe->beat.node = engine->options.node;
-    probe->beat.running = engine->running;
-    engine->beaten_at = clock_mono(engine->options.clock);
-    engine->worked = false;
-    engine->operations++;
-    store_submit(engine->options.store, &probe->beat.op);
-}
-
-// Nothing waits for the store, so something must ask it.
-static void probe_submit(struct engine *engine)
-{
-    if (engine->store_down && engine->operations == 0 && store_is_asked(engine)) {
-        beat(engine);
-    }
-}
-
-// A node that works says so every twentieth of its lease, with what it has to write anyway; an idle
-// one leaves the disk alone, since its lock speaks for it.
-static void beat_submit(struct engine *engine, struct mono now)
-{
-    bool due = mono_since(now, engine->beaten_at).us >= engine->options.lease.us / 20;
-    if (engine->worked && due && store_is_asked(engine)) {
-        beat(engine);
-    }
-}
+#define SEAL_EVERY  DURATION_MS(700) // "at most about a second behind"
+#define SEAL_LIMIT  5000
+#define PRUNE_EVERY DURATION_S(3600)
+#define PRUNE_LIMIT 1000
 
 // ---- the runner's deadline ----------------------------------------------------------------------
 
@@ -137,7 +38,7 @@ static void seal_on_done(struct store_op *op)
     struct engine *engine = seal->engine;
     engine->operations--;
     engine->sealing = false;
-    store_answered(engine, op);
+    link_answered(engine, op);
     if (op->result != STORE_OK || seal->seal.more) {
         engine->unsealed = true;
     }
@@ -148,7 +49,7 @@ static void seal_on_done(struct store_op *op)
 static void seal_submit(struct engine *engine, struct mono now)
 {
     bool wait = mono_since(now, engine->sealed_at).us < SEAL_EVERY.us;
-    if (!engine->unsealed || engine->sealing || wait || !store_is_asked(engine)) {
+    if (!engine->unsealed || engine->sealing || wait || !link_is_open(engine)) {
         return;
     }
     struct seal *seal = alloc_zero(1, sizeof *seal);
@@ -187,7 +88,7 @@ static void prune_on_done(struct store_op *op)
     struct engine *engine = prune->engine;
     engine->operations--;
     engine->pruning = false;
-    store_answered(engine, op);
+    link_answered(engine, op);
     bool more = op->result == STORE_OK && prune->prune.more;
     // In small pieces, a second apart, so that slots never wait for it.
     struct duration pause = more ? DURATION_S(1) : PRUNE_EVERY;
@@ -206,7 +107,7 @@ static void prune_submit(struct engine *engine, struct mono now)
     const struct engine_history *history = &engine->options.history;
     bool keeps_all = history->runs.us <= 0 && history->output.us <= 0 && history->audit.us <= 0;
     if (keeps_all || engine->pruning || mono_before(now, engine->prune_at) || engine->draining ||
-        !store_is_asked(engine)) {
+        !link_is_open(engine)) {
         return;
     }
     struct instant wall = clock_now(engine->options.clock);
@@ -225,10 +126,9 @@ static void prune_submit(struct engine *engine, struct mono now)
 void housekeeping_turn(struct engine *engine)
 {
     struct mono now = clock_mono(engine->options.clock);
-    held_submit(engine);
+    link_resubmit(engine);
     feed(engine, now);
     seal_submit(engine, now);
-    beat_submit(engine, now);
     prune_submit(engine, now);
-    probe_submit(engine);
+    link_beat(engine, now);
 }

@@ -12,7 +12,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 
-void set_release(struct engine_set *set)
+void engine_set_release(struct engine_set *set)
 {
     if (set == NULL || --set->references > 0) {
         return;
@@ -23,7 +23,7 @@ void set_release(struct engine_set *set)
     free(set);
 }
 
-struct engine_set *set_new(const struct job_set *set)
+struct engine_set *engine_set_new(const struct job_set *set)
 {
     struct engine_set *held = alloc_zero(1, sizeof *held);
     held->set = *set;
@@ -31,7 +31,7 @@ struct engine_set *set_new(const struct job_set *set)
     return held;
 }
 
-struct map definitions_of(const struct job_set *set)
+struct map job_set_by_name(const struct job_set *set)
 {
     struct map definitions;
     map_init(&definitions);
@@ -156,7 +156,7 @@ struct engine_job *engine_job_put(struct engine *engine, const struct job *defin
     } else if (job->removed) {
         job->removed = false;
         engine->removed--;
-        set_release(job->kept);
+        engine_set_release(job->kept);
         job->kept = NULL;
     }
     job->job = definition;
@@ -234,7 +234,7 @@ void publish_sweep(struct engine *engine)
                     job->in_flight == 0 && job->retries == 0;
         if (idle) {
             map_remove(&engine->jobs, job->job->name);
-            set_release(job->kept);
+            engine_set_release(job->kept);
             free(job);
             engine->removed--;
         }
@@ -277,7 +277,7 @@ static bool reload_publish(struct engine *engine, const struct job_set *set, str
     if (!store_call(engine->options.store, &load.op, err)) {
         return error_wrap(err, "loading the store");
     }
-    AUTO(map_release) struct map names = definitions_of(set);
+    AUTO(map_release) struct map names = job_set_by_name(set);
     struct instant at = clock_now(engine->options.clock);
     bool done = publish_all(engine, set, &load, at, err);
     for (size_t i = 0; done && i < engine->jobs.count; i++) {
@@ -294,12 +294,12 @@ static bool reload_publish(struct engine *engine, const struct job_set *set, str
 
 bool publish_reload(struct engine *engine, struct job_set *set, struct error *err)
 {
-    struct engine_set *fresh = set_new(set);
+    struct engine_set *fresh = engine_set_new(set);
     if (!settle(engine, err) || !reload_publish(engine, &fresh->set, err)) {
-        set_release(fresh);
+        engine_set_release(fresh);
         return false;
     }
-    set_release(engine->set); // runs under way hold it on
+    engine_set_release(engine->set); // runs under way hold it on
     engine->set = fresh;
     engine->store_changed = true; // controls name jobs: apply them to the new ones
     return true;

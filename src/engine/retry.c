@@ -58,7 +58,7 @@ void retry_turn(struct engine *engine, struct instant now)
 
 // When the next attempt is due: backoff × factor^(attempt - 1), at most max_backoff, a share of it
 // drawn. None when there is to be no other attempt.
-struct instant retry_at(const struct engine *engine, const struct engine_run_live *run)
+struct instant retry_when(const struct engine *engine, const struct engine_run_live *run)
 {
     const struct job_retries *retries = run->facts.job->retries;
     bool has_slot = run->facts.trigger != TRIGGER_MANUAL;

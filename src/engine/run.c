@@ -174,7 +174,7 @@ static void run_end(struct engine_run_live *run, enum run_state state, enum run_
     if (run->detail == NULL) {
         run->detail = end_detail(run, NULL);
     }
-    run->retry_at = run->job->removed ? INSTANT_NONE : retry_at(engine, run);
+    run->retry_at = run->job->removed ? INSTANT_NONE : retry_when(engine, run);
     run->next_ended = NULL;
     if (engine->ended_last == NULL) {
         engine->ended_first = run;
@@ -276,7 +276,7 @@ void run_free(struct engine_run_live *run)
     run->engine->running--;
     run->engine->worked = true;
     run->engine->claims--;
-    set_release(run->set);
+    engine_set_release(run->set);
     free(run->error);
     free(run->detail);
     free(run->cancelled_by);
@@ -326,7 +326,7 @@ static void finish_on_done(struct store_op *op)
     engine->busy = true;
     engine->finishing = false;
     engine->operations--;
-    store_answered(engine, op);
+    link_answered(engine, op);
     if (op->result == STORE_OK) {
         engine->unsealed = true;
         for (size_t i = 0; i < batch->finish.end_count; i++) {
@@ -395,10 +395,10 @@ static void output_on_done(struct store_op *op)
 {
     struct output_batch *batch = CONTAINER_OF(op, struct output_batch, output.op);
     struct engine *engine = batch->engine;
-    store_answered(engine, op);
+    link_answered(engine, op);
     engine->busy = true;
     if (op->result == STORE_UNAVAILABLE || op->result == STORE_UNKNOWN) {
-        store_hold(engine, op);
+        link_hold(engine, op);
         return;
     }
     engine->operations--;
@@ -437,7 +437,7 @@ static void output_flush(struct engine *engine)
 // Output first, so that who reads an end finds all its output.
 void run_flush(struct engine *engine)
 {
-    if (!store_is_asked(engine)) {
+    if (!link_is_open(engine)) {
         return;
     }
     output_flush(engine);

@@ -197,10 +197,10 @@ static bool start_with(struct engine *engine, const struct store_op_join *joined
 
 bool start_node(struct engine *engine, struct job_set *set, struct error *err)
 {
-    engine->set = set_new(set);
+    engine->set = engine_set_new(set);
     bool boot_known = false;
     struct store_op_join joined;
-    AUTO(map_release) struct map definitions = definitions_of(set);
+    AUTO(map_release) struct map definitions = job_set_by_name(set);
     if (!boot_is_known(engine, &boot_known, err) || !join(engine, &definitions, &joined, err)) {
         return false;
     }

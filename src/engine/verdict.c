@@ -87,7 +87,7 @@ static void proposal_close(struct engine *engine, const struct proposal *p)
     if (p->retry != NULL) {
         retry_free(engine, p->retry);
     }
-    manual_free(p->manual);
+    engine_manual_free(p->manual);
 }
 
 static void proposal_judge(struct engine *engine, const struct proposal *p,
@@ -166,11 +166,11 @@ void verdict_on_done(struct store_op *op)
     struct engine *engine = batch->engine;
     engine->busy = true;
     engine->operations--;
-    store_answered(engine, op);
+    link_answered(engine, op);
     if (op->result == STORE_UNKNOWN) {
         // Settled by submitting the very same once more: it conflicts with what may have been done.
         engine->operations++;
-        store_hold(engine, op);
+        link_hold(engine, op);
         return;
     }
     size_t count = batch->decide.slot_count;

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+// The link to the store: up or down, how long it is left alone after it did not answer, which
+// operations wait to be submitted again, and what asks a silent store whether it is there again.
+#include "engine/engine_private.h"
+
+#include <stdlib.h>
+
+#include "base/alloc.h"
+
+#define BACKOFF_FIRST DURATION_MS(100)
+#define BACKOFF_MOST  DURATION_S(5)
+
+bool link_is_open(const struct engine *engine)
+{
+    return !engine->store_down ||
+           !mono_before(clock_mono(engine->options.clock), engine->store_retry_at);
+}
+
+void link_answered(struct engine *engine, const struct store_op *op)
+{
+    const struct engine_events *events = engine->options.events;
+    if (op->result == STORE_OK || op->result == STORE_REFUSED) {
+        if (engine->store_down) {
+            engine->store_down = false;
+            engine->store_backoff = BACKOFF_FIRST;
+            events->on_store(events->context, NULL);
+        }
+        return;
+    }
+    if (!engine->store_down) {
+        engine->store_down = true;
+        engine->store_backoff = BACKOFF_FIRST;
+        events->on_store(events->context, &op->err);
+    }
+    engine->store_retry_at = mono_add(clock_mono(engine->options.clock), engine->store_backoff);
+    engine->store_backoff.us *= 2;
+    if (engine->store_backoff.us > BACKOFF_MOST.us) {
+        engine->store_backoff = BACKOFF_MOST;
+    }
+}
+
+void link_hold(struct engine *engine, struct store_op *op)
+{
+    store_op_release(op);
+    ARRAY_RESERVE(engine->held, engine->held_count, engine->held_capacity);
+    engine->held[engine->held_count++] = op;
+}
+
+void link_resubmit(struct engine *engine)
+{
+    if (!link_is_open(engine)) {
+        return;
+    }
+    size_t count = engine->held_count;
+    engine->held_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        store_submit(engine->options.store, engine->held[i]);
+    }
+}
+
+struct beat {
+    struct store_op_beat beat; // first
+    struct engine *engine;
+};
+
+static void beat_on_done(struct store_op *op)
+{
+    struct beat *beat = CONTAINER_OF(op, struct beat, beat.op);
+    beat->engine->operations--;
+    link_answered(beat->engine, op);
+    store_op_release(op);
+    free(beat);
+}
+
+static void beat_submit(struct engine *engine)
+{
+    struct beat *beat = alloc_zero(1, sizeof *beat);
+    beat->engine = engine;
+    beat->beat.op.kind = STORE_BEAT;
+    beat->beat.op.done = beat_on_done;
+    beat->beat.node = engine->options.node;
+    beat->beat.running = engine->running;
+    engine->beaten_at = clock_mono(engine->options.clock);
+    engine->worked = false;
+    engine->operations++;
+    store_submit(engine->options.store, &beat->beat.op);
+}
+
+// A node that works says so every twentieth of its lease, with what it has to write anyway; an idle
+// one leaves the disk alone, since its lock speaks for it. A store that is down and for which
+// nothing waits must be asked by something, too.
+void link_beat(struct engine *engine, struct mono now)
+{
+    bool due = mono_since(now, engine->beaten_at).us >= engine->options.lease.us / 20;
+    bool probes = engine->store_down && engine->operations == 0;
+    if (((engine->worked && due) || probes) && link_is_open(engine)) {
+        beat_submit(engine);
+    }
+}
