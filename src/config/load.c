@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -56,14 +57,19 @@ static bool read_bytes(int fd, struct buf *out, struct error *err)
     return true; // one byte too many is enough for the reader to refuse it
 }
 
+// Opened without waiting, and only a regular file: a pipe nobody writes to, in the folder of an
+// "include", must not hang a reload, and with it every run of the node.
 static bool read_file(const char *name, struct buf *out, struct error *err)
 {
     buf_init(out, TREE_BYTES_MAX + 131072);
-    int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0) {
         return error_set(err, ERROR_CONFIG, "cannot be opened: %s", strerror(errno));
     }
-    bool fine = read_bytes(fd, out, err);
+    struct stat status;
+    bool fine = fstat(fd, &status) == 0 && S_ISREG(status.st_mode)
+                    ? read_bytes(fd, out, err)
+                    : error_set(err, ERROR_CONFIG, "is not a regular file");
     close(fd);
     return fine;
 }

@@ -348,6 +348,12 @@ bool yaml_reader_read(struct yaml_tree *tree, const char *bytes, size_t length,
     if (!check_bytes(tree, bytes, length, problems)) {
         return false;
     }
+    // The byte order mark that some editors put first; the parser looks for it only when it is to
+    // guess the encoding.
+    if (length >= 3 && memcmp(bytes, "\xEF\xBB\xBF", 3) == 0) {
+        bytes += 3;
+        length -= 3;
+    }
     struct reader reader = {.tree = tree, .problems = problems};
     CHECK(yaml_parser_initialize(&reader.parser));
     yaml_parser_set_encoding(&reader.parser, YAML_UTF8_ENCODING);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define JOB    "jobs:\n  - name: a\n    schedule: \"@daily\"\n    shell: x\n"
 #define LISTEN "http:\n  listen: \"0.0.0.0:80\"\n"
@@ -260,12 +261,33 @@ static void a_nul_byte_has_its_place(void **state)
     fixture_folder_remove(folder);
 }
 
+// A pipe that nobody writes to would hang the load, and a node that hangs loses its runs.
+static void only_regular_files_are_read(void **state)
+{
+    (void)state;
+    char *folder = fixture_folder();
+    char *pipe = fixture_file(folder, "pipe.yml", "");
+    char *path = fixture_file(folder, "a.yml", "include: [\"p*.yml\"]\n");
+    assert_int_equal(remove(pipe), 0);
+    assert_int_equal(mkfifo(pipe, 0600), 0);
+    struct fixture fixture = fixture_load_file(path);
+    assert_non_null(strstr(buf_string(&fixture.text), "the included file is not a regular file"));
+    fixture_release(&fixture);
+    fixture = fixture_load_file(pipe);
+    assert_non_null(strstr(buf_string(&fixture.text), "the configuration is not a regular file"));
+    fixture_release(&fixture);
+    free(path);
+    free(pipe);
+    fixture_folder_remove(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_mistake_has_its_complaint),
         cmocka_unit_test(a_flood_of_mistakes_is_cut_off),
         cmocka_unit_test(a_nul_byte_has_its_place),
+        cmocka_unit_test(only_regular_files_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

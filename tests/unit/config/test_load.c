@@ -172,6 +172,14 @@ static void listening_can_be_off(void **state)
     fixture_release(&fixture);
 }
 
+static void a_byte_order_mark_is_no_part_of_the_text(void **state)
+{
+    (void)state;
+    struct fixture fixture = fixture_load_fine("\xEF\xBB\xBFhttp: {listen: off}\njobs: []\n");
+    assert_false(fixture.config->http.enabled);
+    fixture_release(&fixture);
+}
+
 static void only_what_is_defined_changes_the_hash(void **state)
 {
     (void)state;
@@ -263,6 +271,7 @@ int main(void)
         cmocka_unit_test(the_defaults_are_those_of_the_contract),
         cmocka_unit_test(retries_have_defaults),
         cmocka_unit_test(listening_can_be_off),
+        cmocka_unit_test(a_byte_order_mark_is_no_part_of_the_text),
         cmocka_unit_test(only_what_is_defined_changes_the_hash),
         cmocka_unit_test(mistyped_jobs_find_their_neighbour),
         cmocka_unit_test(the_template_loads),
