@@ -12,7 +12,7 @@
 int64_t sqlite_next_fence(struct sqlite_store *store)
 {
     if (store->fence == 0) {
-        store->fence = sql_integer(store, SQL_LAST_FENCE, 0, NULL, 0);
+        store->fence = sql_query_integer(store, SQL_LAST_FENCE, 0, NULL, 0);
     }
     return ++store->fence;
 }
@@ -20,14 +20,14 @@ int64_t sqlite_next_fence(struct sqlite_store *store)
 void sqlite_audit_add(struct sqlite_store *store, const struct audit_entry *entry)
 {
     if (store->audit_id == 0) {
-        store->audit_id = sql_integer(store, SQL_LAST_AUDIT, 0, NULL, 0);
+        store->audit_id = sql_query_integer(store, SQL_LAST_AUDIT, 0, NULL, 0);
     }
     store->audit_id++;
     sql_run(store, SQL_AUDIT_INSERT,
-            VALUES(value_int(store->audit_id), value_int(instant_ms(store->now)),
-                   value_text(entry->event), value_int_or_null(entry->job_id != 0, entry->job_id),
-                   value_text(entry->job), value_uuid(entry->run_id), value_uuid(entry->node),
-                   value_text(entry->actor), value_text(entry->detail)));
+            VALUES(sql_int(store->audit_id), sql_int(instant_ms(store->now)),
+                   sql_text(entry->event), sql_int_or_null(entry->job_id != 0, entry->job_id),
+                   sql_text(entry->job), sql_uuid(entry->run_id), sql_uuid(entry->node),
+                   sql_text(entry->actor), sql_text(entry->detail)));
 }
 
 enum store_result sqlite_audit(struct sqlite_store *store, struct store_op *base)
@@ -67,8 +67,8 @@ static struct chain_head head_get(struct sqlite_store *store)
         sql_end(row);
         return head;
     }
-    head.seq = sql_integer(store, SQL_META_GET, 0, VALUES(value_text("anchor_seq")));
-    row = sql_query(store, SQL_META_GET, VALUES(value_text("anchor_hash")));
+    head.seq = sql_query_integer(store, SQL_META_GET, 0, VALUES(sql_text("anchor_seq")));
+    row = sql_query(store, SQL_META_GET, VALUES(sql_text("anchor_hash")));
     if (row != NULL) {
         copy_hash(row, 0, head.hash);
         sql_end(row);
@@ -100,8 +100,8 @@ enum store_result sqlite_seal(struct sqlite_store *store, struct store_op *base)
     op->sealed = 0;
     op->more = false;
     // One row more than is sealed, to know whether there is more.
-    sqlite3_stmt *row = sql_query(store, SQL_SEAL_ROWS,
-                                  VALUES(value_int(head.seq), value_int((int64_t)op->limit + 1)));
+    sqlite3_stmt *row =
+        sql_query(store, SQL_SEAL_ROWS, VALUES(sql_int(head.seq), sql_int((int64_t)op->limit + 1)));
     for (; row != NULL; row = sql_next(store, row) ? row : NULL) {
         if (op->sealed == op->limit) {
             op->more = true;
@@ -110,7 +110,7 @@ enum store_result sqlite_seal(struct sqlite_store *store, struct store_op *base)
         }
         seal_row(row, &head);
         sql_run(store, SQL_SEAL_INSERT,
-                VALUES(value_int(head.seq), value_bytes(VALUE_BLOB, head.hash, CHAIN_HASH_SIZE)));
+                VALUES(sql_int(head.seq), sql_bytes(SQL_KIND_BLOB, head.hash, CHAIN_HASH_SIZE)));
         op->sealed++;
     }
     return STORE_OK;

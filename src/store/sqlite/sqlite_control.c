@@ -17,7 +17,7 @@ static struct control_now control_get(struct sqlite_store *store, const struct s
 {
     struct control_now now = {.exists = false};
     sqlite3_stmt *row =
-        sql_query(store, SQL_CONTROL_NOW, VALUES(value_int(op->kind), value_text(op->job)));
+        sql_query(store, SQL_CONTROL_NOW, VALUES(sql_int(op->kind), sql_text(op->job)));
     if (row != NULL) {
         now = (struct control_now){true, sqlite3_column_int64(row, 0), sqlite3_column_int64(row, 1),
                                    sqlite3_column_int64(row, 2)};
@@ -42,13 +42,12 @@ enum store_result sqlite_control(struct sqlite_store *store, struct store_op *ba
     int64_t at = instant_ms(store->now);
     if (now.exists) {
         at = at > now.from_ms ? at : now.from_ms; // an interval never ends before it began
-        sql_run(store, SQL_CONTROL_CLOSE, VALUES(value_int(now.id), value_int(at)));
+        sql_run(store, SQL_CONTROL_CLOSE, VALUES(sql_int(now.id), sql_int(at)));
     }
     if (op->value != 0) {
         sql_run(store, SQL_CONTROL_OPEN,
-                VALUES(value_text(op->job), value_int(op->kind), value_int(op->value),
-                       value_int(at), value_text(op->actor), value_text(op->as),
-                       value_text(op->reason)));
+                VALUES(sql_text(op->job), sql_int(op->kind), sql_int(op->value), sql_int(at),
+                       sql_text(op->actor), sql_text(op->as), sql_text(op->reason)));
     }
     static const struct uuid nil;
     AUTO(free_text) char *detail = operation_control_detail(op);
@@ -69,10 +68,10 @@ enum store_result sqlite_intent_put(struct sqlite_store *store, struct store_op 
     intent->created_at = instant_from_ms(instant_ms(store->now));
     intent->state = INTENT_PENDING;
     sql_run(store, SQL_INTENT_PUT,
-            VALUES(value_uuid(&intent->intent_id), value_int(intent->kind), value_text(intent->job),
-                   value_uuid(&intent->run_id), value_text(intent->params),
-                   value_int(intent->dry_run), value_text(intent->actor), value_text(intent->as),
-                   value_text(intent->reason), value_instant(intent->created_at)));
+            VALUES(sql_uuid(&intent->intent_id), sql_int(intent->kind), sql_text(intent->job),
+                   sql_uuid(&intent->run_id), sql_text(intent->params), sql_int(intent->dry_run),
+                   sql_text(intent->actor), sql_text(intent->as), sql_text(intent->reason),
+                   sql_instant(intent->created_at)));
     return STORE_OK;
 }
 
@@ -165,12 +164,12 @@ enum store_result sqlite_intent_end(struct sqlite_store *store, struct store_op 
 {
     const struct store_op_intent_end *op = CONTAINER_OF(base, struct store_op_intent_end, op);
     int64_t rows = sql_run(store, SQL_INTENT_END,
-                           VALUES(value_uuid(&op->intent_id), value_int(op->state),
-                                  value_uuid(&op->run_id), value_text(op->answer)));
+                           VALUES(sql_uuid(&op->intent_id), sql_int(op->state),
+                                  sql_uuid(&op->run_id), sql_text(op->answer)));
     if (rows > 0) {
         return STORE_OK;
     }
-    sqlite3_stmt *row = sql_query(store, SQL_INTENT_GET, VALUES(value_uuid(&op->intent_id)));
+    sqlite3_stmt *row = sql_query(store, SQL_INTENT_GET, VALUES(sql_uuid(&op->intent_id)));
     if (row == NULL) {
         return operation_refuse(&base->err, "there is no such intent");
     }

@@ -22,8 +22,8 @@ struct slot_state {
 static struct slot_state slot_get(struct sqlite_store *store, const struct store_slot *slot)
 {
     struct slot_state state = {.exists = false};
-    sqlite3_stmt *row = sql_query(
-        store, SQL_SLOT_GET, VALUES(value_int(instant_ms(slot->due_at)), value_int(slot->job_id)));
+    sqlite3_stmt *row = sql_query(store, SQL_SLOT_GET,
+                                  VALUES(sql_int(instant_ms(slot->due_at)), sql_int(slot->job_id)));
     if (row != NULL) {
         state = (struct slot_state){
             .exists = true,
@@ -41,14 +41,14 @@ static struct slot_state slot_get(struct sqlite_store *store, const struct store
 static bool overlaps(struct sqlite_store *store, const struct store_slot *slot)
 {
     return slot->decision == DECIDE_RUN && slot->forbid_overlap &&
-           sql_integer(store, SQL_RUN_OVERLAP, 0, VALUES(value_int(slot->job_id))) != 0;
+           sql_query_integer(store, SQL_RUN_OVERLAP, 0, VALUES(sql_int(slot->job_id))) != 0;
 }
 
 // Is the run that is proposed there already? Then this is a repeat of a commit whose answer was
 // lost.
 static bool settle_run(struct sqlite_store *store, struct store_slot *slot)
 {
-    sqlite3_stmt *row = sql_query(store, SQL_RUN_BY_ID, VALUES(value_uuid(&slot->run_id)));
+    sqlite3_stmt *row = sql_query(store, SQL_RUN_BY_ID, VALUES(sql_uuid(&slot->run_id)));
     if (row == NULL) {
         return false;
     }
@@ -107,14 +107,14 @@ static void write_run(const struct deciding *deciding, struct store_slot *slot)
     slot->fence = sqlite_next_fence(store);
     slot->started_at = instant_from_ms(now);
     sql_run(store, SQL_RUN_INSERT,
-            VALUES(value_int(slot->fence), value_uuid(&slot->run_id), value_int(slot->job_id),
-                   value_int(instant_ms(slot->due_at)), value_int(slot->attempt),
-                   value_int(slot->trigger), value_int(dry ? RUN_DRY_RUN : RUN_STARTED),
-                   value_int(deciding->node_no), value_int(now), value_int_or_null(dry, now),
-                   value_int_or_null(dry, 0)));
+            VALUES(sql_int(slot->fence), sql_uuid(&slot->run_id), sql_int(slot->job_id),
+                   sql_int(instant_ms(slot->due_at)), sql_int(slot->attempt),
+                   sql_int(slot->trigger), sql_int(dry ? RUN_DRY_RUN : RUN_STARTED),
+                   sql_int(deciding->node_no), sql_int(now), sql_int_or_null(dry, now),
+                   sql_int_or_null(dry, 0)));
     if (dry) {
         sql_run(store, SQL_JOB_ENDED,
-                VALUES(value_int(slot->job_id), value_int(slot->fence), value_text(NULL)));
+                VALUES(sql_int(slot->job_id), sql_int(slot->fence), sql_text(NULL)));
     }
 }
 
@@ -154,10 +154,9 @@ static void write_decision(const struct deciding *deciding, struct store_slot *s
     if (row != SLOT_ROW_NONE) {
         int attempt = is_run || slot->trigger != TRIGGER_RETRY ? slot->attempt : slot->attempt - 1;
         sql_run(store, row == SLOT_ROW_NEW ? SQL_SLOT_INSERT : SQL_SLOT_SET,
-                VALUES(value_int(instant_ms(slot->due_at)), value_int(slot->job_id),
-                       value_int(outcome), value_int(reason),
-                       value_int_or_null(is_run, slot->fence), value_int(attempt),
-                       value_int(deciding->node_no)));
+                VALUES(sql_int(instant_ms(slot->due_at)), sql_int(slot->job_id), sql_int(outcome),
+                       sql_int(reason), sql_int_or_null(is_run, slot->fence), sql_int(attempt),
+                       sql_int(deciding->node_no)));
     }
     write_audit(deciding, slot, is_run, outcome, reason);
     slot->verdict = overlap                        ? VERDICT_OVERLAP
@@ -167,7 +166,7 @@ static void write_decision(const struct deciding *deciding, struct store_slot *s
 
 static int64_t high_water(struct sqlite_store *store, const struct store_slot *slot)
 {
-    return sql_integer(store, SQL_JOB_HIGH_WATER, 0, VALUES(value_int(slot->job_id)));
+    return sql_query_integer(store, SQL_JOB_HIGH_WATER, 0, VALUES(sql_int(slot->job_id)));
 }
 
 static void decide_scheduled(const struct deciding *deciding, struct store_slot *slot)
@@ -180,8 +179,8 @@ static void decide_scheduled(const struct deciding *deciding, struct store_slot 
     }
     if ((overlap && !slot->skip_on_overlap) ||
         sql_run(store, SQL_JOB_MARK,
-                VALUES(value_int(slot->job_id), value_int(instant_ms(slot->due_at)),
-                       value_int(slot->throttle_count))) == 0) {
+                VALUES(sql_int(slot->job_id), sql_int(instant_ms(slot->due_at)),
+                       sql_int(slot->throttle_count))) == 0) {
         settle(deciding, slot);
         return;
     }
@@ -253,7 +252,7 @@ static bool jobs_exist(struct sqlite_store *store, const struct store_op_decide 
         highest = op->slots[i].job_id > highest ? op->slots[i].job_id : highest;
     }
     if (highest > store->job_max) {
-        store->job_max = sql_integer(store, SQL_JOB_MAX, 0, NULL, 0);
+        store->job_max = sql_query_integer(store, SQL_JOB_MAX, 0, NULL, 0);
     }
     return highest <= store->job_max ||
            error_set(err, ERROR_REFUSED, "the store knows no job with the number %lld",

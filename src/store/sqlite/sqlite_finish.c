@@ -13,7 +13,7 @@ struct run_found {
 static struct run_found run_find(struct sqlite_store *store, const struct store_end *end)
 {
     struct run_found found = {.is_ours = false};
-    sqlite3_stmt *row = sql_query(store, SQL_RUN_AT, VALUES(value_int(end->fence)));
+    sqlite3_stmt *row = sql_query(store, SQL_RUN_AT, VALUES(sql_int(end->fence)));
     if (row != NULL) {
         found = (struct run_found){
             .is_ours = uuid_equal(column_uuid(row, 0), end->run_id),
@@ -39,7 +39,7 @@ static void write_audit(struct sqlite_store *store, const struct store_op_finish
 
 static int64_t job_of_run(struct sqlite_store *store, const struct uuid *run_id)
 {
-    sqlite3_stmt *row = sql_query(store, SQL_RUN_BY_ID, VALUES(value_uuid(run_id)));
+    sqlite3_stmt *row = sql_query(store, SQL_RUN_BY_ID, VALUES(sql_uuid(run_id)));
     if (row == NULL) {
         return 0;
     }
@@ -52,23 +52,23 @@ static void write_end(struct sqlite_store *store, const struct store_op_finish *
                       const struct store_end *end, const struct run_found *run)
 {
     int64_t now = instant_ms(store->now);
-    struct value error = end->error == NULL ? value_text(NULL)
-                                            : value_bytes(VALUE_TEXT, end->error,
-                                                          operation_error_length(end->error));
+    struct sql_value error = end->error == NULL ? sql_text(NULL)
+                                                : sql_bytes(SQL_KIND_TEXT, end->error,
+                                                            operation_error_length(end->error));
     sql_run(store, SQL_RUN_END,
-            VALUES(value_int(end->fence), value_int(now), value_int(end->state),
-                   value_int(end->failure), value_int_or_null(end->has_exit_code, end->exit_code),
-                   error, value_int(duration_ms(end->duration))));
+            VALUES(sql_int(end->fence), sql_int(now), sql_int(end->state), sql_int(end->failure),
+                   sql_int_or_null(end->has_exit_code, end->exit_code), error,
+                   sql_int(duration_ms(end->duration))));
     if (run->trigger != TRIGGER_MANUAL) {
         bool retries = operation_has(end->retry_at);
         sql_run(store, SQL_SLOT_END,
-                VALUES(value_int(run->due_ms), value_int(run->job_id), value_int(end->fence),
-                       value_int(retries ? SLOT_OPEN : slot_outcome_of(end->state)),
-                       value_instant(end->retry_at)));
+                VALUES(sql_int(run->due_ms), sql_int(run->job_id), sql_int(end->fence),
+                       sql_int(retries ? SLOT_OPEN : slot_outcome_of(end->state)),
+                       sql_instant(end->retry_at)));
     }
     sql_run(store, SQL_JOB_ENDED,
-            VALUES(value_int(run->job_id), value_int(end->fence),
-                   value_int_or_null(end->state == RUN_SUCCESS, now)));
+            VALUES(sql_int(run->job_id), sql_int(end->fence),
+                   sql_int_or_null(end->state == RUN_SUCCESS, now)));
     write_audit(store, op, end, run_state_name(end->state), run->job_id);
 }
 
@@ -93,14 +93,14 @@ enum store_result sqlite_finish(struct sqlite_store *store, struct store_op *bas
 
 static int64_t fence_of(struct sqlite_store *store, const struct uuid *run_id)
 {
-    return sql_integer(store, SQL_RUN_BY_ID, 0, VALUES(value_uuid(run_id)));
+    return sql_query_integer(store, SQL_RUN_BY_ID, 0, VALUES(sql_uuid(run_id)));
 }
 
 // A piece that begins past the end would leave a hole that nobody could tell from silence.
 static bool append(struct sqlite_store *store, const struct store_chunk *chunk, struct error *err)
 {
     int64_t fence = fence_of(store, &chunk->run_id);
-    int64_t stored = sql_integer(store, SQL_OUTPUT_LENGTH, 0, VALUES(value_int(fence)));
+    int64_t stored = sql_query_integer(store, SQL_OUTPUT_LENGTH, 0, VALUES(sql_int(fence)));
     if (fence == 0) {
         return error_set(err, ERROR_REFUSED, "there is no such run to which output could belong");
     }
@@ -110,8 +110,8 @@ static bool append(struct sqlite_store *store, const struct store_chunk *chunk, 
     size_t known = (size_t)(stored - chunk->offset);
     if (known < chunk->length) {
         sql_run(store, SQL_OUTPUT_INSERT,
-                VALUES(value_int(fence), value_int(stored),
-                       value_bytes(VALUE_BLOB, chunk->bytes + known, chunk->length - known)));
+                VALUES(sql_int(fence), sql_int(stored),
+                       sql_bytes(SQL_KIND_BLOB, chunk->bytes + known, chunk->length - known)));
     }
     return true;
 }

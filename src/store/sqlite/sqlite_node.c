@@ -9,7 +9,7 @@
 
 int64_t sqlite_live_node(struct sqlite_store *store, const struct uuid *node)
 {
-    return sql_integer(store, SQL_NODE_LIVE, 0, VALUES(value_uuid(node)));
+    return sql_query_integer(store, SQL_NODE_LIVE, 0, VALUES(sql_uuid(node)));
 }
 
 static enum store_result not_live(struct error *err)
@@ -59,17 +59,17 @@ static void lose_run(struct sqlite_store *store, const struct store_op_join *op,
         retry_at = op->lost_retry(op->lost_context, lost, store->now);
     }
     sql_run(store, SQL_RUN_END,
-            VALUES(value_int(run->fence), value_int(instant_ms(store->now)), value_int(RUN_LOST),
-                   value_int(FAILURE_LOST), value_text(NULL), value_text(operation_lost_error),
-                   value_text(NULL)));
+            VALUES(sql_int(run->fence), sql_int(instant_ms(store->now)), sql_int(RUN_LOST),
+                   sql_int(FAILURE_LOST), sql_text(NULL), sql_text(operation_lost_error),
+                   sql_text(NULL)));
     sql_run(store, SQL_JOB_ENDED,
-            VALUES(value_int(lost->job_id), value_int(run->fence), value_text(NULL)));
+            VALUES(sql_int(lost->job_id), sql_int(run->fence), sql_text(NULL)));
     if (lost->trigger != TRIGGER_MANUAL) {
         sql_run(store, SQL_SLOT_END,
-                VALUES(value_int(instant_ms(lost->due_at)), value_int(lost->job_id),
-                       value_int(run->fence),
-                       value_int(operation_has(retry_at) ? SLOT_OPEN : SLOT_LOST),
-                       value_instant(retry_at)));
+                VALUES(sql_int(instant_ms(lost->due_at)), sql_int(lost->job_id),
+                       sql_int(run->fence),
+                       sql_int(operation_has(retry_at) ? SLOT_OPEN : SLOT_LOST),
+                       sql_instant(retry_at)));
     }
     sqlite_audit_add(store, &(struct audit_entry){.event = run_state_name(RUN_LOST),
                                                   .job_id = lost->job_id,
@@ -99,9 +99,9 @@ static void join_new(struct sqlite_store *store, struct store_op_join *op)
                                                   .node = &op->node,
                                                   .detail = op->detail});
     sql_run(store, SQL_NODE_INSERT,
-            VALUES(value_uuid(&op->node), value_text(op->host), value_text(op->version),
-                   value_int(instant_ms(store->now)), value_int(store->audit_id)));
-    sql_run(store, SQL_NODE_LOSE_OTHERS, VALUES(value_uuid(&op->node)));
+            VALUES(sql_uuid(&op->node), sql_text(op->host), sql_text(op->version),
+                   sql_int(instant_ms(store->now)), sql_int(store->audit_id)));
+    sql_run(store, SQL_NODE_LOSE_OTHERS, VALUES(sql_uuid(&op->node)));
     size_t count;
     AUTO(free_lost)
     struct lost_run *runs =
@@ -109,7 +109,7 @@ static void join_new(struct sqlite_store *store, struct store_op_join *op)
     for (size_t i = 0; i < count; i++) {
         lose_run(store, op, &runs[i]);
     }
-    sql_run(store, SQL_NODE_JOIN_LOST, VALUES(value_uuid(&op->node), value_int((int64_t)count)));
+    sql_run(store, SQL_NODE_JOIN_LOST, VALUES(sql_uuid(&op->node), sql_int((int64_t)count)));
     answer_lost(op, runs, count);
 }
 
@@ -119,7 +119,7 @@ enum store_result sqlite_join(struct sqlite_store *store, struct store_op *base)
     op->now = instant_from_ms(instant_ms(store->now));
     op->lost = NULL;
     op->lost_count = 0;
-    sqlite3_stmt *row = sql_query(store, SQL_NODE_GET, VALUES(value_uuid(&op->node)));
+    sqlite3_stmt *row = sql_query(store, SQL_NODE_GET, VALUES(sql_uuid(&op->node)));
     if (row == NULL) {
         join_new(store, op);
         return STORE_OK;
@@ -134,7 +134,7 @@ enum store_result sqlite_join(struct sqlite_store *store, struct store_op *base)
     size_t count;
     AUTO(free_lost)
     struct lost_run *runs = read_lost(
-        store, sql_query(store, SQL_JOIN_LOST, VALUES(value_int(join_audit), value_int(join_lost))),
+        store, sql_query(store, SQL_JOIN_LOST, VALUES(sql_int(join_audit), sql_int(join_lost))),
         &base->arena, &count);
     answer_lost(op, runs, count);
     return STORE_OK;
@@ -146,9 +146,9 @@ enum store_result sqlite_beat(struct sqlite_store *store, struct store_op *base)
 {
     struct store_op_beat *op = CONTAINER_OF(base, struct store_op_beat, op);
     op->now = instant_from_ms(instant_ms(store->now));
-    int64_t rows = sql_run(
-        store, SQL_NODE_BEAT,
-        VALUES(value_uuid(&op->node), value_int(instant_ms(store->now)), value_int(op->running)));
+    int64_t rows =
+        sql_run(store, SQL_NODE_BEAT,
+                VALUES(sql_uuid(&op->node), sql_int(instant_ms(store->now)), sql_int(op->running)));
     return rows > 0 ? STORE_OK : not_live(&base->err);
 }
 
@@ -157,12 +157,12 @@ enum store_result sqlite_leave(struct sqlite_store *store, struct store_op *base
     struct store_op_leave *op = CONTAINER_OF(base, struct store_op_leave, op);
     static const struct uuid nil;
     if (sql_run(store, SQL_NODE_LEAVE,
-                VALUES(value_uuid(&op->node), value_int(instant_ms(store->now)))) > 0) {
+                VALUES(sql_uuid(&op->node), sql_int(instant_ms(store->now)))) > 0) {
         sqlite_audit_add(store, &(struct audit_entry){
                                     .event = "NODE_STOPPED", .run_id = &nil, .node = &op->node});
         return STORE_OK;
     }
-    sqlite3_stmt *row = sql_query(store, SQL_NODE_GET, VALUES(value_uuid(&op->node)));
+    sqlite3_stmt *row = sql_query(store, SQL_NODE_GET, VALUES(sql_uuid(&op->node)));
     bool left = row != NULL && strcmp(column_text(row, 0), "stopped") == 0;
     if (row != NULL) {
         sql_end(row);
@@ -175,7 +175,7 @@ enum store_result sqlite_leave(struct sqlite_store *store, struct store_op *base
 static void load_jobs(struct sqlite_store *store, struct store_op_load *op)
 {
     struct arena *arena = &op->op.arena;
-    int64_t count = sql_integer(store, SQL_JOB_MAX, 0, NULL, 0);
+    int64_t count = sql_query_integer(store, SQL_JOB_MAX, 0, NULL, 0);
     op->jobs = arena_alloc(arena, (size_t)count, sizeof *op->jobs);
     sqlite3_stmt *row = count == 0 ? NULL : sql_query(store, SQL_JOBS, NULL, 0);
     for (; row != NULL && op->job_count < (size_t)count; row = sql_next(store, row) ? row : NULL) {

@@ -184,7 +184,7 @@ static bool configure_writer(struct sqlite_store *store, struct error *err)
 static bool connect_and_check(struct sqlite_store *store, bool *empty_out, struct error *err)
 {
     int flags = store->mode == SQLITE_STORE_WRITE ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
-    return connect_as(store, store->path, flags, err) && schema_check(store, empty_out, err);
+    return connect_as(store, store->path, flags, err) && sqlite_schema_check(store, empty_out, err);
 }
 
 // Without a log nobody has the store open, and the file alone is whole: it can be read as it lies
@@ -206,7 +206,7 @@ static bool connect_to_still_file(struct sqlite_store *store, bool *empty_out, s
     sqlite3_close(store->db);
     store->db = NULL;
     return connect_as(store, buf_string(&uri), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, err) &&
-           schema_check(store, empty_out, err);
+           sqlite_schema_check(store, empty_out, err);
 }
 
 static bool prepare(struct sqlite_store *store, struct error *err)
@@ -214,7 +214,7 @@ static bool prepare(struct sqlite_store *store, struct error *err)
     bool empty;
     if (store->mode == SQLITE_STORE_WRITE) {
         bool ready = connect_and_check(store, &empty, err) && configure_writer(store, err) &&
-                     schema_migrate(store, err);
+                     sqlite_schema_migrate(store, err);
         presence_note(store);
         return ready;
     }

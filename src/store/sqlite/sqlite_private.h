@@ -61,36 +61,37 @@ static inline struct sqlite_store *sqlite_of(struct store *store)
 
 // ---- sqlite_statement.c: binding and stepping ---------------------------------------------------
 
-enum value_kind { VALUE_NULL, VALUE_INTEGER, VALUE_TEXT, VALUE_BLOB };
-struct value {
-    enum value_kind kind;
+enum sql_kind { SQL_KIND_NULL, SQL_KIND_INTEGER, SQL_KIND_TEXT, SQL_KIND_BLOB };
+struct sql_value {
+    enum sql_kind kind;
     int64_t integer;
     const void *bytes;
     size_t length;
 };
-struct value value_int(int64_t integer);
-struct value value_int_or_null(bool present, int64_t integer);
-struct value value_text(const char *text); // NULL = NULL
-struct value value_bytes(enum value_kind kind, const void *bytes, size_t length);
-struct value value_uuid(const struct uuid *id); // nil = NULL; *id must outlive the statement's run
-struct value value_instant(struct instant t);   // not set = NULL
+struct sql_value sql_int(int64_t integer);
+struct sql_value sql_int_or_null(bool present, int64_t integer);
+struct sql_value sql_text(const char *text); // NULL = NULL
+struct sql_value sql_bytes(enum sql_kind kind, const void *bytes, size_t length);
+// nil = NULL; *id must outlive the statement's run.
+struct sql_value sql_uuid(const struct uuid *id);
+struct sql_value sql_instant(struct instant t); // not set = NULL
 
 #define VALUES(...)                                                                                \
-    (const struct value[]){__VA_ARGS__},                                                           \
-        sizeof((const struct value[]){__VA_ARGS__}) / sizeof(struct value)
+    (const struct sql_value[]){__VA_ARGS__},                                                       \
+        sizeof((const struct sql_value[]){__VA_ARGS__}) / sizeof(struct sql_value)
 
 // Runs a statement to its end; the number of rows it changed. 0 once something has failed.
-int64_t sql_run(struct sqlite_store *store, enum sql_id id, const struct value *values,
+int64_t sql_run(struct sqlite_store *store, enum sql_id id, const struct sql_value *values,
                 size_t count);
 // Binds and steps to the first row: NULL when there is none or something failed. While rows are
 // read, sql_next goes on and resets at the end; who stops early calls sql_end.
-sqlite3_stmt *sql_query(struct sqlite_store *store, enum sql_id id, const struct value *values,
+sqlite3_stmt *sql_query(struct sqlite_store *store, enum sql_id id, const struct sql_value *values,
                         size_t count);
 bool sql_next(struct sqlite_store *store, sqlite3_stmt *statement);
 void sql_end(sqlite3_stmt *statement);
 // One integer; `missing` when there is no row or it is NULL.
-int64_t sql_integer(struct sqlite_store *store, enum sql_id id, int64_t missing,
-                    const struct value *values, size_t count);
+int64_t sql_query_integer(struct sqlite_store *store, enum sql_id id, int64_t missing,
+                          const struct sql_value *values, size_t count);
 
 struct instant column_instant(sqlite3_stmt *statement, int column);
 struct uuid column_uuid(sqlite3_stmt *statement, int column);
@@ -107,8 +108,8 @@ void sqlite_explain(int code, sqlite3 *db, const char *path, const char *doing, 
 // sqlite_schema.c
 #define SCHEMA_APPLICATION_ID 0x6963726e // "icrn"
 #define SCHEMA_VERSION        1
-bool schema_check(struct sqlite_store *store, bool *empty_out, struct error *err) MUST_USE;
-bool schema_migrate(struct sqlite_store *store, struct error *err) MUST_USE;
+bool sqlite_schema_check(struct sqlite_store *store, bool *empty_out, struct error *err) MUST_USE;
+bool sqlite_schema_migrate(struct sqlite_store *store, struct error *err) MUST_USE;
 
 // Each carries out one operation inside the pump's transaction.
 typedef enum store_result sqlite_op_fn(struct sqlite_store *store, struct store_op *op);
@@ -144,14 +145,15 @@ int64_t sqlite_live_node(struct sqlite_store *store, const struct uuid *node);
 struct query { // released with AUTO(query_release)
     struct sqlite_store *store;
     struct buf sql;
-    struct value values[QUERY_VALUES];
+    struct sql_value values[QUERY_VALUES];
     size_t count;
     const char *joint; // " WHERE ", then " AND "
     sqlite3_stmt *statement;
 };
 void query_init(struct query *query, struct store *port, const char *sql);
 void query_release(struct query *query);
-void query_where(struct query *query, const char *condition, struct value value); // "column = ?"
+// `condition` is such as "column = ?".
+void query_where(struct query *query, const char *condition, struct sql_value value);
 void query_span(struct query *query, const char *column, struct instant since,
                 struct instant until);
 void query_limit(struct query *query, size_t limit); // 0 = none

@@ -31,15 +31,15 @@ static void delete_all(struct sqlite_store *store, enum sql_id statement, const 
                        struct store_op_prune *op)
 {
     for (size_t i = 0; i < ids->count; i++) {
-        sql_run(store, statement, VALUES(value_int(ids->items[i])));
+        sql_run(store, statement, VALUES(sql_int(ids->items[i])));
     }
     op->deleted += ids->count;
     op->more |= ids->count == op->limit;
 }
 
-static void meta_put(struct sqlite_store *store, const char *key, struct value value)
+static void meta_put(struct sqlite_store *store, const char *key, struct sql_value value)
 {
-    sql_run(store, SQL_META_PUT, VALUES(value_text(key), value));
+    sql_run(store, SQL_META_PUT, VALUES(sql_text(key), value));
 }
 
 static void prune_slots(struct sqlite_store *store, struct store_op_prune *op)
@@ -48,13 +48,13 @@ static void prune_slots(struct sqlite_store *store, struct store_op_prune *op)
     AUTO(ids_release) struct ids jobs = {NULL, 0, 0};
     sqlite3_stmt *row =
         sql_query(store, SQL_PRUNE_SLOTS,
-                  VALUES(value_int(instant_ms(op->runs_before)), value_int((int64_t)op->limit)));
+                  VALUES(sql_int(instant_ms(op->runs_before)), sql_int((int64_t)op->limit)));
     for (; row != NULL; row = sql_next(store, row) ? row : NULL) {
         ids_add(&due, sqlite3_column_int64(row, 0));
         ids_add(&jobs, sqlite3_column_int64(row, 1));
     }
     for (size_t i = 0; i < due.count; i++) {
-        sql_run(store, SQL_SLOT_DELETE, VALUES(value_int(due.items[i]), value_int(jobs.items[i])));
+        sql_run(store, SQL_SLOT_DELETE, VALUES(sql_int(due.items[i]), sql_int(jobs.items[i])));
     }
     op->deleted += due.count;
     op->more |= due.count == op->limit;
@@ -65,8 +65,8 @@ static void mark_kept(struct sqlite_store *store, const struct store_op_prune *o
 {
     int64_t before = instant_ms(op->runs_before);
     if (op->deleted > 0 &&
-        before > sql_integer(store, SQL_META_GET, 0, VALUES(value_text("slots_from")))) {
-        meta_put(store, "slots_from", value_int(before));
+        before > sql_query_integer(store, SQL_META_GET, 0, VALUES(sql_text("slots_from")))) {
+        meta_put(store, "slots_from", sql_int(before));
     }
 }
 
@@ -93,11 +93,12 @@ static void prune_runs(struct sqlite_store *store, struct store_op_prune *op)
         }
     }
     if (ids.count > 0) { // fences go on rising, also when no run is left
-        meta_put(store, "last_fence", value_int(sql_integer(store, SQL_LAST_FENCE, 0, NULL, 0)));
+        meta_put(store, "last_fence",
+                 sql_int(sql_query_integer(store, SQL_LAST_FENCE, 0, NULL, 0)));
     }
     for (size_t i = 0; i < ids.count; i++) {
         op->deleted +=
-            (size_t)sql_run(store, SQL_OUTPUT_OF_RUN_DELETE, VALUES(value_int(ids.items[i])));
+            (size_t)sql_run(store, SQL_OUTPUT_OF_RUN_DELETE, VALUES(sql_int(ids.items[i])));
     }
     delete_all(store, SQL_RUN_DELETE, &ids, op);
 }
@@ -140,21 +141,21 @@ static void prune_audit(struct sqlite_store *store, struct store_op_prune *op)
     if (count == 0) {
         return;
     }
-    meta_put(store, "anchor_seq", value_int(seq));
-    meta_put(store, "anchor_hash", value_bytes(VALUE_BLOB, hash, CHAIN_HASH_SIZE));
-    meta_put(store, "pruning", value_int(1)); // opens the triggers that keep the log as it is
-    sql_run(store, SQL_AUDIT_DELETE, VALUES(value_int(seq)));
-    sql_run(store, SQL_SEAL_DELETE, VALUES(value_int(seq)));
-    sql_run(store, SQL_META_DELETE, VALUES(value_text("pruning")));
+    meta_put(store, "anchor_seq", sql_int(seq));
+    meta_put(store, "anchor_hash", sql_bytes(SQL_KIND_BLOB, hash, CHAIN_HASH_SIZE));
+    meta_put(store, "pruning", sql_int(1)); // opens the triggers that keep the log as it is
+    sql_run(store, SQL_AUDIT_DELETE, VALUES(sql_int(seq)));
+    sql_run(store, SQL_SEAL_DELETE, VALUES(sql_int(seq)));
+    sql_run(store, SQL_META_DELETE, VALUES(sql_text("pruning")));
     op->deleted += count;
     op->more |= count == op->limit;
 }
 
 static void prune_intents(struct sqlite_store *store, struct store_op_prune *op)
 {
-    size_t count = (size_t)sql_run(
-        store, SQL_PRUNE_INTENTS,
-        VALUES(value_int(instant_ms(op->runs_before)), value_int((int64_t)op->limit)));
+    size_t count =
+        (size_t)sql_run(store, SQL_PRUNE_INTENTS,
+                        VALUES(sql_int(instant_ms(op->runs_before)), sql_int((int64_t)op->limit)));
     op->deleted += count;
     op->more |= count == op->limit;
 }

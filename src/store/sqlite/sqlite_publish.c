@@ -13,7 +13,7 @@ struct force_now {
 static struct force_now force_get(struct sqlite_store *store, int64_t job_id, const char *spec)
 {
     struct force_now force = {.exists = false};
-    sqlite3_stmt *row = sql_query(store, SQL_FORCE_NOW, VALUES(value_int(job_id)));
+    sqlite3_stmt *row = sql_query(store, SQL_FORCE_NOW, VALUES(sql_int(job_id)));
     if (row != NULL) {
         force = (struct force_now){
             .exists = true,
@@ -27,7 +27,7 @@ static struct force_now force_get(struct sqlite_store *store, int64_t job_id, co
 
 static int64_t job_add(struct sqlite_store *store, const char *name, int64_t at)
 {
-    sql_run(store, SQL_JOB_INSERT, VALUES(value_text(name), value_int(at)));
+    sql_run(store, SQL_JOB_INSERT, VALUES(sql_text(name), sql_int(at)));
     return sqlite3_last_insert_rowid(store->db);
 }
 
@@ -35,9 +35,9 @@ static int64_t job_add(struct sqlite_store *store, const char *name, int64_t at)
 static void force_close(struct sqlite_store *store, int64_t job_id, int64_t from, int64_t to)
 {
     if (to > from) {
-        sql_run(store, SQL_FORCE_CLOSE, VALUES(value_int(job_id), value_int(from), value_int(to)));
+        sql_run(store, SQL_FORCE_CLOSE, VALUES(sql_int(job_id), sql_int(from), sql_int(to)));
     } else {
-        sql_run(store, SQL_FORCE_DELETE, VALUES(value_int(job_id), value_int(from)));
+        sql_run(store, SQL_FORCE_DELETE, VALUES(sql_int(job_id), sql_int(from)));
     }
 }
 
@@ -47,7 +47,7 @@ static bool publish_item(struct sqlite_store *store, struct store_publish_item *
 {
     int64_t mark = at;
     item->job_id = 0;
-    sqlite3_stmt *row = sql_query(store, SQL_JOB_BY_NAME, VALUES(value_text(item->name)));
+    sqlite3_stmt *row = sql_query(store, SQL_JOB_BY_NAME, VALUES(sql_text(item->name)));
     if (row != NULL) {
         item->job_id = sqlite3_column_int64(row, 0);
         mark = sqlite3_column_int64(row, 1) > at ? sqlite3_column_int64(row, 1) : at;
@@ -66,8 +66,8 @@ static bool publish_item(struct sqlite_store *store, struct store_publish_item *
     }
     if (item->spec != NULL) {
         sql_run(store, SQL_FORCE_OPEN,
-                VALUES(value_int(item->job_id), value_int(mark), value_text(item->spec)));
-        sql_run(store, SQL_JOB_SET_MARK, VALUES(value_int(item->job_id), value_int(mark)));
+                VALUES(sql_int(item->job_id), sql_int(mark), sql_text(item->spec)));
+        sql_run(store, SQL_JOB_SET_MARK, VALUES(sql_int(item->job_id), sql_int(mark)));
     }
     return true;
 }

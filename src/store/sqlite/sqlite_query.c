@@ -18,7 +18,7 @@ void query_release(struct query *query)
     buf_release(&query->sql);
 }
 
-void query_where(struct query *query, const char *condition, struct value value)
+void query_where(struct query *query, const char *condition, struct sql_value value)
 {
     buf_printf(&query->sql, "%s%s", query->joint, condition);
     query->joint = " AND ";
@@ -30,11 +30,11 @@ void query_span(struct query *query, const char *column, struct instant since, s
     char condition[64];
     if (operation_has(since)) {
         snprintf(condition, sizeof condition, "%s >= ?", column);
-        query_where(query, condition, value_int(instant_ms(since)));
+        query_where(query, condition, sql_int(instant_ms(since)));
     }
     if (operation_has(until)) {
         snprintf(condition, sizeof condition, "%s < ?", column);
-        query_where(query, condition, value_int(instant_ms(until)));
+        query_where(query, condition, sql_int(instant_ms(until)));
     }
 }
 
@@ -57,10 +57,10 @@ static bool query_start(struct query *query, struct error *err)
     int code =
         sqlite3_prepare_v2(query->store->db, buf_string(&query->sql), -1, &query->statement, NULL);
     for (size_t i = 0; code == SQLITE_OK && i < query->count; i++) {
-        const struct value *value = &query->values[i];
-        code = value->kind == VALUE_INTEGER
+        const struct sql_value *value = &query->values[i];
+        code = value->kind == SQL_KIND_INTEGER
                    ? sqlite3_bind_int64(query->statement, (int)i + 1, value->integer)
-               : value->kind == VALUE_TEXT
+               : value->kind == SQL_KIND_TEXT
                    ? sqlite3_bind_text(query->statement, (int)i + 1, value->bytes,
                                        (int)value->length, SQLITE_STATIC)
                    : sqlite3_bind_blob(query->statement, (int)i + 1, value->bytes,

@@ -57,15 +57,15 @@ bool sqlite_read_runs(struct store *port, const struct store_run_filter *filter,
     buf_add_string(&query.sql, " LEFT JOIN node n ON n.node_no = r.node_no");
     if (filter->job != NULL) {
         query_where(&query, "r.job_id = (SELECT job_id FROM job WHERE name = ?)",
-                    value_text(filter->job));
+                    sql_text(filter->job));
     }
     if (!uuid_is_nil(filter->run_id)) {
-        query_where(&query, "r.run_id = ?", value_uuid(&filter->run_id));
+        query_where(&query, "r.run_id = ?", sql_uuid(&filter->run_id));
     }
     if (running) {
-        query_where(&query, "r.state = 0 AND ?", value_int(1)); // the index wants the literal
+        query_where(&query, "r.state = 0 AND ?", sql_int(1)); // the index wants the literal
     } else if (filter->by_state) {
-        query_where(&query, "r.state = ?", value_int(filter->state));
+        query_where(&query, "r.state = ?", sql_int(filter->state));
     }
     query_span(&query, "r.started_at", filter->since, filter->until);
     buf_add_string(&query.sql, " ORDER BY r.fence DESC");
@@ -102,7 +102,7 @@ bool sqlite_read_slots(struct store *port, const struct store_slot_filter *filte
                "JOIN job j ON j.job_id = s.job_id LEFT JOIN run r ON r.fence = s.run");
     if (filter->job != NULL) {
         query_where(&query, "s.job_id = (SELECT job_id FROM job WHERE name = ?)",
-                    value_text(filter->job));
+                    sql_text(filter->job));
     }
     query_span(&query, "s.due_at", filter->since, filter->until);
     buf_add_string(&query.sql,
@@ -154,10 +154,10 @@ bool sqlite_read_audit(struct store *port, const struct store_audit_filter *filt
                "FROM audit a LEFT JOIN job j ON j.job_id = a.job_id "
                "LEFT JOIN audit_seal s ON s.seq = a.id LEFT JOIN audit_seal p ON p.seq = a.id - 1");
     if (filter->job != NULL) {
-        query_where(&query, "coalesce(j.name, a.job) = ?", value_text(filter->job));
+        query_where(&query, "coalesce(j.name, a.job) = ?", sql_text(filter->job));
     }
     if (filter->event != NULL) {
-        query_where(&query, "a.event = ?", value_text(filter->event));
+        query_where(&query, "a.event = ?", sql_text(filter->event));
     }
     query_span(&query, "a.at", filter->since, filter->until);
     buf_add_string(&query.sql, filter->newest_first ? " ORDER BY a.id DESC" : " ORDER BY a.id");

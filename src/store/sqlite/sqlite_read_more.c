@@ -33,7 +33,7 @@ bool sqlite_read_force(struct store *port, const char *job, store_force_fn *fn, 
         &query, port,
         "SELECT j.name, f.spec, f.from_ms, f.to_ms FROM job j JOIN in_force f USING (job_id)");
     if (job != NULL) {
-        query_where(&query, "j.name = ?", value_text(job));
+        query_where(&query, "j.name = ?", sql_text(job));
     }
     buf_add_string(&query.sql, " ORDER BY j.name, f.from_ms");
     return query_each(&query, give_force, &(struct force_reader){fn, context}, err);
@@ -137,15 +137,15 @@ bool sqlite_read_anchor(struct store *port, struct store_anchor *anchor_out, str
     struct sqlite_store *store = sqlite_of(port);
     struct store_anchor anchor = {.slots_from = INSTANT_NONE};
     store->failed = SQLITE_OK;
-    anchor.seq = sql_integer(store, SQL_META_GET, 0, VALUES(value_text("anchor_seq")));
-    sqlite3_stmt *row = sql_query(store, SQL_META_GET, VALUES(value_text("anchor_hash")));
+    anchor.seq = sql_query_integer(store, SQL_META_GET, 0, VALUES(sql_text("anchor_seq")));
+    sqlite3_stmt *row = sql_query(store, SQL_META_GET, VALUES(sql_text("anchor_hash")));
     if (row != NULL) {
         if (sqlite3_column_bytes(row, 0) == CHAIN_HASH_SIZE) {
             memcpy(anchor.hash, sqlite3_column_blob(row, 0), CHAIN_HASH_SIZE);
         }
         sql_end(row);
     }
-    int64_t slots_from = sql_integer(store, SQL_META_GET, 0, VALUES(value_text("slots_from")));
+    int64_t slots_from = sql_query_integer(store, SQL_META_GET, 0, VALUES(sql_text("slots_from")));
     if (slots_from != 0) {
         anchor.slots_from = instant_from_ms(slots_from);
     }
@@ -161,7 +161,7 @@ bool sqlite_read_intent(struct store *port, struct uuid intent_id, struct arena 
 {
     struct sqlite_store *store = sqlite_of(port);
     store->failed = SQLITE_OK;
-    sqlite3_stmt *row = sql_query(store, SQL_INTENT_GET, VALUES(value_uuid(&intent_id)));
+    sqlite3_stmt *row = sql_query(store, SQL_INTENT_GET, VALUES(sql_uuid(&intent_id)));
     if (row == NULL) {
         return store->failed == SQLITE_OK
                    ? error_set(err, ERROR_NOT_FOUND, "there is no such intent")
@@ -179,9 +179,8 @@ bool sqlite_read_output(struct store *port, struct uuid run_id, int64_t offset, 
     struct sqlite_store *store = sqlite_of(port);
     store->failed = SQLITE_OK;
     size_t length = 0;
-    int64_t fence = sql_integer(store, SQL_RUN_BY_ID, 0, VALUES(value_uuid(&run_id)));
-    sqlite3_stmt *row =
-        sql_query(store, SQL_OUTPUT_FROM, VALUES(value_int(fence), value_int(offset)));
+    int64_t fence = sql_query_integer(store, SQL_RUN_BY_ID, 0, VALUES(sql_uuid(&run_id)));
+    sqlite3_stmt *row = sql_query(store, SQL_OUTPUT_FROM, VALUES(sql_int(fence), sql_int(offset)));
     while (row != NULL) {
         size_t skip = (size_t)(offset + (int64_t)length - sqlite3_column_int64(row, 0));
         size_t held = (size_t)sqlite3_column_bytes(row, 1);

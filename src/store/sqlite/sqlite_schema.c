@@ -224,7 +224,7 @@ static bool query_integer(struct sqlite_store *store, const char *sql, int64_t *
     return true;
 }
 
-bool schema_check(struct sqlite_store *store, bool *empty_out, struct error *err)
+bool sqlite_schema_check(struct sqlite_store *store, bool *empty_out, struct error *err)
 {
     int64_t application = 0;
     int64_t version = 0;
@@ -289,11 +289,11 @@ static bool create_tables(struct sqlite_store *store, struct error *err)
 static bool migrate_inside(struct sqlite_store *store, struct error *err)
 {
     bool empty; // looked at again under the lock: another process may have been quicker
-    return schema_check(store, &empty, err) && (!empty || create_tables(store, err)) &&
+    return sqlite_schema_check(store, &empty, err) && (!empty || create_tables(store, err)) &&
            refresh_views(store, err) && run_sql(store, "COMMIT", err);
 }
 
-bool schema_migrate(struct sqlite_store *store, struct error *err)
+bool sqlite_schema_migrate(struct sqlite_store *store, struct error *err)
 {
     if (!run_sql(store, "BEGIN IMMEDIATE", err)) {
         return false;

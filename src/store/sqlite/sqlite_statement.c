@@ -11,36 +11,37 @@ static const char *const texts[SQL_COUNT] = {
 #undef X
 };
 
-struct value value_int(int64_t integer)
+struct sql_value sql_int(int64_t integer)
 {
-    return (struct value){.kind = VALUE_INTEGER, .integer = integer};
+    return (struct sql_value){.kind = SQL_KIND_INTEGER, .integer = integer};
 }
 
-struct value value_int_or_null(bool present, int64_t integer)
+struct sql_value sql_int_or_null(bool present, int64_t integer)
 {
-    return (struct value){.kind = present ? VALUE_INTEGER : VALUE_NULL, .integer = integer};
+    return (struct sql_value){.kind = present ? SQL_KIND_INTEGER : SQL_KIND_NULL,
+                              .integer = integer};
 }
 
-struct value value_bytes(enum value_kind kind, const void *bytes, size_t length)
+struct sql_value sql_bytes(enum sql_kind kind, const void *bytes, size_t length)
 {
-    return (struct value){.kind = kind, .bytes = bytes, .length = length};
+    return (struct sql_value){.kind = kind, .bytes = bytes, .length = length};
 }
 
-struct value value_text(const char *text)
+struct sql_value sql_text(const char *text)
 {
-    return text == NULL ? (struct value){.kind = VALUE_NULL}
-                        : value_bytes(VALUE_TEXT, text, strlen(text));
+    return text == NULL ? (struct sql_value){.kind = SQL_KIND_NULL}
+                        : sql_bytes(SQL_KIND_TEXT, text, strlen(text));
 }
 
-struct value value_uuid(const struct uuid *id)
+struct sql_value sql_uuid(const struct uuid *id)
 {
-    return uuid_is_nil(*id) ? (struct value){.kind = VALUE_NULL}
-                            : value_bytes(VALUE_BLOB, id->bytes, sizeof id->bytes);
+    return uuid_is_nil(*id) ? (struct sql_value){.kind = SQL_KIND_NULL}
+                            : sql_bytes(SQL_KIND_BLOB, id->bytes, sizeof id->bytes);
 }
 
-struct value value_instant(struct instant t)
+struct sql_value sql_instant(struct instant t)
 {
-    return value_int_or_null(operation_has(t), instant_ms(t));
+    return sql_int_or_null(operation_has(t), instant_ms(t));
 }
 
 static sqlite3_stmt *statement_of(struct sqlite_store *store, enum sql_id id)
@@ -57,25 +58,25 @@ static sqlite3_stmt *statement_of(struct sqlite_store *store, enum sql_id id)
 }
 
 // The bound memory is the caller's and is read only until the statement is reset.
-static int bind_value(sqlite3_stmt *statement, int index, const struct value *value)
+static int bind_value(sqlite3_stmt *statement, int index, const struct sql_value *value)
 {
     switch (value->kind) {
-    case VALUE_INTEGER:
+    case SQL_KIND_INTEGER:
         return sqlite3_bind_int64(statement, index, value->integer);
-    case VALUE_TEXT:
+    case SQL_KIND_TEXT:
         return sqlite3_bind_text64(statement, index, value->bytes, value->length, SQLITE_STATIC,
                                    SQLITE_UTF8);
-    case VALUE_BLOB:
+    case SQL_KIND_BLOB:
         return sqlite3_bind_blob64(statement, index, value->length == 0 ? "" : value->bytes,
                                    value->length, SQLITE_STATIC);
-    case VALUE_NULL:
+    case SQL_KIND_NULL:
         return sqlite3_bind_null(statement, index);
     }
     UNREACHABLE();
 }
 
-static sqlite3_stmt *bind(struct sqlite_store *store, enum sql_id id, const struct value *values,
-                          size_t count)
+static sqlite3_stmt *bind(struct sqlite_store *store, enum sql_id id,
+                          const struct sql_value *values, size_t count)
 {
     sqlite3_stmt *statement = store->failed == SQLITE_OK ? statement_of(store, id) : NULL;
     for (size_t i = 0; statement != NULL && i < count; i++) {
@@ -106,14 +107,14 @@ void sql_end(sqlite3_stmt *statement)
     sqlite3_reset(statement);
 }
 
-sqlite3_stmt *sql_query(struct sqlite_store *store, enum sql_id id, const struct value *values,
+sqlite3_stmt *sql_query(struct sqlite_store *store, enum sql_id id, const struct sql_value *values,
                         size_t count)
 {
     sqlite3_stmt *statement = bind(store, id, values, count);
     return statement != NULL && sql_next(store, statement) ? statement : NULL;
 }
 
-int64_t sql_run(struct sqlite_store *store, enum sql_id id, const struct value *values,
+int64_t sql_run(struct sqlite_store *store, enum sql_id id, const struct sql_value *values,
                 size_t count)
 {
     sqlite3_stmt *statement = bind(store, id, values, count);
@@ -126,8 +127,8 @@ int64_t sql_run(struct sqlite_store *store, enum sql_id id, const struct value *
     return store->failed == SQLITE_OK ? sqlite3_changes64(store->db) : 0;
 }
 
-int64_t sql_integer(struct sqlite_store *store, enum sql_id id, int64_t missing,
-                    const struct value *values, size_t count)
+int64_t sql_query_integer(struct sqlite_store *store, enum sql_id id, int64_t missing,
+                          const struct sql_value *values, size_t count)
 {
     sqlite3_stmt *statement = sql_query(store, id, values, count);
     if (statement == NULL) {

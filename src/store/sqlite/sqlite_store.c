@@ -185,7 +185,7 @@ static bool changed(struct store *port)
 {
     struct sqlite_store *store = sqlite_of(port);
     store->failed = SQLITE_OK;
-    int64_t version = sql_integer(store, SQL_DATA_VERSION, store->data_version, NULL, 0);
+    int64_t version = sql_query_integer(store, SQL_DATA_VERSION, store->data_version, NULL, 0);
     bool differs = version != store->data_version;
     store->data_version = version;
     return differs;
