@@ -6,7 +6,7 @@
 #include "config/problems.h"
 #include "config/schema.h"
 #include "config/substitute.h"
-#include "config/tree.h"
+#include "config/yaml_tree.h"
 
 struct conform {
     struct yaml_tree *tree;

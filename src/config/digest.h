@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "config/tree.h"
+#include "config/yaml_tree.h"
 
 #define DIGEST_SIZE 32
 

@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 #include "config/problems.h"
-#include "config/tree.h"
+#include "config/yaml_tree.h"
 
 // True when a tree could be made, also one with broken nodes; every fault is in `problems`. At most
 // TREE_BYTES_MAX bytes.

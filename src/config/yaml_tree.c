@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "config/tree.h"
+#include "config/yaml_tree.h"
 
 #include <string.h>
 
