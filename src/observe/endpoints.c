@@ -95,7 +95,7 @@ static void answer_metrics(void *context, const struct http_request *request,
 {
     struct endpoints *endpoints = context;
     if (!endpoints->metrics_public &&
-        !access_check(&endpoints->access, request, CONFIG_ROLE_VIEWER, NULL, response)) {
+        !bearers_check(&endpoints->bearers, request, CONFIG_ROLE_VIEWER, NULL, response)) {
         return;
     }
     enum exposition_format format = exposition_negotiate(http_request_header(request, "Accept"));
@@ -106,17 +106,17 @@ static void answer_metrics(void *context, const struct http_request *request,
 void endpoints_init(struct endpoints *endpoints, struct metrics *metrics, struct health *health)
 {
     *endpoints = (struct endpoints){.metrics = metrics, .health = health};
-    access_init(&endpoints->access);
+    bearers_init(&endpoints->bearers);
 }
 
 void endpoints_release(struct endpoints *endpoints)
 {
-    access_release(&endpoints->access);
+    bearers_release(&endpoints->bearers);
 }
 
 void endpoints_configure(struct endpoints *endpoints, const struct config_http *http)
 {
-    access_set(&endpoints->access, http->tokens, http->token_count);
+    bearers_set(&endpoints->bearers, http->tokens, http->token_count);
     endpoints->metrics_public = http->metrics_public;
 }
 

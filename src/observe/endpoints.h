@@ -5,14 +5,14 @@
 
 #include "config/config.h"
 #include "http/request.h"
-#include "observe/access.h"
+#include "observe/bearers.h"
 #include "observe/health.h"
 #include "observe/metrics.h"
 
 struct endpoints {
     struct metrics *metrics; // not owned
     struct health *health;   // not owned
-    struct access access;
+    struct bearers bearers;
     bool metrics_public;
 };
 

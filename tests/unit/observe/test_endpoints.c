@@ -137,9 +137,9 @@ static void roles_are_ordered(void **state)
     (void)state;
     static const char *const bearers[] = {"Bearer viewer-token", "Bearer operator-token",
                                           "Bearer admin-token"};
-    struct access access;
-    access_init(&access);
-    access_set(&access, tokens, ARRAY_LENGTH(tokens));
+    struct bearers known;
+    bearers_init(&known);
+    bearers_set(&known, tokens, ARRAY_LENGTH(tokens));
     for (int has = 0; has < 3; has++) {
         for (int needs = 0; needs < 3; needs++) {
             const struct http_header header = {"Authorization", bearers[has]};
@@ -148,7 +148,7 @@ static void roles_are_ordered(void **state)
             struct http_response response;
             const char *name = "unset";
             http_response_init(&response);
-            bool ok = access_check(&access, &request, (enum config_role)needs, &name, &response);
+            bool ok = bearers_check(&known, &request, (enum config_role)needs, &name, &response);
             assert_int_equal(ok, has >= needs);
             if (ok) {
                 assert_string_equal(name, tokens[has].name);
@@ -161,7 +161,7 @@ static void roles_are_ordered(void **state)
             http_response_release(&response);
         }
     }
-    access_release(&access);
+    bearers_release(&known);
 }
 
 static void metrics_answers_in_the_format_asked_for(void **state)

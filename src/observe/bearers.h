@@ -9,19 +9,19 @@
 #include "config/config.h"
 #include "http/request.h"
 
-struct access {
+struct bearers {
     struct config_token *tokens; // copies; the names too
     size_t count;
 };
 
-void access_init(struct access *access);
-void access_release(struct access *access);
+void bearers_init(struct bearers *bearers);
+void bearers_release(struct bearers *bearers);
 // The tokens in force from now on.
-void access_set(struct access *access, const struct config_token *tokens, size_t count);
+void bearers_set(struct bearers *bearers, const struct config_token *tokens, size_t count);
 
 // True when no tokens are configured, or the request bears one whose role is at least `role`.
-// *name_out (may be NULL) is that token's name or NULL; it lives until the next access_set. False:
+// *name_out (may be NULL) is that token's name or NULL; it lives until the next bearers_set. False:
 // the response is a problem, 401 without a known token and 403 with one of too low a role.
-bool access_check(const struct access *access, const struct http_request *request,
-                  enum config_role role, const char **name_out,
-                  struct http_response *response) MUST_USE;
+bool bearers_check(const struct bearers *bearers, const struct http_request *request,
+                   enum config_role role, const char **name_out,
+                   struct http_response *response) MUST_USE;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "observe/access.h"
+#include "observe/bearers.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -11,29 +11,29 @@
 
 _Static_assert(sizeof((struct config_token){0}.sha256) == crypto_hash_sha256_BYTES, "hash sizes");
 
-void access_init(struct access *access)
+void bearers_init(struct bearers *bearers)
 {
-    *access = (struct access){0};
+    *bearers = (struct bearers){0};
 }
 
-void access_release(struct access *access)
+void bearers_release(struct bearers *bearers)
 {
-    for (size_t i = 0; i < access->count; i++) {
-        free((char *)(uintptr_t)access->tokens[i].name);
+    for (size_t i = 0; i < bearers->count; i++) {
+        free((char *)(uintptr_t)bearers->tokens[i].name);
     }
-    free(access->tokens);
-    *access = (struct access){0};
+    free(bearers->tokens);
+    *bearers = (struct bearers){0};
 }
 
-void access_set(struct access *access, const struct config_token *tokens, size_t count)
+void bearers_set(struct bearers *bearers, const struct config_token *tokens, size_t count)
 {
-    struct access fresh = {.tokens = alloc_zero(count + 1, sizeof *fresh.tokens), .count = count};
+    struct bearers fresh = {.tokens = alloc_zero(count + 1, sizeof *fresh.tokens), .count = count};
     for (size_t i = 0; i < count; i++) {
         fresh.tokens[i] = tokens[i];
         fresh.tokens[i].name = alloc_string(tokens[i].name);
     }
-    access_release(access);
-    *access = fresh;
+    bearers_release(bearers);
+    *bearers = fresh;
 }
 
 static const char *bearer_of(const struct http_request *request)
@@ -45,14 +45,14 @@ static const char *bearer_of(const struct http_request *request)
     return header + 7 + strspn(header + 7, " ");
 }
 
-static const struct config_token *find_token(const struct access *access, const char *bearer)
+static const struct config_token *find_token(const struct bearers *bearers, const char *bearer)
 {
     unsigned char hash[crypto_hash_sha256_BYTES];
     crypto_hash_sha256(hash, (const unsigned char *)bearer, strlen(bearer));
     const struct config_token *found = NULL;
-    for (size_t i = 0; i < access->count; i++) {
-        if (sodium_memcmp(hash, access->tokens[i].sha256, sizeof hash) == 0) {
-            found = &access->tokens[i];
+    for (size_t i = 0; i < bearers->count; i++) {
+        if (sodium_memcmp(hash, bearers->tokens[i].sha256, sizeof hash) == 0) {
+            found = &bearers->tokens[i];
         }
     }
     return found;
@@ -71,17 +71,17 @@ static const char *role_name(enum config_role role)
     return "admin";
 }
 
-bool access_check(const struct access *access, const struct http_request *request,
-                  enum config_role role, const char **name_out, struct http_response *response)
+bool bearers_check(const struct bearers *bearers, const struct http_request *request,
+                   enum config_role role, const char **name_out, struct http_response *response)
 {
     if (name_out != NULL) {
         *name_out = NULL;
     }
-    if (access->count == 0) {
+    if (bearers->count == 0) {
         return true;
     }
     const char *bearer = bearer_of(request);
-    const struct config_token *token = bearer == NULL ? NULL : find_token(access, bearer);
+    const struct config_token *token = bearer == NULL ? NULL : find_token(bearers, bearer);
     if (token == NULL) {
         http_problem(
             response, 401,
