@@ -23,11 +23,9 @@ static void free_spans(struct control_span *span)
 
 void controls_release(struct controls *controls)
 {
-    struct map names = controls->by_job;
-    for (size_t i = 0; i < names.count; i++) {
-        if (names.entries[i].key != NULL) {
-            free_spans(names.entries[i].value);
-        }
+    size_t at = 0;
+    for (struct control_span *span; (span = map_next(&controls->by_job, &at)) != NULL;) {
+        free_spans(span);
     }
     map_release(&controls->by_job);
     free_spans(controls->all);

@@ -101,3 +101,14 @@ void map_remove(struct map *map, const char *key)
         map->live--;
     }
 }
+
+void *map_next(const struct map *map, size_t *at)
+{
+    while (*at < map->count) {
+        const struct map_entry *entry = &map->entries[(*at)++];
+        if (entry->key != NULL) {
+            return entry->value;
+        }
+    }
+    return NULL;
+}

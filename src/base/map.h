@@ -24,3 +24,6 @@ void map_release(struct map *map);                           // values are the c
 void *map_get(const struct map *map, const char *key);       // NULL when absent
 void map_put(struct map *map, const char *key, void *value); // replaces
 void map_remove(struct map *map, const char *key);
+// Goes through the values in the order of insertion: the next one from *at on (0 at first), which
+// moves behind it; NULL at the end. What was given may be removed meanwhile, nothing put in.
+void *map_next(const struct map *map, size_t *at);

@@ -89,13 +89,11 @@ static void controls_apply(struct engine *engine, const struct store_control_row
     engine->all_paused = false;
     engine->all_dry_run = false;
     engine->all_throttle = 0;
-    for (size_t i = 0; i < engine->jobs.count; i++) {
-        struct engine_job *job = engine->jobs.entries[i].value;
-        if (engine->jobs.entries[i].key != NULL) {
-            job->paused = false;
-            job->dry_run = false;
-            job->throttle = 0;
-        }
+    size_t at = 0;
+    for (struct engine_job *job; (job = map_next(&engine->jobs, &at)) != NULL;) {
+        job->paused = false;
+        job->dry_run = false;
+        job->throttle = 0;
     }
     for (size_t i = 0; i < count; i++) {
         control_apply(engine, &rows[i]);
@@ -255,12 +253,11 @@ static int cancel_of_job(struct engine_job *job, const struct store_intent *inte
 static void intent_cancel(struct engine *engine, const struct store_intent *intent)
 {
     int cancelled = 0;
-    for (size_t i = 0; i < engine->jobs.count; i++) {
-        const struct map_entry *entry = &engine->jobs.entries[i];
-        if (entry->key == NULL || (intent->job != NULL && strcmp(entry->key, intent->job) != 0)) {
-            continue;
+    size_t at = 0;
+    for (struct engine_job *job; (job = map_next(&engine->jobs, &at)) != NULL;) {
+        if (intent->job == NULL || strcmp(job->job->name, intent->job) == 0) {
+            cancelled += cancel_of_job(job, intent);
         }
-        cancelled += cancel_of_job(entry->value, intent);
     }
     if (cancelled == 0) {
         refuse(engine, intent, "nothing of it is running");

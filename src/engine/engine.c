@@ -30,12 +30,10 @@ void engine_free(struct engine *engine)
     while (engine->retries.count > 0) {
         retry_free(engine, CONTAINER_OF(heap_top(&engine->retries), struct engine_retry, planned));
     }
-    for (size_t i = 0; i < engine->jobs.count; i++) {
-        if (engine->jobs.entries[i].key != NULL) {
-            struct engine_job *job = engine->jobs.entries[i].value;
-            engine_set_release(job->kept);
-            free(job);
-        }
+    size_t at = 0;
+    for (struct engine_job *job; (job = map_next(&engine->jobs, &at)) != NULL;) {
+        engine_set_release(job->kept);
+        free(job);
     }
     for (size_t i = 0; i < engine->pause_count; i++) {
         free(engine->pauses[i].job);
@@ -56,9 +54,9 @@ void engine_free(struct engine *engine)
 void engine_abandon(struct engine *engine)
 {
     CHECK(engine->operations == 0 && engine->batch == NULL);
-    for (size_t i = 0; i < engine->jobs.count; i++) {
-        struct engine_job *job = engine->jobs.entries[i].value;
-        while (engine->jobs.entries[i].key != NULL && job->runs != NULL) {
+    size_t at = 0;
+    for (struct engine_job *job; (job = map_next(&engine->jobs, &at)) != NULL;) {
+        while (job->runs != NULL) {
             run_free(job->runs);
         }
     }
@@ -140,11 +138,8 @@ void engine_drain(struct engine *engine)
 
 void engine_stop_runs(struct engine *engine, bool at_once)
 {
-    for (size_t i = 0; i < engine->jobs.count; i++) {
-        struct engine_job *job = engine->jobs.entries[i].value;
-        if (engine->jobs.entries[i].key == NULL) {
-            continue;
-        }
+    size_t at = 0;
+    for (struct engine_job *job; (job = map_next(&engine->jobs, &at)) != NULL;) {
         for (struct engine_run_live *run = job->runs; run != NULL; run = run->next) {
             run_cancel(run, "the stop of the node", at_once);
         }
@@ -188,9 +183,9 @@ void engine_replace_runner(struct engine *engine, struct runner *runner)
 void engine_each_job(struct engine *engine,
                      void (*each)(void *context, const struct engine_job_view *view), void *context)
 {
-    for (size_t i = 0; i < engine->jobs.count; i++) {
-        const struct engine_job *job = engine->jobs.entries[i].value;
-        if (engine->jobs.entries[i].key == NULL || job->removed) {
+    size_t at = 0;
+    for (const struct engine_job *job; (job = map_next(&engine->jobs, &at)) != NULL;) {
+        if (job->removed) {
             continue;
         }
         struct engine_job_view view = {

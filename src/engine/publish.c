@@ -228,11 +228,10 @@ static void job_leave(struct engine *engine, struct engine_job *job)
 
 void publish_sweep(struct engine *engine)
 {
-    for (size_t i = 0; engine->removed > 0 && i < engine->jobs.count; i++) {
-        struct engine_job *job = engine->jobs.entries[i].value;
-        bool idle = engine->jobs.entries[i].key != NULL && job->removed && job->running == 0 &&
-                    job->in_flight == 0 && job->retries == 0;
-        if (idle) {
+    size_t at = 0;
+    for (struct engine_job *job;
+         engine->removed > 0 && (job = map_next(&engine->jobs, &at)) != NULL;) {
+        if (job->removed && job->running == 0 && job->in_flight == 0 && job->retries == 0) {
             map_remove(&engine->jobs, job->job->name);
             engine_set_release(job->kept);
             free(job);
@@ -280,11 +279,9 @@ static bool reload_publish(struct engine *engine, const struct job_set *set, str
     AUTO(map_release) struct map names = job_set_by_name(set);
     struct instant at = clock_now(engine->options.clock);
     bool done = publish_all(engine, set, &load, at, err);
-    for (size_t i = 0; done && i < engine->jobs.count; i++) {
-        struct engine_job *job = engine->jobs.entries[i].value;
-        bool gone = engine->jobs.entries[i].key != NULL && !job->removed &&
-                    map_get(&names, job->job->name) == NULL;
-        if (gone) {
+    size_t i = 0;
+    for (struct engine_job *job; done && (job = map_next(&engine->jobs, &i)) != NULL;) {
+        if (!job->removed && map_get(&names, job->job->name) == NULL) {
             job_leave(engine, job);
         }
     }

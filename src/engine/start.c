@@ -12,9 +12,9 @@ static void retries_adopt(struct engine *engine, const struct store_op_load *loa
 {
     for (size_t i = 0; i < load->retry_count; i++) {
         const struct store_retry *waiting = &load->retries[i];
-        for (size_t j = 0; j < engine->jobs.count; j++) {
-            struct engine_job *job = engine->jobs.entries[j].value;
-            if (engine->jobs.entries[j].key != NULL && job->job_id == waiting->job_id) {
+        size_t at = 0;
+        for (struct engine_job *job; (job = map_next(&engine->jobs, &at)) != NULL;) {
+            if (job->job_id == waiting->job_id) {
                 retry_add(engine, job, waiting->due_at, waiting->attempt, waiting->retry_at);
                 break;
             }
@@ -147,9 +147,9 @@ static bool register_jobs(struct engine *engine, struct instant at, struct error
     arena_init(&arena, (size_t)1 << 30);
     struct store_publish_item *items = arena_alloc(&arena, engine->jobs.count, sizeof *items);
     size_t count = 0;
-    for (size_t i = 0; i < engine->jobs.count; i++) {
-        const struct engine_job *job = engine->jobs.entries[i].value;
-        if (engine->jobs.entries[i].key != NULL && job->job_id == 0) {
+    size_t next = 0;
+    for (const struct engine_job *job; (job = map_next(&engine->jobs, &next)) != NULL;) {
+        if (job->job_id == 0) {
             char *spec = job_schedule_spec(job->job);
             items[count].name = job->job->name;
             items[count++].spec = arena_string(&arena, spec);

@@ -118,12 +118,10 @@ void zone_cache_free(struct zone_cache *cache)
     if (cache == NULL) {
         return;
     }
-    for (size_t i = 0; i < cache->zones.count; i++) {
-        struct cached_zone *cached = cache->zones.entries[i].value;
-        if (cache->zones.entries[i].key != NULL) {
-            zone_free(cached->zone);
-            free(cached);
-        }
+    size_t at = 0;
+    for (struct cached_zone *cached; (cached = map_next(&cache->zones, &at)) != NULL;) {
+        zone_free(cached->zone);
+        free(cached);
     }
     map_release(&cache->zones);
     free(cache->folder);
@@ -252,10 +250,9 @@ const char *zone_cache_version(struct zone_cache *cache)
 bool zone_cache_is_stale(struct zone_cache *cache)
 {
     char path[PATH_BYTES];
-    for (size_t i = 0; i < cache->zones.count; i++) {
-        const struct map_entry *entry = &cache->zones.entries[i];
-        const struct cached_zone *cached = entry->value;
-        if (entry->key == NULL || cached->builtin || !zone_path(cache, entry->key, path)) {
+    size_t at = 0;
+    for (const struct cached_zone *cached; (cached = map_next(&cache->zones, &at)) != NULL;) {
+        if (cached->builtin || !zone_path(cache, zone_name(cached->zone), path)) {
             continue;
         }
         struct file_mark now = mark_path(path);

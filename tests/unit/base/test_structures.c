@@ -102,16 +102,17 @@ static void map_keeps_the_order_of_insertion(void **state)
     struct map map;
     map_init(&map);
     char order[3] = "";
-    map_put(&map, "b", &map);
-    map_put(&map, "gone", &map);
-    map_put(&map, "a", &map);
+    map_put(&map, "b", "b");
+    map_put(&map, "gone", "gone");
+    map_put(&map, "a", "a");
     map_remove(&map, "gone");
-    for (size_t i = 0; i < map.count; i++) {
-        if (map.entries[i].key != NULL) {
-            order[strlen(order)] = map.entries[i].key[0];
-        }
+    size_t at = 0;
+    for (const char *value; (value = map_next(&map, &at)) != NULL;) {
+        order[strlen(order)] = value[0];
+        map_remove(&map, value);
     }
     assert_string_equal(order, "ba");
+    assert_int_equal(map.live, 0);
     map_release(&map);
 }
 
