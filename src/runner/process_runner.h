@@ -27,8 +27,8 @@ bool process_runner_read(struct runner *runner);
 // What all processes of this runner's runs carry, unlike those of any other runner. To be noted
 // before the first run is started, for process_runner_end_left.
 uint64_t process_runner_mark(const struct runner *runner);
-// For when a runner and its scheduler were killed together, and nobody ended what they ran: ends all
-// that carries the mark. Returns how many processes could not be ended.
+// For when a runner and its scheduler were killed together, and nobody ended what they ran: ends
+// all that carries the mark. Returns how many processes could not be ended.
 int process_runner_end_left(uint64_t mark);
 
 int process_runner_pid(const struct runner *runner);

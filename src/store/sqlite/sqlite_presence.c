@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Are the files that we have open still the ones that everybody finds under their names? SQLite goes
-// on with a file that was removed or replaced, and all that is written then is lost without a word.
+// Are the files that we have open still the ones that everybody finds under their names? SQLite
+// goes on with a file that was removed or replaced, and all that is written then is lost without a
+// word.
 #include "store/sqlite/sqlite_private.h"
 
 #include <stdio.h>

@@ -162,8 +162,8 @@ typedef bool query_give_fn(sqlite3_stmt *row, const void *reader);
 bool query_each(struct query *query, query_give_fn *give, const void *reader,
                 struct error *err) MUST_USE;
 
-// sqlite_presence.c: remembers which files are open; false when they are no longer found under their
-// names.
+// sqlite_presence.c: remembers which files are open; false when they are no longer found under
+// their names.
 void presence_note(struct sqlite_store *store);
 bool presence_holds(const struct sqlite_store *store, struct error *err) MUST_USE;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The judges of the other tests can say no: bugs are put between the engine and the store, one at a time, and
-// each must be noticed by the judge whose business it is.
+// The judges of the other tests can say no: bugs are put between the engine and the store, one at a
+// time, and each must be noticed by the judge whose business it is.
 #include "world.h"
 
 #include <setjmp.h>
