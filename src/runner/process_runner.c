@@ -5,9 +5,11 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <linux/sockios.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
@@ -49,6 +51,8 @@ struct process_runner {
     size_t descriptions;
     int64_t output_max;
     struct identity_cache identities;
+    int unread;            // of what we said, by the last look; in the kernel's measure
+    struct mono read_last; // when less than before was unread, or nothing
 };
 
 static struct process_runner *from_port(const struct runner *runner)
@@ -294,6 +298,7 @@ static struct process_runner *runner_new(const struct process_runner_options *op
         .family = {.root = getpid(), .first_tag = first_tag, .recognise = recognise},
         .next_tag = first_tag + 1,
         .output_max = options->output_max,
+        .read_last = clock_mono(clock_system()),
     };
     runner->family.context = runner;
     channel_init(&runner->channel, fd, QUEUE_MAX);
@@ -330,6 +335,21 @@ bool process_runner_new(const struct process_runner_options *options, struct run
     CHECK(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0);
     *runner_out = &runner_new(options, pair[0], pid, first_tag)->port;
     return true;
+}
+
+bool process_runner_kill_if_hung(struct runner *port, struct duration limit)
+{
+    struct process_runner *runner = from_port(port);
+    struct mono now = clock_mono(clock_system());
+    int unread = 0;
+    if (runner->pid == 0 || ioctl(runner->channel.fd, SIOCOUTQ, &unread) != 0) {
+        return false;
+    }
+    if (unread == 0 || unread < runner->unread) {
+        runner->read_last = now;
+    }
+    runner->unread = unread;
+    return mono_since(now, runner->read_last).us >= limit.us && kill(runner->pid, SIGKILL) == 0;
 }
 
 int process_runner_fd(const struct runner *runner)

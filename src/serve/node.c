@@ -280,10 +280,21 @@ static void on_watch(uv_fs_event_t *handle, const char *name, int events, int st
     }
 }
 
+// A runner that is stopped or hangs ends no run at its timeout, and starts none.
+static void look_at_runner(struct node *node)
+{
+    if (process_runner_kill_if_hung(node->runner, node->loaded->config->lease)) {
+        LOG(LOG_ERROR, "runner_hung",
+            "the runner process did not react for the time of the lease and "
+            "was killed: what stopped it, or did it wait for a disk?");
+    }
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     struct node *node = timer->data;
     node->ticked_at = clock_mono(node->clock);
+    look_at_runner(node);
     // In case that the notification does not work here: one stat, no statement.
     int64_t stamp = stamp_of(node->store->ops->watch_path(node->store));
     if (stamp != node->store_stamp) {

@@ -72,6 +72,26 @@ def test_looking_whether_a_node_lives_keeps_none_from_starting(ironcron):
     assert len(states(ironcron, "tick")) == 5
 
 
+def test_a_runner_that_is_stopped_is_replaced(ironcron):
+    ironcron.config(jobs("""
+  - name: slow
+    schedule: "@every 1s"
+    timeout: 1s
+    shell: "sleep 1000"
+""", TICK, folder=ironcron.folder, head="node: { lease: 2s }\n"))
+    with ironcron.serve() as node:
+        wait_state(ironcron, "slow", "STARTED")
+        stopped = runner_of(node)
+        os.kill(stopped, signal.SIGSTOP)
+        node.wait_logged("event=runner_hung")
+        node.wait_logged("event=runner_died")
+        assert not alive(stopped)
+        assert "LOST" in states(ironcron, "slow")
+        done = states(ironcron, "tick").count("SUCCESS")
+        wait_state(ironcron, "tick", "SUCCESS", done + 2)
+    verified(ironcron)
+
+
 # ---- files that somebody takes away --------------------------------------------------------------
 
 
