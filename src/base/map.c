@@ -6,16 +6,11 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/fnv.h"
 
-// FNV-1a. Keys are names out of the operator's own configuration, so that no flooding is to be
-// feared.
 static size_t hash(const char *key)
 {
-    uint64_t h = 14695981039346656037u;
-    for (; *key != '\0'; key++) {
-        h = (h ^ (unsigned char)*key) * 1099511628211u;
-    }
-    return (size_t)(h ^ (h >> 32));
+    return (size_t)fnv_fold(fnv_add(FNV_START, key, strlen(key)));
 }
 
 void map_init(struct map *map)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/fnv.h"
 
 #define ROOM ((size_t)16 * 1024)
 
@@ -28,11 +29,7 @@ void pool_release(struct pool *pool)
 
 static size_t hash(const unsigned char *bytes, size_t size)
 {
-    uint64_t h = 14695981039346656037u;
-    for (size_t i = 0; i < size; i++) {
-        h = (h ^ bytes[i]) * 1099511628211u;
-    }
-    return (size_t)(h ^ (h >> 29));
+    return (size_t)fnv_fold(fnv_add(FNV_START, bytes, size));
 }
 
 // The entry of an equal, or the free one where it would stand.

@@ -6,6 +6,7 @@
 
 #include "base/attributes.h"
 #include "base/check.h"
+#include "base/fnv.h"
 
 const char *job_kind_name(enum job_kind kind)
 {
@@ -43,19 +44,17 @@ char *job_schedule_spec(const struct job *job)
     return text;
 }
 
-// FNV-1a over the name and the slot: every node computes the same delay with nothing stored.
+// Over the name and the slot: every node computes the same delay with nothing stored.
 struct duration job_jitter(const struct job *job, struct instant due_at)
 {
     if (job->jitter.us <= 0) {
         return DURATION_S(0);
     }
-    uint64_t h = 14695981039346656037u;
-    for (const char *c = job->name; *c != '\0'; c++) {
-        h = (h ^ (unsigned char)*c) * 1099511628211u;
-    }
+    uint8_t slot[8]; // lowest byte first, whatever the machine
     for (int i = 0; i < 8; i++) {
-        h = (h ^ (uint8_t)((uint64_t)due_at.us >> (8 * i))) * 1099511628211u;
+        slot[i] = (uint8_t)((uint64_t)due_at.us >> (8 * i));
     }
-    h ^= h >> 32;
+    uint64_t h = fnv_add(FNV_START, job->name, strlen(job->name));
+    h = fnv_fold(fnv_add(h, slot, sizeof slot));
     return DURATION_MS((int64_t)(h % (uint64_t)(duration_ms(job->jitter) + 1)));
 }

@@ -2,6 +2,7 @@
 // Reads the text of an expression: the fields one by one, and in each the items of its list.
 #include <string.h>
 
+#include "base/fnv.h"
 #include "schedule/cron_reader.h"
 
 #define SHORTEST_MONTH 28 // H alone must find a day in every month
@@ -61,19 +62,11 @@ static bool parse_question(struct cron_reader *reader, const char *item)
 
 // ---- H ------------------------------------------------------------------------------------------
 
-static uint64_t hash_step(uint64_t hash, uint8_t byte)
-{
-    return (hash ^ byte) * UINT64_C(0x100000001b3);
-}
-
 static uint64_t hash_of(const struct cron_reader *reader)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    for (const char *c = reader->hash_name; *c != '\0'; c++) {
-        hash = hash_step(hash, (uint8_t)*c);
-    }
-    hash = hash_step(hash, (uint8_t)reader->number);
-    return hash ^ hash >> 32;
+    uint8_t number = (uint8_t)reader->number;
+    uint64_t hash = fnv_add(FNV_START, reader->hash_name, strlen(reader->hash_name));
+    return fnv_fold(fnv_add(hash, &number, 1));
 }
 
 static bool read_hash_range(struct cron_reader *reader, const char *item, int *first, int *last)

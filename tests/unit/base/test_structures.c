@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "base/attributes.h"
 #include "base/buf.h"
+#include "base/fnv.h"
 #include "base/heap.h"
 #include "base/map.h"
 
@@ -116,6 +117,17 @@ static void map_keeps_the_order_of_insertion(void **state)
     map_release(&map);
 }
 
+// Test vectors of its authors (http://www.isthe.com/chongo/tech/comp/fnv/). Jitter and H are made
+// of it: another hash would move every job.
+static void hashes_are_those_of_the_definition(void **state)
+{
+    (void)state;
+    assert_int_equal(fnv_add(FNV_START, "", 0), UINT64_C(0xcbf29ce484222325));
+    assert_int_equal(fnv_add(FNV_START, "a", 1), UINT64_C(0xaf63dc4c8601ec8c));
+    assert_int_equal(fnv_add(FNV_START, "foobar", 6), UINT64_C(0x85944171f73967e8));
+    assert_int_equal(fnv_fold(UINT64_C(0x1234567800000001)), UINT64_C(0x1234567812345679));
+}
+
 static void buf_stops_at_its_maximum(void **state)
 {
     (void)state;
@@ -163,6 +175,7 @@ int main(void)
         cmocka_unit_test(heap_gives_the_least),
         cmocka_unit_test(map_holds_what_was_put),
         cmocka_unit_test(map_keeps_the_order_of_insertion),
+        cmocka_unit_test(hashes_are_those_of_the_definition),
         cmocka_unit_test(buf_stops_at_its_maximum),
         cmocka_unit_test(arena_gives_zeroed_aligned_memory),
     };
