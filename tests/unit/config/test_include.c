@@ -96,7 +96,7 @@ static void a_file_that_is_not_there_says_where_it_was_looked_for(void **state)
     assert_non_null(strstr(fixture.problems.list[0].text, "No such file"));
     fixture_release(&fixture);
     fixture = fixture_load_file("/tmp");
-    assert_non_null(strstr(buf_string(&fixture.text), "Is a directory"));
+    assert_non_null(strstr(buf_string(&fixture.text), "is not a regular file"));
     fixture_release(&fixture);
 }
 
