@@ -24,9 +24,9 @@ void process_runner_write(struct runner *runner);
 // Reads what came and calls the events. False: the runner process has died; every open run got its
 // on_end with RUNNER_GONE after all its processes were killed.
 bool process_runner_read(struct runner *runner);
-// Looks whether the runner process still reads what it is told; to be called about each second. True
-// when it has not done so for `limit`: it is stopped, or hangs, and keeps no deadline. It was killed
-// then, and process_runner_read will say so.
+// Looks whether the runner process still reads what it is told; to be called about each second.
+// True when it has not done so for `limit`: it is stopped, or hangs, and keeps no deadline. It was
+// killed then, and process_runner_read will say so.
 bool process_runner_kill_if_hung(struct runner *runner, struct duration limit);
 
 // What all processes of this runner's runs carry, unlike those of any other runner. To be noted

@@ -47,8 +47,8 @@ struct model_job {
     struct instant high_water, last_success;
     int throttle_count;
     const struct model_run *last_run; // that ended; NULL
-    int started;              // runs in state STARTED
-    struct model_slot *slots; // by due_at
+    int started;                      // runs in state STARTED
+    struct model_slot *slots;         // by due_at
     size_t slot_count, slot_capacity;
     struct model_force *forces;
     size_t force_count, force_capacity;
