@@ -103,9 +103,10 @@ static void map_keeps_the_order_of_insertion(void **state)
     struct map map;
     map_init(&map);
     char order[3] = "";
-    map_put(&map, "b", "b");
-    map_put(&map, "gone", "gone");
-    map_put(&map, "a", "a");
+    char names[3][5] = {"b", "gone", "a"};
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+        map_put(&map, names[i], names[i]);
+    }
     map_remove(&map, "gone");
     size_t at = 0;
     for (const char *value; (value = map_next(&map, &at)) != NULL;) {
