@@ -72,11 +72,13 @@ static void verdict_overlap(struct engine *engine, const struct proposal *p,
     }
 }
 
-static void verdict_taken(struct engine *engine, const struct proposal *p)
+// A manual run is there already when it was claimed by a node that died before it could say so.
+static void verdict_taken(struct engine *engine, const struct proposal *p,
+                          const struct store_slot *slot)
 {
     if (p->manual != NULL) {
-        control_answer(engine, p->manual->intent_id, INTENT_REFUSED, (struct uuid){{0}},
-                       "the store refused the run");
+        control_answer(engine, p->manual->intent_id, INTENT_DONE, slot->run_id,
+                       "claimed by a node that died since");
     }
 }
 
@@ -111,7 +113,7 @@ static void proposal_judge(struct engine *engine, const struct proposal *p,
         verdict_overlap(engine, p, slot);
         break;
     case VERDICT_TAKEN:
-        verdict_taken(engine, p);
+        verdict_taken(engine, p, slot);
         break;
     case VERDICT_NONE:
         UNREACHABLE();

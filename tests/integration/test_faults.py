@@ -1,8 +1,10 @@
 """Faults that leave nobody to clean up, and files that somebody else took in hand. After each the ledger verifies,
 and nothing runs that nobody answers for."""
 
+import contextlib
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 
@@ -89,6 +91,26 @@ def test_a_runner_that_is_stopped_is_replaced(ironcron):
         assert "LOST" in states(ironcron, "slow")
         done = states(ironcron, "tick").count("SUCCESS")
         wait_state(ironcron, "tick", "SUCCESS", done + 2)
+    verified(ironcron)
+
+
+def test_a_manual_run_is_not_repeated_when_its_answer_was_lost(ironcron):
+    ironcron.config(jobs("""
+  - name: once
+    schedule: "0 0 1 1 *"
+    overlap: allow
+    shell: "echo ran >> ran"
+    workdir: .
+""", TICK, folder=ironcron.folder))
+    with ironcron.serve():
+        ironcron.run("run", "once")
+    # As it is when the node dies between the claim and the answer to the one who asked.
+    with contextlib.closing(sqlite3.connect(ironcron.store_path)) as db, db:
+        assert db.execute("update intent set state = 0, run_id = null, answer = null").rowcount == 1
+    with ironcron.serve():
+        until(lambda: ironcron.query("select 1 from intent where state = 1 and run_id is not null"), "the wish is answered")
+        wait_state(ironcron, "tick", "SUCCESS", 1)
+    assert (ironcron.folder / "ran").read_text() == "ran\n"
     verified(ironcron)
 
 
