@@ -110,7 +110,7 @@ static void print_checks_json(const struct validate_report *report)
         json_pack("{s:b, s:[], s:o}", "ok", report->failed == 0, "problems", "checks", checks));
 }
 
-static void print_checks(const struct validate_report *report)
+static void print_checks(const struct validate_report *report, const struct session *session)
 {
     AUTO_TEXT_TABLE table = text_table_new("RESULT|CHECK|FOUND");
     for (size_t i = 0; i < report->count; i++) {
@@ -131,7 +131,8 @@ static void print_checks(const struct validate_report *report)
         puts(": serve would refuse to start");
     } else {
         terminal_print(stdout, COLOUR_GOOD, "\nall checks passed");
-        printf("%s. Go on with: ironcron serve\n", report->warnings > 0 ? ", with warnings" : "");
+        printf("%s. Go on with: ironcron %s\n", report->warnings > 0 ? ", with warnings" : "",
+               session->has_node ? "reload (a node is live on this store)" : "serve");
     }
 }
 
@@ -158,14 +159,15 @@ bool command_validate(struct invocation *invocation, int *exit_out, struct error
     if (!session_config(&session, invocation, err)) {
         return false;
     }
-    struct validate_options options = {.clock = invocation->clock};
+    session_look_for_node(&session);
+    struct validate_options options = {.node_lives = session.has_node, .clock = invocation->clock};
     struct validate_report report;
     validate_config(session.config, &options, &report);
     *exit_out = report.failed > 0 ? error_exit_code(report.code) : 0;
     if (invocation->json) {
         print_checks_json(&report);
     } else {
-        print_checks(&report);
+        print_checks(&report, &session);
     }
     validate_report_release(&report);
     return true;

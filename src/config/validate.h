@@ -34,6 +34,8 @@ struct validate_options {
     // since closing any descriptor of its file drops all of SQLite's locks
     // (https://sqlite.org/howtocorrupt.html, section 2.2).
     bool is_node;
+    // A node holds the store now: it is who has the port, and that is nothing wrong.
+    bool node_lives;
     struct clock *clock;
 };
 

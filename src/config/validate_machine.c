@@ -97,11 +97,10 @@ static void port_failed(const struct config_http *http, int reason, struct valid
     char remedy[256];
     snprintf(detail, sizeof detail, "%s port %d: %s", http->host, http->port, strerror(reason));
     if (reason == EADDRINUSE) {
-        snprintf(
-            remedy, sizeof remedy,
-            "something listens there, perhaps ironcron itself: ss -ltnp 'sport = :%d' tells what; "
-            "stop it, or set another http.listen",
-            http->port);
+        snprintf(remedy, sizeof remedy,
+                 "something else listens there: ss -ltnp 'sport = :%d' tells what; "
+                 "stop it, or set another http.listen",
+                 http->port);
     } else if (reason == EACCES) {
         snprintf(remedy, sizeof remedy, "ports below 1024 need root; set another http.listen");
     } else {
@@ -138,7 +137,10 @@ void validate_port(const struct config *config, const struct validate_options *o
         return;
     }
     int reason = try_bind(http);
-    if (reason != 0) {
+    if (reason == EADDRINUSE && options->node_lives) {
+        validate_ok(report, "port", "%s port %d is in use, as a node is live on this store",
+                    http->host, http->port);
+    } else if (reason != 0) {
         port_failed(http, reason, report);
     } else if (http->port == 0) {
         validate_ok(report, "port", "%s, any free port", http->host);

@@ -105,7 +105,10 @@ static struct config *load(const char *path)
 // True when no check failed; each failed one and each warning is logged.
 static bool validate(const struct config *config, bool is_node, enum error_code *code_out)
 {
+    // A second node is then refused by the lock, which tells who the first one is.
+    struct node_lock_holder holder;
     struct validate_options options = {.is_node = is_node, .clock = clock_system()};
+    options.node_lives = !is_node && node_lock_is_held(config->store_path, &holder);
     struct validate_report report;
     validate_config(config, &options, &report);
     for (size_t i = 0; i < report.count; i++) {
