@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // `jobs`: what there is, how it goes, when it comes next.
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -186,6 +187,53 @@ static void print_command(const struct job_command *command)
     print_environment(command);
 }
 
+static void print_retries(const struct job_retries *retries)
+{
+    char text[FORMAT_DURATION_SIZE * 2 + 128] = "none";
+    char backoff[FORMAT_DURATION_SIZE];
+    char max_backoff[FORMAT_DURATION_SIZE];
+    format_duration(retries->backoff, backoff);
+    format_duration(retries->max_backoff, max_backoff);
+    if (retries->max > 0) {
+        snprintf(text, sizeof text, "%d, the first after %s, then times %g up to %s, jitter %g",
+                 retries->max, backoff, retries->factor, max_backoff, retries->jitter);
+    }
+    line("retries", COLOUR_NONE, text);
+}
+
+static void print_limits(const struct job_limits *limits)
+{
+    AUTO(buf_release) struct buf text;
+    buf_init(&text, 1024);
+    if (limits->memory > 0) {
+        buf_printf(&text, "; memory: %" PRId64 " bytes", limits->memory);
+    }
+    if (limits->cpu_time > 0) {
+        buf_printf(&text, "; cpu time: %" PRId64 "s", limits->cpu_time);
+    }
+    if (limits->open_files > 0) {
+        buf_printf(&text, "; open files: %" PRId64, limits->open_files);
+    }
+    if (limits->nice != 0) {
+        buf_printf(&text, "; nice: %d", limits->nice);
+    }
+    line("limits", COLOUR_NONE, text.length > 0 ? buf_string(&text) + 2 : "none");
+}
+
+static void print_policies(const struct job *job)
+{
+    char text[128];
+    char within[FORMAT_DURATION_SIZE];
+    print_retries(job->retries);
+    line("overlap", COLOUR_NONE, job_overlap_name(job->overlap));
+    format_duration(job->missed_within, within);
+    snprintf(text, sizeof text, "%s, within %s", job_missed_name(job->missed), within);
+    line("missed", COLOUR_NONE, text);
+    line("on lost", COLOUR_NONE, job_on_lost_name(job->on_lost));
+    line_duration("success within", job->must_succeed_within);
+    print_limits(&job->command->limits);
+}
+
 static void print_definition(const struct job_view *view)
 {
     const struct job *job = view->job;
@@ -199,10 +247,8 @@ static void print_definition(const struct job_view *view)
     print_command(job->command);
     line_duration("timeout", job->timeout);
     line_duration("kill after", job->kill_after);
-    snprintf(text, sizeof text, "%s; missed: %s; lost: %s; retries: %d",
-             job_overlap_name(job->overlap), job_missed_name(job->missed),
-             job_on_lost_name(job->on_lost), job->retries->max);
-    line("overlap", COLOUR_NONE, text);
+    line_duration("jitter", job->jitter);
+    print_policies(job);
     snprintf(text, sizeof text, "%s:%u", job->config_file != NULL ? job->config_file : "",
              (unsigned)job->config_line);
     line("defined in", COLOUR_DIM, text);

@@ -67,6 +67,11 @@ static void print_node(const struct status *status)
     printf("node     ");
     if (!session->has_node) {
         terminal_print(stdout, COLOUR_BAD, "none");
+        if (!instant_is_none(status->last_seen)) {
+            char seen[FORMAT_TIME_SIZE];
+            format_in_zone(status->last_seen, session->zone, seen);
+            printf("; the last one was seen at %s", seen);
+        }
         puts(": nothing runs; start one: ironcron serve");
         return;
     }

@@ -58,6 +58,10 @@ void run_duration(const struct store_run_row *row, struct instant now, char *out
     char text[FORMAT_DURATION_SIZE];
     bool runs = row->state == RUN_STARTED;
     struct duration d = runs ? instant_since(now, row->started_at) : row->duration;
+    if (row->state == RUN_LOST) {
+        snprintf(out, size, "-"); // nobody saw the end
+        return;
+    }
     format_duration_human(d.us < 0 ? DURATION_US(0) : d, text);
     snprintf(out, size, "%s%s", text, runs ? " so far" : "");
 }

@@ -62,7 +62,8 @@ static bool note_node(void *context, const struct store_node_row *row)
     struct status *status = ((struct loading *)context)->status;
     char id[UUID_TEXT_SIZE];
     uuid_format(row->node, id);
-    if (strcmp(id, status->session->node.node) == 0) {
+    // Newest first: with none live, the first one is the last that was.
+    if (!status->session->has_node || strcmp(id, status->session->node.node) == 0) {
         status->last_seen = row->last_seen;
         return false;
     }

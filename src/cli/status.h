@@ -32,7 +32,7 @@ struct status {
     struct status_soon *soon; // by due
     size_t soon_count;
     int64_t store_bytes;      // -1 = no store
-    struct instant last_seen; // the live node's last beat; none
+    struct instant last_seen; // the last beat of the live node, or of the last that was; none
     size_t failing;
     size_t late;
     size_t stale;                           // without a success for longer than must_succeed_within

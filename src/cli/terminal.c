@@ -5,7 +5,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -25,15 +24,6 @@ void terminal_init(bool no_colour)
     bool refused =
         no_colour || (wish != NULL && *wish != '\0') || (term != NULL && strcmp(term, "dumb") == 0);
     has_colour = !refused && isatty(STDOUT_FILENO) == 1;
-}
-
-size_t terminal_width(void)
-{
-    struct winsize size = {0};
-    if (isatty(STDOUT_FILENO) != 1 || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) {
-        return 0;
-    }
-    return size.ws_col;
 }
 
 // utf8_sanitise works on bytes below 0x80; the C1 controls are valid UTF-8 (0xC2 0x80 to 0x9F), and
@@ -114,22 +104,6 @@ static size_t character_read(const char *text, uint32_t *c_out)
     }
     *c_out = c;
     return length;
-}
-
-size_t terminal_cut(const char *text, size_t columns)
-{
-    size_t used = 0;
-    const char *at = text;
-    while (*at != '\0') {
-        uint32_t c = 0;
-        size_t length = character_read(at, &c);
-        used += character_columns(c);
-        if (used > columns) {
-            break;
-        }
-        at += length;
-    }
-    return (size_t)(at - text);
 }
 
 size_t terminal_columns(const char *text)

@@ -13,8 +13,6 @@ enum colour { COLOUR_NONE, COLOUR_GOOD, COLOUR_BAD, COLOUR_WARN, COLOUR_DIM, COL
 
 // Once, before anything is printed: decides from the option, NO_COLOR, TERM and isatty.
 void terminal_init(bool no_colour);
-// Columns of the terminal that stdout is, or 0 when it is none.
-size_t terminal_width(void);
 
 // Replaces control bytes and broken UTF-8; a newline becomes a space. The caller frees the result;
 // NULL gives "".
@@ -24,8 +22,6 @@ char *terminal_clean_lines(const char *text, size_t length);
 
 // Columns that a text takes: combining marks none, wide East Asian characters and emoji two.
 size_t terminal_columns(const char *text);
-// The bytes of the longest beginning that takes at most `columns`.
-size_t terminal_cut(const char *text, size_t columns);
 
 // printf in a colour. Arguments must be clean already.
 void terminal_print(FILE *out, enum colour colour, const char *format, ...) PRINTF(3, 4);

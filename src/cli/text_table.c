@@ -94,7 +94,7 @@ size_t text_table_rows(const struct text_table *table)
 }
 
 static void print_cell(const struct text_table *table, FILE *out, size_t index,
-                       const struct cell *cell, size_t room)
+                       const struct cell *cell)
 {
     const struct column *column = &table->columns[index];
     bool last = index + 1 == table->column_count;
@@ -102,12 +102,7 @@ static void print_cell(const struct text_table *table, FILE *out, size_t index,
     if (column->right) {
         fprintf(out, "%*s", (int)padding, "");
     }
-    if (last && room > 1 && cell->width > room) {
-        terminal_print(out, cell->colour, "%.*s…", (int)terminal_cut(cell->text, room - 1),
-                       cell->text);
-    } else {
-        terminal_print(out, cell->colour, "%s", cell->text);
-    }
+    terminal_print(out, cell->colour, "%s", cell->text);
     if (last) {
         fputc('\n', out);
     } else {
@@ -115,31 +110,19 @@ static void print_cell(const struct text_table *table, FILE *out, size_t index,
     }
 }
 
-// Columns left for the last one; 0 = as many as it likes.
-static size_t last_room(const struct text_table *table, FILE *out, size_t indent)
-{
-    size_t width = out == stdout ? terminal_width() : 0;
-    size_t used = indent;
-    for (size_t i = 0; i + 1 < table->column_count; i++) {
-        used += table->columns[i].width + GAP;
-    }
-    return width > used + 20 ? width - used : 0;
-}
-
 void text_table_print(const struct text_table *table, FILE *out, size_t indent)
 {
     CHECK(table->count % table->column_count == 0);
-    size_t room = last_room(table, out, indent);
     fprintf(out, "%*s", (int)indent, "");
     for (size_t i = 0; i < table->column_count; i++) {
         struct cell heading = {table->columns[i].heading,
                                terminal_columns(table->columns[i].heading), COLOUR_DIM};
-        print_cell(table, out, i, &heading, 0);
+        print_cell(table, out, i, &heading);
     }
     for (size_t i = 0; i < table->count; i++) {
         if (i % table->column_count == 0) {
             fprintf(out, "%*s", (int)indent, "");
         }
-        print_cell(table, out, i % table->column_count, &table->cells[i], room);
+        print_cell(table, out, i % table->column_count, &table->cells[i]);
     }
 }

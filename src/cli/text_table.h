@@ -16,7 +16,8 @@ void text_table_cell(struct text_table *table, enum colour colour, const char *t
 void text_table_cellf(struct text_table *table, enum colour colour, const char *format, ...)
     PRINTF(3, 4);
 size_t text_table_rows(const struct text_table *table);
-// Each row gets `indent` spaces in front. On a terminal the last column is cut to its width.
+// Each row gets `indent` spaces in front. Nothing is cut: what goes on in a narrow terminal's next
+// line can still be read and copied.
 void text_table_print(const struct text_table *table, FILE *out, size_t indent);
 
 // A table is released at the end of its block.
