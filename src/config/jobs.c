@@ -309,7 +309,10 @@ static void build_schedule(struct draft *draft)
         CHECK(zone_node != NULL);
         conform_complain(draft->conform, zone_node, "timezone: %s",
                          zone_node->substituted ? "what was put in names no time zone" : err.text);
-        return;
+        timezone = config->timezone; // with some zone the schedule's own mistakes are told as well
+        if (!zone_cache_get(config->zones, timezone, &zone, &err)) {
+            return;
+        }
     }
     const struct yaml_tree_node *node = draft->schedule;
     draft->job.timezone = pool_text(&draft->load->pool, timezone);

@@ -19,7 +19,8 @@
 #include "config/settings.h"
 #include "config/yaml_reader.h"
 
-#define ARENA_MAX ((size_t)4 << 30)
+#define SYSTEM_PATH "/etc/ironcron/ironcron.yml"
+#define ARENA_MAX   ((size_t)4 << 30)
 
 const char *load_path(struct load *load, const char *path)
 {
@@ -209,7 +210,7 @@ static const char *default_path(void)
     if (path != NULL && path[0] != '\0') {
         return path;
     }
-    return access("ironcron.yml", F_OK) == 0 ? "ironcron.yml" : "/etc/ironcron/ironcron.yml";
+    return access("ironcron.yml", F_OK) == 0 ? "ironcron.yml" : SYSTEM_PATH;
 }
 
 // The folder of the file as it was named: where a link points to is not asked.
@@ -236,9 +237,11 @@ bool config_load(const char *path, struct config **config_out, struct config_pro
     if (!read_file(name, &bytes, &err)) {
         config_problems_add(
             problems, name, 0, 0,
-            "the configuration %s; name one with -c FILE or $IRONCRON_CONFIG, or write "
+            "the configuration %s%s; name one with -c FILE or $IRONCRON_CONFIG, or write "
             "one with \"ironcron init\"",
-            err.text);
+            err.text,
+            strcmp(name, SYSTEM_PATH) == 0 && path == NULL ? ", nor is there an ironcron.yml here"
+                                                           : "");
         return false;
     }
     char folder[PATH_MAX];
