@@ -122,8 +122,8 @@ const struct command command_table[] = {
      command_serve},
 
     {"status", "Looking", false, NO_ARGUMENTS, NULL, "one screen for three in the morning",
-     "Mode, store and node; what runs, what failed in the last 24 hours, what is late, what is "
-     "paused or "
+     "Mode, store and node; what runs, what failed in the last 24 hours, what is late or had no "
+     "success within its `must_succeed_within`, what was missed, what is paused or "
      "throttled and by whom, and what comes in the next hour. Each line names the command that "
      "goes on. "
      "Exits 0 when all is well and 1 when something is wrong.",
@@ -187,7 +187,9 @@ const struct command command_table[] = {
      "carries it "
      "out; where none lives, this command becomes a short-lived node itself. Shows the output and "
      "exits 0 "
-     "when the run succeeded, 1 otherwise. Ctrl-C stops the waiting, not a run on a live node.",
+     "when the run succeeded, 1 otherwise. Ctrl-C stops the waiting, not a run on a live node.\n\n"
+     "A pause or throttle does not hold it back, a dry-run does. While the job runs it is refused, "
+     "unless the job says `overlap: allow`.",
      EXAMPLES{"ironcron run rollup-daily", "and wait for the end",
               "ironcron run rollup-daily --param day=2026-11-23 --reason \"ticket 4711\"",
               "with a parameter and a reason", NULL},
