@@ -97,6 +97,21 @@ def test_a_second_node_is_refused_by_name_of_the_first(ironcron):
         assert "one store in a file has one node" in second.stderr
 
 
+def test_the_port_of_the_live_node_is_no_mistake(ironcron):
+    """A changed configuration is validated where the node lives; only who holds the port otherwise is told so."""
+    text = jobs(TICK, folder=ironcron.folder)
+    ironcron.config(text)
+    with ironcron.serve() as node:
+        listen = f'http: {{ listen: "{node.address}" }}\n'
+        ironcron.config(listen + text)
+        assert "ironcron reload" in ironcron.run("validate").stdout
+        second = ironcron.run("serve", code=1)
+        assert "one store in a file has one node" in second.stderr
+        ironcron.config(listen + "store: sqlite:other.db\n" + text, name="elsewhere.yml")
+        other = ironcron.run("validate", env={"IRONCRON_CONFIG": "elsewhere.yml"}, code=1, config=False)
+        assert "something else listens there" in other.stdout
+
+
 def test_dry_run_executes_nothing(ironcron):
     ironcron.config(jobs(TICK, folder=ironcron.folder))
     with ironcron.serve(env={"JOB_DRY_RUN": "yes"}) as node:

@@ -85,6 +85,8 @@ static const struct mistake mistakes[] = {
      {"1:11: timezone: there is no time zone 'Europe/Berln'; did you "
       "mean 'Europe/Berlin'?"}},
     {"timezone: ../etc\n", {"1:11: timezone: "}},
+    {"jobs:\n  - {name: a, timezone: Mars, schedule: \"61 * * * *\", shell: x}\n",
+     {"2:25: timezone: there is no time zone 'Mars'", "2:41: schedule: minute 61"}},
     {"node: {max_running: 0}\n", {"1:21: max_running: 0 is out of bounds: from 1 to 10000"}},
     {"node: {max_running: 0600}\n", {"1:21: max_running: \"0600\" begins with 0"}},
     {"node: {max_running: 1e3}\n", {"1:21: max_running: \"1e3\" is not a whole number"}},
