@@ -7,15 +7,6 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "store/chain.h"
-
-int64_t sqlite_next_fence(struct sqlite_store *store)
-{
-    if (store->fence == 0) {
-        store->fence = sql_query_integer(store, SQL_LAST_FENCE, 0, NULL, 0);
-    }
-    return ++store->fence;
-}
 
 void sqlite_audit_add(struct sqlite_store *store, const struct audit_entry *entry)
 {
@@ -42,43 +33,18 @@ enum store_result sqlite_audit(struct sqlite_store *store, struct store_op *base
     return STORE_OK;
 }
 
-// ---- sealing ------------------------------------------------------------------------------------
+// ---- reading ------------------------------------------------------------------------------------
 
-struct chain_head {
-    int64_t seq;
-    uint8_t hash[CHAIN_HASH_SIZE];
-};
-
-static void copy_hash(sqlite3_stmt *row, int column, uint8_t out[CHAIN_HASH_SIZE])
+void sqlite_hash_column(sqlite3_stmt *row, int column, uint8_t out[CHAIN_HASH_SIZE])
 {
     if (sqlite3_column_bytes(row, column) == CHAIN_HASH_SIZE) {
         memcpy(out, sqlite3_column_blob(row, column), CHAIN_HASH_SIZE);
     }
 }
 
-// The last sealed row; after everything was pruned, the anchor; at the beginning zeros.
-static struct chain_head head_get(struct sqlite_store *store)
+struct store_audit_row sqlite_audit_column(sqlite3_stmt *row)
 {
-    struct chain_head head = {.seq = 0};
-    sqlite3_stmt *row = sql_query(store, SQL_SEAL_LAST, NULL, 0);
-    if (row != NULL) {
-        head.seq = sqlite3_column_int64(row, 0);
-        copy_hash(row, 1, head.hash);
-        sql_end(row);
-        return head;
-    }
-    head.seq = sql_query_integer(store, SQL_META_GET, 0, VALUES(sql_text("anchor_seq")));
-    row = sql_query(store, SQL_META_GET, VALUES(sql_text("anchor_hash")));
-    if (row != NULL) {
-        copy_hash(row, 0, head.hash);
-        sql_end(row);
-    }
-    return head;
-}
-
-static void seal_row(sqlite3_stmt *row, struct chain_head *head)
-{
-    struct store_audit_row content = {
+    return (struct store_audit_row){
         .seq = sqlite3_column_int64(row, 0),
         .at = column_instant(row, 1),
         .event = column_text(row, 2),
@@ -88,6 +54,38 @@ static void seal_row(sqlite3_stmt *row, struct chain_head *head)
         .actor = column_text(row, 6),
         .detail = column_text(row, 7),
     };
+}
+
+// ---- sealing ------------------------------------------------------------------------------------
+
+struct chain_head {
+    int64_t seq;
+    uint8_t hash[CHAIN_HASH_SIZE];
+};
+
+// The last sealed row; after everything was pruned, the anchor; at the beginning zeros.
+static struct chain_head head_get(struct sqlite_store *store)
+{
+    struct chain_head head = {.seq = 0};
+    sqlite3_stmt *row = sql_query(store, SQL_SEAL_LAST, NULL, 0);
+    if (row != NULL) {
+        head.seq = sqlite3_column_int64(row, 0);
+        sqlite_hash_column(row, 1, head.hash);
+        sql_end(row);
+        return head;
+    }
+    head.seq = sql_query_integer(store, SQL_META_GET, 0, VALUES(sql_text("anchor_seq")));
+    row = sql_query(store, SQL_META_GET, VALUES(sql_text("anchor_hash")));
+    if (row != NULL) {
+        sqlite_hash_column(row, 0, head.hash);
+        sql_end(row);
+    }
+    return head;
+}
+
+static void seal_row(sqlite3_stmt *row, struct chain_head *head)
+{
+    struct store_audit_row content = sqlite_audit_column(row);
     memcpy(content.prev_hash, head->hash, CHAIN_HASH_SIZE);
     head->seq = content.seq;
     chain_hash(&content, head->hash);

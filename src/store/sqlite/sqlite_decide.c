@@ -99,12 +99,20 @@ static enum slot_outcome outcome_of(const struct store_slot *slot, bool overlap)
     return overlap ? SLOT_SKIPPED : outcomes[slot->decision];
 }
 
+static int64_t next_fence(struct sqlite_store *store)
+{
+    if (store->fence == 0) {
+        store->fence = sql_query_integer(store, SQL_LAST_FENCE, 0, NULL, 0);
+    }
+    return ++store->fence;
+}
+
 static void write_run(const struct deciding *deciding, struct store_slot *slot)
 {
     struct sqlite_store *store = deciding->store;
     int64_t now = instant_ms(store->now);
     bool dry = slot->decision == DECIDE_DRY_RUN;
-    slot->fence = sqlite_next_fence(store);
+    slot->fence = next_fence(store);
     slot->started_at = instant_from_ms(now);
     sql_run(store, SQL_RUN_INSERT,
             VALUES(sql_int(slot->fence), sql_uuid(&slot->run_id), sql_int(slot->job_id),

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "store/chain.h"
 #include "store/operation.h"
 #include "store/sqlite/sqlite_store.h"
 #include "store/store.h"
@@ -132,11 +133,15 @@ struct audit_entry {
     const char *detail;
 };
 void sqlite_audit_add(struct sqlite_store *store, const struct audit_entry *entry);
+// A row of seq, at, event, job, run_id, node, actor, detail, without its hashes; texts live until
+// the next step.
+struct store_audit_row sqlite_audit_column(sqlite3_stmt *row);
+// Leaves `out` alone where the value is no hash.
+void sqlite_hash_column(sqlite3_stmt *row, int column, uint8_t out[CHAIN_HASH_SIZE]);
 // sqlite_control.c: rows as the port gives them; a control's texts live until the next step.
 void sqlite_intent_column(sqlite3_stmt *row, struct arena *arena, struct store_intent *out);
 struct store_control_row sqlite_control_column(sqlite3_stmt *row);
-int64_t sqlite_next_fence(struct sqlite_store *store);
-// The node's number, when it is live; else 0.
+// sqlite_node.c: the node's number, when it is live; else 0.
 int64_t sqlite_live_node(struct sqlite_store *store, const struct uuid *node);
 
 // ---- sqlite_query.c: one-off queries for reading ------------------------------------------------

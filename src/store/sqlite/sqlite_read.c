@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#include "store/chain.h"
 
 // ---- runs ---------------------------------------------------------------------------------------
 
@@ -117,28 +116,12 @@ struct audit_reader {
     void *context;
 };
 
-static void copy_hash(sqlite3_stmt *row, int column, uint8_t out[CHAIN_HASH_SIZE])
-{
-    if (sqlite3_column_bytes(row, column) == CHAIN_HASH_SIZE) {
-        memcpy(out, sqlite3_column_blob(row, column), CHAIN_HASH_SIZE);
-    }
-}
-
 static bool give_audit(sqlite3_stmt *row, const void *reader_of)
 {
     const struct audit_reader *reader = reader_of;
-    struct store_audit_row audit = {
-        .seq = sqlite3_column_int64(row, 0),
-        .at = column_instant(row, 1),
-        .event = column_text(row, 2),
-        .job = column_text(row, 3),
-        .run_id = column_uuid(row, 4),
-        .node = column_uuid(row, 5),
-        .actor = column_text(row, 6),
-        .detail = column_text(row, 7),
-    };
-    copy_hash(row, 8, audit.prev_hash);
-    copy_hash(row, 9, audit.hash);
+    struct store_audit_row audit = sqlite_audit_column(row);
+    sqlite_hash_column(row, 8, audit.prev_hash);
+    sqlite_hash_column(row, 9, audit.hash);
     return reader->fn(reader->context, &audit);
 }
 
