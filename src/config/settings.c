@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "config/settings.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/utf8.h"
 
@@ -69,6 +71,18 @@ static void complain_store(const struct target *target, const struct yaml_tree_n
     conform_complain(target->conform, node, "store: %s", text);
 }
 
+// The file itself where the name is a link: the node's lock and the store's log lie beside it, and
+// two names must not make two of each. NULL: the link leads nowhere yet.
+static const char *resolve_store(const struct target *target, const char *path)
+{
+    char resolved[PATH_MAX];
+    char link[1];
+    if (target->load->substitution.closed || readlink(path, link, sizeof link) < 0) {
+        return path;
+    }
+    return realpath(path, resolved) == NULL ? NULL : pool_text(&target->load->pool, resolved);
+}
+
 static void apply_store(const struct target *target, const struct yaml_tree_node *node)
 {
     struct config *config = target->config;
@@ -90,7 +104,12 @@ static void apply_store(const struct target *target, const struct yaml_tree_node
         complain_store(target, node, "the part behind \"sqlite:\" must be the name of a file");
         return;
     }
-    config->store_path = load_path(target->load, path);
+    path = resolve_store(target, load_path(target->load, path));
+    if (path == NULL) {
+        complain_store(target, node, "the link leads to no file: name the file itself");
+        return;
+    }
+    config->store_path = path;
     config->store = arena_printf(&config->arena, "sqlite:%s", config->store_path);
 }
 

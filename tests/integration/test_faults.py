@@ -144,3 +144,19 @@ def test_a_node_without_its_lock_file_ends_what_runs_and_stops(ironcron):
     assert node.logged("event=lock_lost")
     assert states(ironcron, "stubborn").count("STARTED") == 0
     verified(ironcron)
+
+
+def test_a_link_to_the_store_makes_no_second_store(ironcron):
+    ironcron.config(jobs(TICK, folder=ironcron.folder))
+    link = ironcron.folder / "link.db"
+    other = ironcron.config(ironcron.config_path.read_text().replace("sqlite:ironcron.db", f"sqlite:{link}"), name="other.yml")
+    link.symlink_to(ironcron.store_path)
+    refused = ironcron.run("-c", other, "validate", config=False, code=78)
+    assert "the link leads to no file" in refused.stderr
+    with ironcron.serve() as node:
+        second = ironcron.run("-c", other, "serve", config=False, code=1)
+        assert f"process {node.pid}" in second.stderr and "one store in a file has one node" in second.stderr
+        wait_state(ironcron, "tick", "SUCCESS")
+    ironcron.run("-c", other, "run", "tick", config=False)
+    assert not os.path.lexists(f"{link}.lock") and not os.path.lexists(f"{link}-wal")
+    verified(ironcron)
