@@ -335,8 +335,8 @@ void decide_manual(struct engine *engine, struct engine_job *job, struct engine_
                    bool dry_run)
 {
     bool dry = dry_run || decide_is_dry(engine, job);
-    // The run bears the intent's id: when a node dies between the claim and the answer to the intent,
-    // the next one finds that it was carried out, and does not do so again.
+    // The run bears the intent's id: when a node dies between the claim and the answer to the
+    // intent, the next one finds that it was carried out, and does not do so again.
     struct store_slot slot = {.job_id = job->job_id,
                               .due_at = clock_now(engine->options.clock),
                               .decision = dry ? DECIDE_DRY_RUN : DECIDE_RUN,
