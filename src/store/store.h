@@ -253,7 +253,8 @@ struct store_intent {
     enum store_intent_kind kind;
     const char *job;    // RUN; CANCEL by job; else NULL
     struct uuid run_id; // CANCEL by run; answer of RUN
-    const char *params; // JSON object of strings, or NULL
+    // JSON object of strings or NULL. May hold secrets: forgotten when the intent has ended
+    const char *params;
     bool dry_run;
     const char *actor;
     const char *as;

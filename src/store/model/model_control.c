@@ -140,6 +140,8 @@ enum store_result model_intent_end(struct model_store *store, struct store_op *b
         intent->state = op->state;
         intent->run_id = uuid_is_nil(op->run_id) ? intent->run_id : op->run_id;
         intent->answer = model_text(op->answer);
+        free((char *)(uintptr_t)intent->params);
+        intent->params = NULL;
     }
     return STORE_OK;
 }
