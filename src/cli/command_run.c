@@ -16,6 +16,7 @@
 #include "serve/serve.h"
 
 #define ANSWER_MAX ((size_t)1024 * 1024)
+#define PATIENCE   DURATION_S(5) // then it is said that the node does not answer
 
 // A manual run on its way.
 struct trip {
@@ -153,10 +154,21 @@ static bool node_is_gone(struct trip *trip, struct error *err)
                      "ironcron serve");
 }
 
+static void tell_of_waiting(const struct trip *trip)
+{
+    fprintf(
+        stderr,
+        "the node on %s (pid %d) has not taken this up yet, and will when it can. What it does: "
+        "ironcron status\n",
+        trip->session.node.host, trip->session.node.pid);
+}
+
 static bool wait_for_node(struct trip *trip, struct error *err)
 {
     struct sigaction action = {.sa_handler = on_interrupt};
     sigaction(SIGINT, &action, NULL);
+    struct mono patience = mono_add(clock_mono(trip->session.clock), PATIENCE);
+    bool is_told = false;
     while (true) {
         session_look_for_node(&trip->session);
         bool is_gone = !trip->session.has_node;
@@ -172,6 +184,11 @@ static bool wait_for_node(struct trip *trip, struct error *err)
         }
         if (is_gone) {
             return node_is_gone(trip, err);
+        }
+        if (!is_told && !trip->run.is_there &&
+            !mono_before(clock_mono(trip->session.clock), patience)) {
+            is_told = true;
+            tell_of_waiting(trip);
         }
         intent_pause();
     }

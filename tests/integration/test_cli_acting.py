@@ -62,6 +62,20 @@ def test_interrupting_a_short_lived_node_ends_its_run(jobs):
     jobs.expect_no_process()
 
 
+def test_a_node_that_does_not_answer_is_named(jobs):
+    """Waiting without a word would look like a job that takes long."""
+    with jobs.serve() as node:
+        node.signal(signal.SIGSTOP)
+        running = subprocess.Popen(jobs.command("run", "greet"), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   text=True, env=environment(jobs.folder))
+        try:
+            assert f"pid {node.process.pid}) has not taken this up yet" in running.stderr.readline()
+        finally:
+            node.signal(signal.SIGCONT)
+        running.communicate(timeout=PATIENCE)
+        assert running.returncode == 0
+
+
 def test_what_needs_a_node_says_so(jobs):
     assert "no node is live" in jobs.run("run", "greet", "--detach", code=1).stderr
     jobs.run("run", "greet")
