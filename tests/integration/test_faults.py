@@ -88,7 +88,7 @@ def test_a_runner_that_is_stopped_is_replaced(ironcron):
         node.wait_logged("event=runner_hung")
         node.wait_logged("event=runner_died")
         assert not alive(stopped)
-        assert "LOST" in states(ironcron, "slow")
+        wait_state(ironcron, "slow", "LOST")
         done = states(ironcron, "tick").count("SUCCESS")
         wait_state(ironcron, "tick", "SUCCESS", done + 2)
     verified(ironcron)
