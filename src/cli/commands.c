@@ -34,6 +34,8 @@ static const struct option next_options[] = {
     TAKES("count", 'n', VALUE_COUNT, "N", "how many (5)"),
     FLAG("explain", 0, "the schedule in plain words, and what the next two clock changes do to it"),
     END};
+static const struct option why_options[] = {
+    TAKES("at", 0, VALUE_TIME, "TIME", "the slot of this time (the newest that is due)"), END};
 static const struct option run_options[] = {
     {"param", 0, VALUE_PARAM, true, false, "KEY=VALUE",
      "a parameter: IRONCRON_PARAM_KEY in the job's environment; may be repeated"},
@@ -196,6 +198,14 @@ const struct command command_table[] = {
      command_run},
     {"runs cancel",
      "Acting",
+    {"why", "Looking", false, ONE("JOB", VALUE_JOB), why_options, "why a slot did or did not run",
+     "The cause in a sentence; the rows that prove it: slot, runs, audit, who paused or throttled "
+     "it and why, whether a node was up, which schedule was in force; and the next command to "
+     "type. For a time that is no slot: the slots around it, and whether a clock change is the "
+     "reason. Exits 0 when there is an answer and 1 when nothing that is kept tells it.",
+     EXAMPLES{"ironcron why rollup-daily", "its newest slot",
+              "ironcron why rollup-daily --at 2027-03-28T02:30:00+01:00", "a certain one", NULL},
+     command_why},
      false,
      {{"ID", VALUE_RUN, false, false, "job"}},
      cancel_options,

@@ -19,6 +19,8 @@ COMMAND(command_reload);
 COMMAND(command_status);
 // command_next.c
 COMMAND(command_next);
+// command_why.c
+COMMAND(command_why);
 // command_jobs.c
 COMMAND(command_jobs);
 COMMAND(command_jobs_show);

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: MIT
+// What held around the slot: schedules in force, controls, nodes, other runs.
+#include <jansson.h>
+#include <string.h>
+
+#include "cli/process_state.h"
+#include "cli/why_rows.h"
+
+#define CONTROLS_MAX 16
+
+static const char *copy(struct why_case *why, const char *text)
+{
+    return text != NULL ? arena_string(&why->arena, text) : NULL;
+}
+
+// ---- schedules in force -------------------------------------------------------------------------
+
+static bool note_force(void *context, const struct store_force_row *row)
+{
+    struct why_case *why = context;
+    struct instant at = why->facts.at;
+    struct store_force_row *kept = arena_alloc(&why->arena, 1, sizeof *kept);
+    *kept = *row;
+    kept->job = why->facts.name;
+    kept->spec = copy(why, row->spec);
+    if (!instant_before(row->from, at)) {
+        why->force_after = why->force_after != NULL ? why->force_after : kept;
+    } else if (instant_is_none(row->to) || !instant_before(row->to, at)) {
+        why->force = kept;
+    } else {
+        why->force_before = kept;
+    }
+    return true;
+}
+
+bool why_rows_force(struct why_case *why, struct store *store, struct error *err)
+{
+    why->force = why->force_before = why->force_after = NULL;
+    return store == NULL || store->ops->read_force(store, why->facts.name, note_force, why, err);
+}
+
+bool why_rows_schedule(const char *spec, const char *job, struct zone_cache *zones,
+                       struct schedule *schedule_out, struct error *err)
+{
+    const char *text;
+    const char *zone_text;
+    const char *dst;
+    const struct zone *zone;
+    json_t *json = json_loads(spec, 0, NULL);
+    if (json == NULL || json_unpack(json, "{s:s, s:s, s:s}", "schedule", &text, "timezone",
+                                    &zone_text, "dst", &dst) != 0) {
+        json_decref(json);
+        return error_set(err, ERROR_STORE, "the schedule recorded for job %s is not readable", job);
+    }
+    enum schedule_dst policy = strcmp(dst, "skip") == 0 ? SCHEDULE_DST_SKIP : SCHEDULE_DST_RUN;
+    bool read = zone_cache_get(zones, zone_text, &zone, err) &&
+                schedule_parse(text, zone, policy, job, schedule_out, err);
+    json_decref(json);
+    return read || error_wrap(err, "the schedule recorded for job %s", job);
+}
+
+// ---- controls -----------------------------------------------------------------------------------
+
+// When the slot was decided; controls set between its time and then count too.
+static struct instant decided_at(const struct why_case *why)
+{
+    if (why->event_count > 0) {
+        return why->events[0].at;
+    }
+    bool is_open = !why->facts.has_row || why->facts.outcome == SLOT_OPEN;
+    return is_open ? why->facts.now : why->facts.at;
+}
+
+static bool note_control(void *context, const struct store_control_row *row)
+{
+    struct why_case *why = context;
+    const struct why_facts *facts = &why->facts;
+    struct instant until = decided_at(why);
+    if (instant_before(until, facts->at)) {
+        until = facts->at;
+    }
+    // An attempt to come, or a slot to come, is held back by what holds now.
+    struct instant since = facts->has_row && facts->outcome == SLOT_OPEN ? facts->now : facts->at;
+    if (instant_before(facts->now, since)) {
+        since = until = facts->now;
+    } else if (instant_before(until, since)) {
+        until = since;
+    }
+    bool is_ours = row->value != 0 && (row->job == NULL || strcmp(row->job, facts->name) == 0);
+    bool is_over = !instant_is_none(row->to) && !instant_before(since, row->to);
+    if (!is_ours || is_over || instant_before(until, row->from)) {
+        return true;
+    }
+    if (why->control_count == CONTROLS_MAX) { // the newest ones count
+        memmove(why->controls, why->controls + 1, (CONTROLS_MAX - 1) * sizeof *why->controls);
+        why->control_count--;
+    }
+    struct store_control_row *kept = &why->controls[why->control_count++];
+    *kept = *row;
+    kept->job = copy(why, row->job);
+    kept->actor = copy(why, row->actor);
+    kept->reason = copy(why, row->reason);
+    return true;
+}
+
+// The job's own before the one for all.
+static const struct store_control_row *control_of(const struct why_case *why,
+                                                  enum store_control_kind kind)
+{
+    const struct store_control_row *found = NULL;
+    for (size_t i = 0; i < why->control_count; i++) {
+        const struct store_control_row *row = &why->controls[i];
+        if (row->kind == kind && (found == NULL || row->job != NULL || found->job == NULL)) {
+            found = row;
+        }
+    }
+    return found;
+}
+
+bool why_rows_controls(struct why_case *why, struct store *store, struct error *err)
+{
+    why->controls = arena_alloc(&why->arena, CONTROLS_MAX, sizeof *why->controls);
+    if (!store->ops->read_controls(store, true, note_control, why, err)) {
+        return false;
+    }
+    why->facts.pause = control_of(why, CONTROL_PAUSE);
+    why->facts.dry_run = control_of(why, CONTROL_DRY_RUN);
+    why->facts.throttle = control_of(why, CONTROL_THROTTLE);
+    return true;
+}
+
+// ---- nodes --------------------------------------------------------------------------------------
+
+struct node_search {
+    struct why_case *why;
+    const struct session *session;
+    char live[UUID_TEXT_SIZE];
+    bool dry_run;
+};
+
+static const struct store_node_row *keep_node(struct why_case *why,
+                                              const struct store_node_row *row)
+{
+    struct store_node_row *kept = arena_alloc(&why->arena, 1, sizeof *kept);
+    *kept = *row;
+    kept->host = copy(why, row->host);
+    kept->version = copy(why, row->version);
+    kept->state = copy(why, strcmp(row->state, "live") == 0 ? "gone" : row->state);
+    return kept;
+}
+
+// Newest first. A node that has the lock lives, whatever it last wrote; any other one lived until
+// it was last seen.
+static bool note_node(void *context, const struct store_node_row *row)
+{
+    struct node_search *search = context;
+    struct why_case *why = search->why;
+    struct why_facts *facts = &why->facts;
+    char id[UUID_TEXT_SIZE];
+    uuid_format(row->node, id);
+    bool is_live = search->session->has_node && strcmp(id, search->live) == 0;
+    if (is_live && facts->run != NULL) {
+        facts->run_is_with_node = uuid_equal(facts->run->node, row->node);
+    }
+    if (instant_before(facts->at, row->started_at)) {
+        facts->node_after = keep_node(why, row);
+        return true;
+    }
+    bool of_run = facts->run != NULL && uuid_equal(facts->run->node, row->node);
+    if (is_live || of_run || !instant_before(row->last_seen, facts->at)) {
+        struct store_node_row *kept = (struct store_node_row *)(uintptr_t)keep_node(why, row);
+        kept->state = is_live ? "live" : kept->state;
+        facts->node_then = kept;
+        return false;
+    }
+    facts->node_before = keep_node(why, row);
+    return false;
+}
+
+static bool note_start(void *context, const struct store_audit_row *row)
+{
+    struct node_search *search = context;
+    char id[UUID_TEXT_SIZE];
+    uuid_format(row->node, id);
+    if (strcmp(id, search->live) != 0) {
+        return true;
+    }
+    search->dry_run = row->detail != NULL && strstr(row->detail, "\"dry_run\":true") != NULL;
+    return false;
+}
+
+static bool count_run(void *context, const struct store_run_row *row)
+{
+    (void)row;
+    (*(int *)context)++;
+    return true;
+}
+
+bool why_rows_nodes(struct why_case *why, const struct session *session, struct error *err)
+{
+    struct why_facts *facts = &why->facts;
+    struct store *store = session->store;
+    struct node_search search = {.why = why, .session = session};
+    facts->node_is_live = session->has_node;
+    if (session->has_node) {
+        memcpy(search.live, session->node.node, sizeof search.live);
+        facts->node_pid = session->node.pid;
+        facts->node_is_stopped = process_is_stopped(session->node.pid);
+    }
+    struct store_audit_filter starts = {.event = "NODE_STARTED",
+                                        .since = INSTANT_NONE,
+                                        .until = INSTANT_NONE,
+                                        .limit = 8,
+                                        .newest_first = true};
+    struct store_run_filter running = {
+        .by_state = true, .state = RUN_STARTED, .since = INSTANT_NONE, .until = INSTANT_NONE};
+    bool read = store->ops->read_nodes(store, note_node, &search, err) &&
+                store->ops->read_audit(store, &starts, note_start, &search, err) &&
+                store->ops->read_runs(store, &running, count_run, &facts->running_all, err);
+    facts->node_is_dry_run = search.dry_run;
+    return read;
+}
+
+// ---- the run in its way -------------------------------------------------------------------------
+
+struct other_search {
+    struct why_case *why;
+    struct instant at;
+};
+
+static bool note_other(void *context, const struct store_run_row *row)
+{
+    struct other_search *search = context;
+    struct why_case *why = search->why;
+    bool is_own = why->facts.run != NULL && uuid_equal(why->facts.run->run_id, row->run_id);
+    bool was_over = !instant_is_none(row->ended_at) && instant_before(row->ended_at, search->at);
+    if (is_own || was_over) {
+        return true;
+    }
+    struct store_run_row *kept = arena_alloc(&why->arena, 1, sizeof *kept);
+    *kept = *row;
+    kept->job = why->facts.name;
+    kept->error = copy(why, row->error);
+    why->facts.other = kept;
+    return false;
+}
+
+bool why_rows_other(struct why_case *why, struct store *store, struct error *err)
+{
+    struct why_facts *facts = &why->facts;
+    struct other_search search = {.why = why, .at = decided_at(why)};
+    struct store_run_filter filter = {
+        .job = facts->name, .since = INSTANT_NONE, .until = INSTANT_NONE};
+    if (facts->has_row && facts->reason == REASON_OVERLAP) {
+        filter.until = instant_add(search.at, DURATION_MS(1));
+        filter.limit = 100;
+    } else if (!facts->has_row && facts->is_slot && !instant_before(facts->now, facts->at)) {
+        filter.by_state = true;
+        filter.state = RUN_STARTED;
+        filter.limit = 1;
+    } else {
+        return true;
+    }
+    return store->ops->read_runs(store, &filter, note_other, &search, err);
+}
