@@ -180,6 +180,14 @@ const struct command command_table[] = {
      "pipe the bytes go unchanged. With --json one document a piece: run_id, offset, text.",
      EXAMPLES{"ironcron runs output 019a1b2c -f", "follow a run until it ends", NULL},
      command_runs_output},
+    {"why", "Looking", false, ONE("JOB", VALUE_JOB), why_options, "why a slot did or did not run",
+     "The cause in a sentence; the rows that prove it: slot, runs, audit, who paused or throttled "
+     "it and why, whether a node was up, which schedule was in force; and the next command to "
+     "type. For a time that is no slot: the slots around it, and whether a clock change is the "
+     "reason. Exits 0 when there is an answer and 1 when nothing that is kept tells it.",
+     EXAMPLES{"ironcron why rollup-daily", "its newest slot",
+              "ironcron why rollup-daily --at 2027-03-28T02:30:00+01:00", "a certain one", NULL},
+     command_why},
     {"nodes", "Looking", false, NO_ARGUMENTS, NULL, "the nodes that ran on this store",
      "Newest first. A node is `live` while it holds the store's lock.",
      EXAMPLES{"ironcron nodes", "who runs, since when", NULL}, command_nodes},
@@ -198,14 +206,6 @@ const struct command command_table[] = {
      command_run},
     {"runs cancel",
      "Acting",
-    {"why", "Looking", false, ONE("JOB", VALUE_JOB), why_options, "why a slot did or did not run",
-     "The cause in a sentence; the rows that prove it: slot, runs, audit, who paused or throttled "
-     "it and why, whether a node was up, which schedule was in force; and the next command to "
-     "type. For a time that is no slot: the slots around it, and whether a clock change is the "
-     "reason. Exits 0 when there is an answer and 1 when nothing that is kept tells it.",
-     EXAMPLES{"ironcron why rollup-daily", "its newest slot",
-              "ironcron why rollup-daily --at 2027-03-28T02:30:00+01:00", "a certain one", NULL},
-     command_why},
      false,
      {{"ID", VALUE_RUN, false, false, "job"}},
      cancel_options,

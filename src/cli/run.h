@@ -17,10 +17,10 @@ COMMAND(command_nodes);
 COMMAND(command_reload);
 // command_status.c
 COMMAND(command_status);
-// command_next.c
-COMMAND(command_next);
 // command_why.c
 COMMAND(command_why);
+// command_next.c
+COMMAND(command_next);
 // command_jobs.c
 COMMAND(command_jobs);
 COMMAND(command_jobs_show);
