@@ -3,7 +3,7 @@
 // definitions, and takes over attempts that wait.
 #include "engine/engine_private.h"
 
-#include <stdio.h>
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,8 +59,11 @@ struct boot_search {
 static bool boot_row(void *context, const struct store_audit_row *row)
 {
     struct boot_search *search = context;
-    search->found = row->detail != NULL && strstr(row->detail, search->boot_id) != NULL &&
-                    strstr(row->detail, "\"schedules\":true") != NULL;
+    json_t *detail = row->detail == NULL ? NULL : json_loads(row->detail, 0, NULL);
+    const char *boot_id = json_string_value(json_object_get(detail, "boot_id"));
+    search->found = boot_id != NULL && strcmp(boot_id, search->boot_id) == 0 &&
+                    json_is_true(json_object_get(detail, "schedules"));
+    json_decref(detail);
     return !search->found;
 }
 
@@ -85,13 +88,12 @@ static bool boot_is_known(const struct engine *engine, bool *known_out, struct e
 static bool join(struct engine *engine, struct map *definitions, struct store_op_join *join_out,
                  struct error *err)
 {
-    char detail[512];
-    snprintf(
-        detail, sizeof detail,
-        "{\"boot_id\":\"%s\",\"dry_run\":%s,\"host\":\"%s\",\"schedules\":%s,\"version\":\"%s\"}",
-        engine->options.boot_id == NULL ? "" : engine->options.boot_id,
-        engine->options.dry_run ? "true" : "false", engine->options.host,
-        engine->options.schedules ? "true" : "false", engine->options.version);
+    const struct engine_options *options = &engine->options;
+    json_t *facts = json_pack("{s:s*, s:b, s:s, s:b, s:s}", "boot_id", options->boot_id, "dry_run",
+                              options->dry_run, "host", options->host, "schedules",
+                              options->schedules, "version", options->version);
+    char *detail = json_dumps(facts, JSON_COMPACT | JSON_SORT_KEYS);
+    json_decref(facts);
     *join_out = (struct store_op_join){.op = {.kind = STORE_JOIN},
                                        .node = engine->options.node,
                                        .host = engine->options.host,
@@ -99,10 +101,9 @@ static bool join(struct engine *engine, struct map *definitions, struct store_op
                                        .detail = detail,
                                        .lost_retry = lost_retry,
                                        .lost_context = definitions};
-    if (!store_call(engine->options.store, &join_out->op, err)) {
-        return error_wrap(err, "joining the store");
-    }
-    return true;
+    bool joined = store_call(engine->options.store, &join_out->op, err);
+    free(detail);
+    return joined || error_wrap(err, "joining the store");
 }
 
 // A node that only carries out intents leaves the schedules alone: it needs the jobs and their ids.

@@ -14,14 +14,15 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "runner/process_runner.h"
+#include "serve/host_boot.h"
 #include "serve/node_lock.h"
 #include "store/sqlite/sqlite_store.h"
 
 // Controls of other processes take effect within two seconds even where no notification works.
 #define TICK_MS 1500
-#define ROUNDS_A_TURN                                                                              \
-    64 // then the loop gets its turn, so that HTTP and signals are heard under load
-#define LOCK_WAIT DURATION_S(90)
+// Then the loop gets its turn, so that HTTP and signals are heard under load.
+#define ROUNDS_A_TURN 64
+#define LOCK_WAIT     DURATION_S(90)
 
 // The time from the runner's deadline to the last process gone, with room for a clock that runs
 // wrong.
@@ -33,28 +34,6 @@ static struct duration margin_of(struct duration lease)
 static void random_bytes(void *bytes, size_t size)
 {
     randombytes_buf(bytes, size);
-}
-
-// ---- boot facts ---------------------------------------------------------------------------------
-
-static const char *boot_id(void)
-{
-    static char id[64];
-    FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
-    if (file == NULL) {
-        return NULL;
-    }
-    bool read = fgets(id, sizeof id, file) != NULL;
-    fclose(file);
-    id[strcspn(id, "\n")] = '\0';
-    return read ? id : NULL;
-}
-
-static struct instant booted_at(struct clock *clock)
-{
-    struct duration up = {clock_mono(clock).us};
-    return instant_from_unix(
-        instant_unix(instant_add(clock_now(clock), (struct duration){-up.us})));
 }
 
 // ---- the pieces ---------------------------------------------------------------------------------
@@ -165,8 +144,8 @@ static bool start_engine(struct node *node, struct error *err)
                                      .lease = config->lease,
                                      .margin = margin_of(config->lease),
                                      .dry_run = node->options.dry_run,
-                                     .booted_at = booted_at(node->clock),
-                                     .boot_id = boot_id(),
+                                     .booted_at = host_booted_at(node->clock),
+                                     .boot_id = host_boot_id(),
                                      .schedules = node->options.schedules,
                                      .history = {.runs = config->history_runs,
                                                  .output = config->history_output,
@@ -319,8 +298,9 @@ static void poll_runner(struct node *node)
     node->runner_poll->data = node;
 }
 
-// The runner process has died; its runs have had their ends. Another one takes its place.
-static void replace_runner(struct node *node)
+// The runner process has died; its runs have had their ends. Another one takes its place. False: none could
+// be started, and the node stops.
+static bool replace_runner(struct node *node)
 {
     LOG(LOG_ERROR, "runner_died",
         "the runner process died; all its processes were ended and its runs are LOST; starting "
@@ -332,10 +312,13 @@ static void replace_runner(struct node *node)
     struct error err = ERROR_INIT;
     if (!fork_runner(node, &err)) {
         LOG(LOG_ERROR, "runner_failed", "%s; stopping, since nothing can be run", err.text);
-        exit(error_exit_code(err.code));
+        node->runner_poll = NULL;
+        uv_stop(&node->loop);
+        return false;
     }
     engine_replace_runner(node->engine, node->runner);
     poll_runner(node);
+    return true;
 }
 
 static void on_runner(uv_poll_t *poll, int status, int events)
@@ -348,10 +331,9 @@ static void on_runner(uv_poll_t *poll, int status, int events)
     if (events & UV_READABLE || status < 0) {
         alive = process_runner_read(node->runner);
     }
-    if (!alive) {
-        replace_runner(node);
+    if (alive || replace_runner(node)) {
+        node_turn(node);
     }
-    node_turn(node);
 }
 
 static void watch_runner(struct node *node)

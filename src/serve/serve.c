@@ -402,6 +402,9 @@ static int serve_config(struct serve *serve, struct config *config, bool dry_run
     if (started) {
         log_start(serve, config);
         node_run(&serve->node);
+        if (serve->node.runner == NULL) {
+            serve->exit_code = error_exit_code(ERROR_SPAWN);
+        }
         leave(serve);
     } else {
         serve->exit_code = fail(&err);
