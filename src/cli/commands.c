@@ -34,6 +34,8 @@ static const struct option next_options[] = {
     TAKES("count", 'n', VALUE_COUNT, "N", "how many (5)"),
     FLAG("explain", 0, "the schedule in plain words, and what the next two clock changes do to it"),
     END};
+static const struct option doctor_options[] = {
+    FLAG("deep", 0, "read the whole store and look for damage"), END};
 static const struct option why_options[] = {
     TAKES("at", 0, VALUE_TIME, "TIME", "the slot of this time (the newest that is due)"), END};
 static const struct option run_options[] = {
@@ -188,6 +190,14 @@ const struct command command_table[] = {
      EXAMPLES{"ironcron why rollup-daily", "its newest slot",
               "ironcron why rollup-daily --at 2027-03-28T02:30:00+01:00", "a certain one", NULL},
      command_why},
+    {"doctor", "Looking", false, NO_ARGUMENTS, doctor_options,
+     "what needs a hand, each with its remedy",
+     "A stuck lock, runs past their timeout, jobs that are late or were never taken over, open "
+     "slots, an audit log that is not sealed, the store's file, the clock, the time zone data, the "
+     "disk. Exits 0 when all is well and 1 when there is something to do; notes decide nothing.",
+     EXAMPLES{"ironcron doctor", "look", "ironcron doctor --deep", "and read the whole store",
+              NULL},
+     command_doctor},
     {"nodes", "Looking", false, NO_ARGUMENTS, NULL, "the nodes that ran on this store",
      "Newest first. A node is `live` while it holds the store's lock.",
      EXAMPLES{"ironcron nodes", "who runs, since when", NULL}, command_nodes},

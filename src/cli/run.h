@@ -17,6 +17,8 @@ COMMAND(command_nodes);
 COMMAND(command_reload);
 // command_status.c
 COMMAND(command_status);
+// command_doctor.c
+COMMAND(command_doctor);
 // command_why.c
 COMMAND(command_why);
 // command_next.c
