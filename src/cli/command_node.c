@@ -118,6 +118,9 @@ bool command_reload(struct invocation *invocation, int *exit_out, struct error *
         return false;
     }
     session_look_for_node(&session);
+    if (!session.has_node && !session_config_whole(&session, invocation, err)) {
+        return false;
+    }
     if (!session.has_node) {
         return nothing_to_reload(invocation, &session);
     }

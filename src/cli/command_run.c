@@ -209,8 +209,26 @@ static void withdraw(struct trip *trip, const struct error *why)
     }
 }
 
+// A node that lived a moment ago may be gone: then we execute, and need every secret.
+static bool load_whole(struct trip *trip, struct error *err)
+{
+    if (trip->session.is_whole) {
+        return true;
+    }
+    trip->job = NULL;
+    if (!session_config_whole(&trip->session, trip->invocation, err)) {
+        return false;
+    }
+    trip->job = session_job(&trip->session, trip->invocation->arguments[0], err);
+    return trip->job != NULL;
+}
+
 static bool be_the_node(struct trip *trip, struct error *err)
 {
+    if (!load_whole(trip, err)) {
+        withdraw(trip, err);
+        return false;
+    }
     struct serve_once_options options = {
         .config = trip->session.config, .context = trip, .on_turn = on_turn};
     if (!serve_dry_run_from_environment(&options.dry_run, err)) {
@@ -291,6 +309,10 @@ bool command_run(struct invocation *invocation, int *exit_out, struct error *err
     struct session *session = &trip.session;
     if (!session_config(session, invocation, err)) {
         return false;
+    }
+    session_look_for_node(session);
+    if (!session->has_node && !session_config_whole(session, invocation, err)) {
+        return false; // we shall execute it ourselves
     }
     trip.job = session_job(session, invocation->arguments[0], err);
     if (trip.job == NULL || !session_write(session, err)) {

@@ -156,7 +156,7 @@ bool command_validate(struct invocation *invocation, int *exit_out, struct error
         return true;
     }
     AUTO(session_release) struct session session = {0};
-    if (!session_config(&session, invocation, err)) {
+    if (!session_config_whole(&session, invocation, err)) {
         return false;
     }
     session_look_for_node(&session);

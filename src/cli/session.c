@@ -13,11 +13,14 @@
 #include "store/sqlite/sqlite_store.h"
 #include "time/format.h"
 
-static bool load(struct session *session, const struct invocation *invocation,
+typedef bool load_fn(const char *path, struct config **config_out,
+                     struct config_problems *problems);
+
+static bool load(struct session *session, const struct invocation *invocation, load_fn *load_as,
                  struct config_problems *problems)
 {
     session->clock = invocation->clock;
-    if (!config_load(invocation->config_path, &session->config, problems)) {
+    if (!load_as(invocation->config_path, &session->config, problems)) {
         return false;
     }
     actor_of_process(session->actor);
@@ -39,11 +42,12 @@ static void print_problems(const struct config_problems *problems)
     free(clean);
 }
 
-bool session_config(struct session *session, const struct invocation *invocation, struct error *err)
+static bool load_or_print(struct session *session, const struct invocation *invocation,
+                          load_fn *load_as, struct error *err)
 {
     AUTO(config_problems_release) struct config_problems problems;
     config_problems_init(&problems);
-    if (load(session, invocation, &problems)) {
+    if (load(session, invocation, load_as, &problems)) {
         return true;
     }
     print_problems(&problems);
@@ -51,11 +55,25 @@ bool session_config(struct session *session, const struct invocation *invocation
                      problems.count, problems.count == 1 ? "" : "s");
 }
 
+bool session_config(struct session *session, const struct invocation *invocation, struct error *err)
+{
+    return load_or_print(session, invocation, config_load_to_read, err);
+}
+
+bool session_config_whole(struct session *session, const struct invocation *invocation,
+                          struct error *err)
+{
+    config_free(session->config);
+    session->config = NULL;
+    session->is_whole = load_or_print(session, invocation, config_load, err);
+    return session->is_whole;
+}
+
 bool session_config_quietly(struct session *session, const struct invocation *invocation)
 {
     AUTO(config_problems_release) struct config_problems problems;
     config_problems_init(&problems);
-    return load(session, invocation, &problems);
+    return load(session, invocation, config_load_to_read, &problems);
 }
 
 void session_look_for_node(struct session *session)

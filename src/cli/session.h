@@ -14,6 +14,7 @@ struct session {
     const struct zone *zone; // of the configuration, for people's times; borrowed
     bool store_is_absent;    // nothing was ever written: not an error for who reads
     bool writable;
+    bool is_whole; // session_config_whole: everything is set
     bool has_node; // a node holds the store's lock
     struct node_lock_holder node;
     char actor[ACTOR_SIZE]; // user@host
@@ -23,6 +24,10 @@ struct session {
 // Loads the configuration. False: its problems have been printed on stderr, and err says how many.
 bool session_config(struct session *session, const struct invocation *invocation,
                     struct error *err) MUST_USE;
+// What is not set in the environment stays as it is written: who looks needs no secrets.
+// The second wants everything set, for who executes or checks; it replaces what was loaded before.
+bool session_config_whole(struct session *session, const struct invocation *invocation,
+                          struct error *err) MUST_USE;
 bool session_config_quietly(struct session *session, const struct invocation *invocation) MUST_USE;
 // Opens the store for reading. True with store NULL and store_is_absent when there is none yet.
 bool session_read(struct session *session, struct error *err) MUST_USE;

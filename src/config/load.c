@@ -178,18 +178,18 @@ static struct config *config_new(const char *name, const char *folder)
     return config;
 }
 
-bool config_load_bytes(const char *name, const char *folder, const char *bytes, size_t length,
-                       bool closed, struct config **config_out, struct config_problems *problems)
+static bool load_bytes(const char *name, const char *folder, const struct buf *bytes,
+                       const struct substitution *substitution, struct config **config_out,
+                       struct config_problems *problems)
 {
     struct config *config = config_new(name, folder);
-    struct load load = {.config = config,
-                        .problems = problems,
-                        .substitution = {.folder = config->folder, .closed = closed}};
+    struct load load = {.config = config, .problems = problems, .substitution = *substitution};
+    load.substitution.folder = config->folder;
     pool_init(&load.pool, &config->arena);
     remember_file(&load, name);
     AUTO(yaml_tree_release) struct yaml_tree tree;
     yaml_tree_init(&tree, load.files[0]);
-    if (yaml_reader_read(&tree, bytes, length, problems)) {
+    if (yaml_reader_read(&tree, buf_string(bytes), bytes->length, problems)) {
         build(&load, &tree);
     }
     load_release(&load);
@@ -200,6 +200,16 @@ bool config_load_bytes(const char *name, const char *folder, const char *bytes, 
     }
     *config_out = config;
     return true;
+}
+
+bool config_load_bytes(const char *name, const char *folder, const char *bytes, size_t length,
+                       bool closed, struct config **config_out, struct config_problems *problems)
+{
+    AUTO(buf_release) struct buf copy;
+    buf_init(&copy, length);
+    buf_add(&copy, bytes, length);
+    struct substitution substitution = {.closed = closed};
+    return load_bytes(name, folder, &copy, &substitution, config_out, problems);
 }
 
 // ---- the way in ---------------------------------------------------------------------------------
@@ -229,7 +239,8 @@ static bool folder_of(const char *path, char folder[PATH_MAX])
     return realpath(name, folder) != NULL;
 }
 
-bool config_load(const char *path, struct config **config_out, struct config_problems *problems)
+static bool load_file(const char *path, bool lenient, struct config **config_out,
+                      struct config_problems *problems)
 {
     const char *name = path == NULL ? default_path() : path;
     AUTO(buf_release) struct buf bytes;
@@ -250,6 +261,17 @@ bool config_load(const char *path, struct config **config_out, struct config_pro
                             strerror(errno));
         return false;
     }
-    return config_load_bytes(name, folder, buf_string(&bytes), bytes.length, false, config_out,
-                             problems);
+    struct substitution substitution = {.lenient = lenient};
+    return load_bytes(name, folder, &bytes, &substitution, config_out, problems);
+}
+
+bool config_load(const char *path, struct config **config_out, struct config_problems *problems)
+{
+    return load_file(path, false, config_out, problems);
+}
+
+bool config_load_to_read(const char *path, struct config **config_out,
+                         struct config_problems *problems)
+{
+    return load_file(path, true, config_out, problems);
 }

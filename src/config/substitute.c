@@ -117,6 +117,10 @@ static bool add_variable(struct substitution *substitution, struct buf *out, con
                          bool secret, struct error *err)
 {
     const char *value = substitution->closed ? NULL : getenv(name);
+    if (value == NULL && substitution->lenient) {
+        buf_printf(out, "${%s}", name);
+        return true;
+    }
     if (value == NULL) {
         return error_set(err, ERROR_CONFIG,
                          "the environment variable %s is not set; set it, or write $${%s} for the "
@@ -143,7 +147,10 @@ static bool add_file(struct substitution *substitution, struct buf *out, const c
     static char value[VALUE_MAX + 1]; // too much for a stack; the program has one thread
     size_t length = 0;
     if (!read_file(substitution, path, value, &length, err)) {
-        return false;
+        if (substitution->lenient) {
+            buf_printf(out, "${file:%s}", path);
+        }
+        return substitution->lenient;
     }
     value[length] = '\0';
     char what[PATH_MAX + 8];

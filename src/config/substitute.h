@@ -11,6 +11,7 @@
 struct substitution {
     const char *folder; // what a relative PATH is relative to
     bool closed;        // touch neither environment nor files: everything counts as unset
+    bool lenient;       // what is unset stays as it is written: for readers without the secrets
     bool has_secrets;   // out: something was registered with the log
     size_t bytes;       // out: how much was put in so far, over all scalars
 };
