@@ -194,7 +194,8 @@ const struct command command_table[] = {
      "what needs a hand, each with its remedy",
      "A stuck lock, runs past their timeout, jobs that are late or were never taken over, open "
      "slots, an audit log that is not sealed, the store's file, the clock, the time zone data, the "
-     "disk. Exits 0 when all is well and 1 when there is something to do; notes decide nothing.",
+     "disk. Exits 0 when all is well, and 1 when there is something to do; notes do not "
+     "count.",
      EXAMPLES{"ironcron doctor", "look", "ironcron doctor --deep", "and read the whole store",
               NULL},
      command_doctor},

@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: MIT
+// Facts in, cause, sentence and next command out: one row a situation.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "cli/why.h"
+
+#define AT(seconds) ((struct instant){(int64_t)(seconds)*1000000})
+
+static struct zone_cache *zones;
+static const struct zone *utc;
+static const struct job_retries retries = {
+    .max = 2, .backoff = {10000000}, .factor = 2, .max_backoff = {60000000}};
+static const struct job_retries no_retries = {.max = 0};
+static struct job job = {.name = "j",
+                         .retries = &retries,
+                         .overlap = JOB_OVERLAP_SKIP,
+                         .missed = JOB_MISSED_LAST,
+                         .missed_within = {86400000000}};
+static struct job other_job = {
+    .name = "j", .retries = &no_retries, .overlap = JOB_OVERLAP_QUEUE, .missed = JOB_MISSED_SKIP};
+static const struct store_run_row failed = {.job = "j",
+                                            .attempt = 3,
+                                            .state = RUN_FAILED,
+                                            .failure = FAILURE_EXIT,
+                                            .started_at = {0},
+                                            .ended_at = {3000000},
+                                            .duration = {3000000},
+                                            .error = "exit code 3"};
+static const struct store_run_row first_failed = {
+    .job = "j", .attempt = 1, .state = RUN_FAILED, .ended_at = {3000000}, .error = "exit code 3"};
+static const struct store_run_row spawn = {.job = "j",
+                                           .attempt = 1,
+                                           .state = RUN_FAILED,
+                                           .failure = FAILURE_SPAWN,
+                                           .ended_at = {3000000},
+                                           .error = "no such program"};
+static const struct store_run_row started = {
+    .job = "j", .attempt = 1, .state = RUN_STARTED, .ended_at = {INT64_MIN}};
+static const struct store_run_row replaced = {
+    .job = "j", .attempt = 1, .state = RUN_CANCELLED, .error = "cancelled by overlap: replace"};
+static const struct store_run_row cancelled = {.job = "j",
+                                               .attempt = 1,
+                                               .state = RUN_CANCELLED,
+                                               .error = "cancelled by anna@host: wrong input"};
+static const struct store_control_row paused = {.job = "j",
+                                                .kind = CONTROL_PAUSE,
+                                                .value = 1,
+                                                .from = {0},
+                                                .to = {INT64_MIN},
+                                                .actor = "anna@host",
+                                                .reason = "mail down"};
+static const struct store_control_row all_paused = {
+    .kind = CONTROL_PAUSE, .value = 1, .from = {0}, .to = {5000000}, .actor = "anna@host"};
+static const struct store_control_row throttled = {.job = "j",
+                                                   .kind = CONTROL_THROTTLE,
+                                                   .value = 4,
+                                                   .from = {0},
+                                                   .to = {INT64_MIN},
+                                                   .actor = "anna@host"};
+static const struct store_node_row stopped = {.host = "db1", .state = "stopped", .last_seen = {0}};
+static const struct store_node_row next_node = {.host = "db1", .started_at = {90000000}};
+
+#define ROW(result, why) .has_row = true, .is_slot = true, .outcome = (result), .reason = (why)
+#define DUE              .is_slot = true, .is_published = true, .is_in_force = true, .node_is_live = true
+
+static const struct example {
+    const char *cause;
+    const char *text; // a part of it
+    const char *next;
+    struct why_facts facts;
+} examples[] = {
+    {"failed",
+     "failed after 3s: exit code 3. That was the last of 3 attempts.",
+     "ironcron runs output 00000000",
+     {.job = &job, ROW(SLOT_FAILED, 0), .run = &failed}},
+    {"failed",
+     "could not be started: no such program. No retries",
+     "ironcron validate",
+     {.job = &other_job, ROW(SLOT_FAILED, 0), .run = &spawn}},
+    {"pruned",
+     "outcome is FAILED; its run has been pruned",
+     "ironcron audit --job j",
+     {.job = &job, ROW(SLOT_FAILED, 0)}},
+    {"cancelled",
+     "was cancelled by anna@host: wrong input.",
+     "ironcron run j",
+     {.job = &job, ROW(SLOT_CANCELLED, 0), .run = &cancelled}},
+    {"replaced",
+     "for a newer slot",
+     "ironcron runs --job j",
+     {.job = &job, ROW(SLOT_CANCELLED, 0), .run = &replaced}},
+    {"dry_run", "started with --dry-run", "ironcron run j", {.job = &job, ROW(SLOT_DRY_RUN, 0)}},
+    {"paused",
+     "paused since 1970-01-01T00:00:00Z by anna@host (mail down)",
+     "ironcron resume j",
+     {.job = &job, ROW(SLOT_SKIPPED, REASON_PAUSED), .pause = &paused}},
+    {"paused",
+     "by anna@host, with all jobs, until 1970-01-01T00:00:05Z",
+     "ironcron run j",
+     {.job = &job, ROW(SLOT_SKIPPED, REASON_PAUSED), .pause = &all_paused}},
+    {"paused",
+     "not recorded any more",
+     "ironcron audit --job j",
+     {ROW(SLOT_SKIPPED, REASON_PAUSED)}},
+    {"throttled",
+     "throttled x4 since",
+     "ironcron throttle j off",
+     {.job = &job, ROW(SLOT_SKIPPED, REASON_THROTTLED), .throttle = &throttled}},
+    {"overlap",
+     "of it still runs, since",
+     "ironcron runs output 00000000",
+     {.job = &job, ROW(SLOT_SKIPPED, REASON_OVERLAP), .other = &started}},
+    {"overlap",
+     "waited for its next attempt",
+     "ironcron runs --job j",
+     {.job = &job, ROW(SLOT_SKIPPED, REASON_OVERLAP)}},
+    {"superseded",
+     "only one waits",
+     "ironcron runs --job j",
+     {.job = &job, ROW(SLOT_SKIPPED, REASON_SUPERSEDED)}},
+    {"changed",
+     "changed before it could start, at 1970-01-01T00:00:09Z",
+     "ironcron next j",
+     {.job = &job, ROW(SLOT_SKIPPED, REASON_CHANGED), .in_to = {9000000}}},
+    {"removed",
+     "left the configuration",
+     "ironcron audit --event CONFIG_PUBLISHED",
+     {ROW(SLOT_MISSED, REASON_REMOVED)}},
+    {"downtime",
+     "on db1, was stopped and last seen at 1970-01-01T00:00:00Z; the next started at "
+     "1970-01-01T00:01:30Z. It was not made up: the job has missed: skip.",
+     "ironcron run j",
+     {.job = &other_job,
+      ROW(SLOT_MISSED, REASON_DOWNTIME),
+      .node_before = &stopped,
+      .node_after = &next_node}},
+    {"too_old",
+     "missed_within 1d",
+     "ironcron run j",
+     {.job = &job, ROW(SLOT_MISSED, REASON_TOO_OLD)}},
+    {"limit",
+     "only the newest 1,000",
+     "ironcron run j",
+     {.job = &job, ROW(SLOT_MISSED, REASON_LIMIT)}},
+    {"busy",
+     "a node lived but could not get to it",
+     "ironcron doctor",
+     {.job = &job, ROW(SLOT_MISSED, REASON_BUSY)}},
+    {"running",
+     "for 1m 40s, attempt 1, with 7 bytes of output",
+     "ironcron runs output 00000000",
+     {.job = &job,
+      ROW(SLOT_OPEN, 0),
+      .run = &started,
+      .node_is_live = true,
+      .run_is_with_node = true,
+      .output_bytes = 7}},
+    {"cut_off",
+     "The next node records it as LOST",
+     "ironcron serve",
+     {.job = &job, ROW(SLOT_OPEN, 0), .run = &started}},
+    {"waits_retry",
+     "waits for attempt 2 of 3, due at the latest at 1970-01-01T00:00:13Z",
+     "ironcron runs output 00000000",
+     {.job = &job, ROW(SLOT_OPEN, 0), .run = &first_failed, .node_is_live = true}},
+    {"waits_retry",
+     "No node is live",
+     "ironcron serve",
+     {.job = &job, ROW(SLOT_OPEN, 0), .run = &first_failed}},
+    {"pruned",
+     "may have been pruned",
+     "ironcron audit --job j",
+     {.job = &job, DUE, .pruned_before = {50000000}}},
+    {"not_published",
+     "no node has taken it over yet",
+     "ironcron serve",
+     {.job = &job, .is_slot = true}},
+    {"not_configured",
+     "it came into force at 1970-01-01T00:00:50Z",
+     "ironcron audit --event CONFIG_PUBLISHED",
+     {.job = &job, .is_published = true, .is_slot = true, .in_from = {50000000}}},
+    {"not_due",
+     "no clock change is the reason. The slot before is 1970-01-01T00:00:05Z",
+     "ironcron why j --at 1970-01-01T00:00:05Z",
+     {.job = &job, .is_published = true, .is_in_force = true, .before = {5000000}}},
+    {"at_boot",
+     "once for each boot",
+     "ironcron runs --job j",
+     {.job = &job, .is_published = true, .is_in_force = true, .is_reboot = true}},
+    {"future",
+     "comes in 1m 40s. It will be skipped",
+     "ironcron resume j",
+     {.job = &job, DUE, .at = {200000000}, .pause = &paused}},
+    {"unrecorded",
+     "must not have such a gap",
+     "ironcron audit verify --since",
+     {.job = &job, DUE, .high_water = {60000000}}},
+    {"no_node",
+     "no node is live; the last one, on db1",
+     "ironcron serve",
+     {.job = &job,
+      .is_slot = true,
+      .is_published = true,
+      .is_in_force = true,
+      .node_before = &stopped}},
+    {"node_stopped",
+     "process 42 is stopped",
+     "kill -CONT 42",
+     {.job = &job, DUE, .node_is_stopped = true, .node_pid = 42}},
+    {"waits_overlap",
+     "(overlap: queue)",
+     "ironcron runs output 00000000",
+     {.job = &other_job, DUE, .other = &started, .max_running = 4}},
+    {"waits_capacity",
+     "4 runs go on, and node.max_running is 4",
+     "ironcron runs --state started",
+     {.job = &job, DUE, .running_all = 4, .max_running = 4}},
+    {"starting",
+     "has just become due",
+     "ironcron why j",
+     {.job = &job, DUE, .at = {99000000}, .max_running = 4}},
+    {"undecided", "late by 1m 40s", "ironcron doctor", {.job = &job, DUE, .max_running = 4}},
+};
+
+static void or_none(struct instant *t)
+{
+    if (t->us == 0) {
+        *t = INSTANT_NONE;
+    }
+}
+
+static void test_examples(void **state)
+{
+    (void)state;
+    bool seen[WHY_CAUSE_COUNT] = {false};
+    for (size_t i = 0; i < ARRAY_LENGTH(examples); i++) {
+        const struct example *example = &examples[i];
+        struct why_facts facts = example->facts;
+        facts.name = "j";
+        facts.zone = utc;
+        facts.now = AT(100);
+        or_none(&facts.before);
+        or_none(&facts.after);
+        or_none(&facts.in_from);
+        or_none(&facts.in_to);
+        or_none(&facts.high_water);
+        or_none(&facts.pruned_before);
+        AUTO(why_release) struct why why;
+        why_explain(&facts, &why);
+        seen[why.cause] = true;
+        if (strcmp(why_cause_name(why.cause), example->cause) != 0 ||
+            strstr(buf_string(&why.text), example->text) == NULL ||
+            strncmp(buf_string(&why.next), example->next, strlen(example->next)) != 0) {
+            fail_msg("example %zu (%s): %s\n%s\n%s", i, example->cause, why_cause_name(why.cause),
+                     buf_string(&why.text), buf_string(&why.next));
+        }
+    }
+    size_t count = 0;
+    for (size_t i = 0; i < WHY_CAUSE_COUNT; i++) {
+        count += seen[i];
+    }
+    assert_in_range(count, 29, WHY_CAUSE_COUNT);
+}
+
+// ---- clock changes ------------------------------------------------------------------------------
+
+static void test_clock(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line;
+        const char *schedule;
+        enum schedule_dst dst;
+        int64_t at;
+        enum why_clock_role role;
+        int64_t instead;
+    } cases[] = {
+        // Berlin: 2027-03-28T01:00:00Z and 2027-10-31T01:00:00Z.
+        {"gap", "30 2 * * *", SCHEDULE_DST_RUN, 1806197400, WHY_CLOCK_GAP, 1806195600},
+        {"gap, other offset", "30 2 * * *", SCHEDULE_DST_RUN, 1806193800, WHY_CLOCK_GAP,
+         1806195600},
+        {"made", "30 2 * * *", SCHEDULE_DST_RUN, 1806195600, WHY_CLOCK_MADE, 1806195600},
+        {"skipped", "30 2 * * *", SCHEDULE_DST_SKIP, 1806197400, WHY_CLOCK_GAP, 0},
+        {"elapsed", "30 * * * *", SCHEDULE_DST_RUN, 1806197400, WHY_CLOCK_NONE, 0},
+        {"not a wall time of it", "31 2 * * *", SCHEDULE_DST_RUN, 1806197400, WHY_CLOCK_NONE, 0},
+        {"second pass", "30 2 * * *", SCHEDULE_DST_RUN, 1824946200, WHY_CLOCK_AGAIN, 1824942600},
+        {"first pass", "30 2 * * *", SCHEDULE_DST_RUN, 1824942600, WHY_CLOCK_NONE, 0},
+        {"no change near", "30 2 * * *", SCHEDULE_DST_RUN, 1800000000, WHY_CLOCK_NONE, 0},
+    };
+    const struct zone *berlin;
+    struct error err = ERROR_INIT;
+    assert_true(zone_cache_get(zones, "Europe/Berlin", &berlin, &err));
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct schedule schedule;
+        assert_true(schedule_parse(cases[i].schedule, berlin, cases[i].dst, "j", &schedule, &err));
+        struct why_clock clock = why_clock_look(&schedule, instant_from_unix(cases[i].at));
+        bool same = clock.role == cases[i].role;
+        if (same && cases[i].instead != 0) {
+            same = instant_equal(clock.instead, instant_from_unix(cases[i].instead));
+        }
+        if (!same) {
+            fail_msg("%s: role %d, instead %lld", cases[i].line, (int)clock.role,
+                     (long long)instant_unix(clock.instead));
+        }
+    }
+}
+
+int main(void)
+{
+    zones = zone_cache_new();
+    struct error err = ERROR_INIT;
+    if (!zone_cache_get(zones, "UTC", &utc, &err)) {
+        return 1;
+    }
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_examples),
+        cmocka_unit_test(test_clock),
+    };
+    int failed_count = cmocka_run_group_tests(tests, NULL, NULL);
+    zone_cache_free(zones);
+    return failed_count;
+}
