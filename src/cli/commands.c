@@ -69,6 +69,10 @@ static const struct option audit_options[] = {
     LIMIT, END};
 static const struct option verify_options[] = {SINCE, END};
 static const struct option export_options[] = {JOB, SINCE, UNTIL, END};
+static const struct option import_options[] = {
+    FLAG("system", 0, "the sixth word of an entry is its user, as in /etc/crontab"),
+    TAKES("user", 0, VALUE_TEXT, "NAME", "there is no such word; the entries are those of NAME"),
+    TAKES("tz", 0, VALUE_ZONE, "ZONE", "the zone that cron followed (this machine's)"), END};
 static const struct option help_options[] = {
     {"markdown", 0, VALUE_NONE, false, true, NULL, "all commands, as docs/cli.md"}, END};
 
@@ -111,6 +115,21 @@ const struct command command_table[] = {
               "ironcron -c /etc/ironcron/ironcron.yml --json validate", "for a deployment pipeline",
               NULL},
      command_validate},
+    {"import crontab", "Setting up", false, ONE("FILE|DIR|-", VALUE_FILE), import_options,
+     "print the jobs of a crontab as YAML",
+     "Prints `jobs` for a configuration on stdout and, on stderr, each line that it could not "
+     "carry "
+     "over, with the reason. Writes nothing. Exits 0 when all was carried over, and 1 when "
+     "something "
+     "was not; notes name what is carried over with a difference.\n\n"
+     "A file in a folder named cron.d, or named crontab, has the user column; --system and --user "
+     "say otherwise. A file in a folder named crontabs belongs to the user whose name it has. Of a "
+     "folder such as /etc: crontab, cron.d, and the programs of cron.hourly, cron.daily, "
+     "cron.weekly and cron.monthly, at the times that its crontab says. docs/moving-in.md tells "
+     "what is different from cron.",
+     EXAMPLES{"ironcron import crontab /etc >ironcron.yml", "all of a machine's system jobs",
+              "crontab -l | ironcron import crontab -", "one's own", NULL},
+     command_import_crontab},
     {"serve", "Setting up", false, NO_ARGUMENTS, serve_options,
      "run the scheduler in the foreground",
      "Runs the jobs and answers HTTP (/metrics, /livez, /readyz). Logs go to stderr.\n\n"

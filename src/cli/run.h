@@ -11,6 +11,8 @@
 COMMAND(command_init);
 COMMAND(command_validate);
 COMMAND(command_version);
+// command_import.c
+COMMAND(command_import_crontab);
 // command_node.c
 COMMAND(command_serve);
 COMMAND(command_nodes);

@@ -25,10 +25,10 @@ static bool is_one_of(const char *word, const char *const *list)
 }
 
 // What only prepares; the rest of the simple command is passed over.
-static const char *const preparations[] = {"[",       "[[",   "test",  "cd",     "true",   ":",
-                                           "export",  "set",  "umask", ".",      "source", "sleep",
-                                           "command", "type", "which", "ulimit", "for",    "case",
-                                           "done",    "fi",   "esac",  NULL};
+static const char *const preparations[] = {"[",     "]",       "[[",   "test",  "cd",     "true",
+                                           ":",     "export",  "set",  "umask", ".",      "source",
+                                           "sleep", "command", "type", "which", "ulimit", "for",
+                                           "case",  "done",    "fi",   "esac",  NULL};
 // What runs the words behind it.
 static const char *const wrappers[] = {
     "sudo", "nice", "ionice", "exec",  "time",    "nohup",  "env", "if",   "then",        "else",
@@ -47,10 +47,12 @@ struct words {
 
 static bool is_separator(const struct words *words, const char *start)
 {
-    // "2>&1" and "&>" are redirections.
+    // "2>&1" and "&>" are redirections; what stands in "$(…)" is an argument.
+    bool substitutes = *words->at == '(' && words->at > start && words->at[-1] == '$';
     bool redirects =
         *words->at == '&' && ((words->at > start && words->at[-1] == '>') || words->at[1] == '>');
-    return *words->at != '\0' && strchr(SEPARATORS, *words->at) != NULL && !redirects;
+    return *words->at != '\0' && strchr(SEPARATORS, *words->at) != NULL && !redirects &&
+           !substitutes;
 }
 
 // The next word, without its quotes. Not a shell's parser: good enough to find a name.

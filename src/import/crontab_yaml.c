@@ -116,10 +116,16 @@ static void add_variables(struct buf *out, const struct crontab_environment *env
     if (environment == NULL || environment->count == 0) {
         return;
     }
-    buf_add_string(out, "    env:\n");
+    bool first = true;
     for (size_t i = 0; i < environment->count; i++) {
-        buf_printf(out, "      %s: ", environment->variables[i].name);
-        yaml_text_add(out, environment->variables[i].value);
+        const struct crontab_variable *variable = &environment->variables[i];
+        if (strcmp(variable->name, "SHELL") == 0 && is_sh(variable->value)) {
+            continue; // it is /bin/sh anyway
+        }
+        buf_add_string(out, first ? "    env:\n" : "");
+        first = false;
+        buf_printf(out, "      %s: ", variable->name);
+        yaml_text_add(out, variable->value);
         buf_add_char(out, '\n');
     }
 }

@@ -4,6 +4,27 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+#include <strings.h>
+
+// Needs no quotes, not even for a reader that guesses types. Ours does not, but others may look at
+// the file too.
+static bool is_word(const char *text)
+{
+    static const char *const guessed[] = {"null", "true", "false", "yes", "no",
+                                          "on",   "off",  "y",     "n"};
+    static const char allowed[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz/0123456789_.-";
+    bool begins_well = text[0] != '\0' && strchr("0123456789_.-", text[0]) == NULL;
+    if (!begins_well || text[strspn(text, allowed)] != '\0') {
+        return false;
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(guessed); i++) {
+        if (strcasecmp(text, guessed[i]) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
 
 static bool is_plain_ascii(const char *text)
 {
@@ -78,6 +99,10 @@ static void add_single(struct buf *out, const char *text)
 
 void yaml_text_add(struct buf *out, const char *text)
 {
+    if (is_word(text)) {
+        buf_add_string(out, text);
+        return;
+    }
     bool has_double = strpbrk(text, "\"\\") != NULL;
     if (has_double && strchr(text, '\'') == NULL && is_plain_ascii(text)) {
         add_single(out, text);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Texts as YAML scalars in quotes, which read back as the same bytes.
+// Texts as YAML scalars, in quotes where they need them, which read back as the same bytes.
 #pragma once
 
 #include "base/buf.h"
