@@ -90,7 +90,7 @@ def test_a_node_that_lived(ironcron):
         node.kill()
     with ironcron.serve():
         decided(ironcron, "tick", "SUCCESS", 5)
-        assert expect_pass(ironcron)["running"] > 0
+        until(lambda: expect_pass(ironcron)["running"] > 0, lambda: "nothing runs")
     verdict = expect_pass(ironcron)
     assert verdict["running"] == 0
     assert verdict["unsealed_rows"] == 0
