@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/map.h"
+#include "cli/process_state.h"
 #include "cli/words.h"
 
 #define STATUS_MAX ((size_t)1024 * 1024 * 1024)
@@ -126,22 +127,6 @@ PRINTF(2, 3) static void problem(struct status *status, const char *format, ...)
     va_start(args, format);
     vsnprintf(status->problems[status->problem_count++], sizeof status->problems[0], format, args);
     va_end(args);
-}
-
-// By the kernel's word: state T or t of proc(5).
-static bool process_is_stopped(int pid)
-{
-    char path[64];
-    char text[512];
-    snprintf(path, sizeof path, "/proc/%d/stat", pid);
-    FILE *file = fopen(path, "re");
-    size_t length = file == NULL ? 0 : fread(text, 1, sizeof text - 1, file);
-    if (file != NULL) {
-        fclose(file);
-    }
-    text[length] = '\0';
-    const char *end = strrchr(text, ')'); // the name before it may hold anything
-    return end != NULL && end[1] == ' ' && (end[2] == 'T' || end[2] == 't');
 }
 
 static void judge_node(struct status *status)

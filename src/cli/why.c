@@ -217,14 +217,14 @@ static enum why_cause of_no_row(const struct why_facts *facts)
     return is_decided ? WHY_UNRECORDED : of_undecided(facts);
 }
 
-enum why_cause why_judge(const struct why_facts *facts)
+static enum why_cause judge(const struct why_facts *facts)
 {
     return facts->has_row ? of_row(facts) : of_no_row(facts);
 }
 
 void why_explain(const struct why_facts *facts, struct why *why_out)
 {
-    *why_out = (struct why){.cause = why_judge(facts)};
+    *why_out = (struct why){.cause = judge(facts)};
     buf_init(&why_out->text, 32768);
     buf_init(&why_out->next, 1024);
     CHECK(why_tell_ran(facts, why_out) || why_tell_passed(facts, why_out) ||

@@ -106,8 +106,5 @@ void why_release(struct why *why);
 // False where the cause is not known: the ledger or the node owes an answer.
 bool why_is_known(enum why_cause cause);
 
-// ---- parts, for evidence ------------------------------------------------------------------------
-
-enum why_cause why_judge(const struct why_facts *facts);
 // When the attempt after this one starts at the latest, by the job's policy; none = no other.
 struct instant why_retry_by(const struct job *job, const struct store_run_row *run);
