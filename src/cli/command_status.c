@@ -57,7 +57,9 @@ static void print_store(const struct status *status)
     if (status->store_bytes < 0) {
         puts(", not there yet");
     } else {
-        printf(", %.1f MB\n", (double)status->store_bytes / 1e6);
+        bool is_small = status->store_bytes < 1000000;
+        printf(is_small ? ", %.0f KB\n" : ", %.1f MB\n",
+               (double)status->store_bytes / (is_small ? 1e3 : 1e6));
     }
 }
 
