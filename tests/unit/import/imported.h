@@ -21,8 +21,8 @@ struct imported {
     struct config *config; // what was loaded from the YAML
 };
 
-// Imports bytes as a file "tab" with the label "tab", and loads the YAML: the test ends when it does
-// not load.
+// Imports bytes as a file "tab" with the label "tab", and loads the YAML: the test ends when it
+// does not load.
 struct imported imported_bytes(const char *bytes, size_t length, bool has_users);
 struct imported imported_text(const char *text, bool has_users);
 void imported_release(struct imported *imported);
