@@ -289,6 +289,7 @@ static void find_owner(const struct import *import, const char *absolute,
     source->user = unless_ours(source->user);
 }
 
+// A pipe such as a shell's <(crontab -l) is nowhere in the tree of files; its name will do.
 static void take_crontab(struct import *import, const char *path, void *context)
 {
     (void)context;
@@ -296,16 +297,30 @@ static void take_crontab(struct import *import, const char *path, void *context)
     bool has_users;
     AUTO(buf_release) struct buf bytes;
     buf_init(&bytes, CRONTAB_BYTES_MAX);
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd < 0 || realpath(path, absolute) == NULL || !read_all(fd, &bytes)) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0 || !read_all(fd, &bytes)) {
         remark_file(import, path, CRONTAB_LOST, strerror(errno));
     } else {
-        struct crontab_source source = {.file = path, .label = base_of(absolute)};
-        find_owner(import, absolute, &source, &has_users);
+        const char *place = realpath(path, absolute) != NULL ? absolute : path;
+        struct crontab_source source = {.file = path, .label = base_of(place)};
+        find_owner(import, place, &source, &has_users);
         read_crontab(import, &source, &bytes, has_users);
     }
     if (fd >= 0) {
         close(fd);
+    }
+}
+
+// Nobody waits for a writer to a pipe that lies about in a folder.
+static void take_file(struct import *import, const char *path, void *context)
+{
+    struct stat status;
+    if (stat(path, &status) != 0) {
+        remark_file(import, path, CRONTAB_LOST, strerror(errno));
+    } else if (!S_ISREG(status.st_mode)) {
+        remark_file(import, path, CRONTAB_LOST, "not a file");
+    } else {
+        take_crontab(import, path, context);
     }
 }
 
@@ -330,7 +345,7 @@ static void take_stdin(struct import *import)
 static void take_system_crontab(struct import *import, const char *path, void *context)
 {
     if (run_parts_takes(base_of(path))) {
-        take_crontab(import, path, context);
+        take_file(import, path, context);
     } else {
         remark_file(import, path, CRONTAB_NOTE,
                     "left out: Debian's cron takes no file of such a name; import it by its name");
@@ -381,7 +396,7 @@ static void take_folder(struct import *import, const char *path)
     } else if (strcmp(name, "cron.d") == 0) {
         each_file(import, path, take_system_crontab, NULL);
     } else if (!take_tree(import, path)) {
-        each_file(import, path, take_crontab, NULL);
+        each_file(import, path, take_file, NULL);
     }
 }
 

@@ -136,12 +136,21 @@ def test_what_cannot_be_read_is_named(ironcron, tmp_path):
     (folder / "fits").write_bytes(b"#" * (4 * 1024 * 1024 - 20) + b"\n* * * * * root a\n")
     (folder / "loop").symlink_to(folder / "loop")
     (folder / "folder").mkdir()
+    os.mkfifo(folder / "pipe")
     (folder / "escape").write_text("* * * * * \033[31mx y\n")
     done = ironcron.run("import", "crontab", folder, code=1, config=False)
     assert "big: not carried over: larger than 4 MB" in done.stderr
     assert "loop: not carried over: " in done.stderr and "folder: not carried over: " in done.stderr
+    assert "pipe: not carried over: not a file" in done.stderr
     assert "\033" not in done.stderr
     assert "fits-a" in done.stdout
+
+
+def test_a_pipe_from_the_shell(ironcron):
+    line = f"{BINARY} import crontab <(echo '{ENTRY}work')"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False,
+                          cwd=ironcron.folder, env=environment(ironcron.folder))
+    assert done.returncode == 0 and "shell: work\n" in done.stdout, done.stderr
 
 
 def test_nothing_is_written(ironcron, etc):
