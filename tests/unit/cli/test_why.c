@@ -67,7 +67,8 @@ static const struct store_node_row stopped = {.host = "db1", .state = "stopped",
 static const struct store_node_row next_node = {.host = "db1", .started_at = {90000000}};
 
 #define ROW(result, why) .has_row = true, .is_slot = true, .outcome = (result), .reason = (why)
-#define DUE              .is_slot = true, .is_published = true, .is_in_force = true, .node_is_live = true
+#define IN_FORCE         .is_published = true, .is_in_force = true
+#define DUE              IN_FORCE, .is_slot = true, .node_is_live = true
 
 static const struct example {
     const char *cause;
