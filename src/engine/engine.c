@@ -95,21 +95,39 @@ static struct instant next_wake(const struct engine *engine)
     return wake;
 }
 
+// After a stop, a suspend or a stall nobody knows what operators wanted meanwhile: it is read first.
+static void notice_gap(struct engine *engine)
+{
+    struct mono now = clock_mono(engine->options.clock);
+    if (mono_since(now, engine->turned_at).us > GAP.us) {
+        engine->store_changed = true;
+    }
+    engine->turned_at = now;
+}
+
+// Nothing is decided by controls that are out of date, nor while they are being read.
+static bool may_decide(const struct engine *engine)
+{
+    return !engine->draining && link_is_open(engine) && !engine->store_changed &&
+           !engine->reading_intents;
+}
+
 struct instant engine_turn(struct engine *engine)
 {
     engine->busy = false;
     struct instant now = clock_now(engine->options.clock);
+    notice_gap(engine);
     control_turn(engine);
-    if (!engine->draining && link_is_open(engine)) {
+    if (may_decide(engine)) {
         decide_ready(engine);
         planner_turn(engine, now);
         retry_turn(engine, now);
+        engine->live = true;
     }
     decide_flush(engine);
     run_flush(engine);
     housekeeping_turn(engine);
     publish_sweep(engine);
-    engine->live = true;
     return next_wake(engine);
 }
 

@@ -16,6 +16,8 @@
 #define LATE_LIMIT DURATION_S(60)
 // At most so many slots are made up with missed: all (contract).
 #define CATCHUP_MAX 1000
+// The owner turns the engine about each second and a half, also when nothing happens.
+#define GAP DURATION_S(3)
 // Attempts at one slot (contract: retries 100).
 #define ATTEMPTS_MAX 100
 // Output that waits for a store that does not take it; more is dropped and counted.
@@ -167,6 +169,7 @@ struct engine {
     struct mono sealed_at;
     struct mono prune_at;
     bool pruning;
+    struct mono turned_at;
     struct mono fed_at;
     struct mono beaten_at;
     bool worked;    // runs began or ended since the last beat

@@ -22,7 +22,9 @@
 #define TICK_MS 1500
 // Then the loop gets its turn, so that HTTP and signals are heard under load.
 #define ROUNDS_A_TURN 64
-#define LOCK_WAIT     DURATION_S(90)
+// The loop turns more often than this whenever it can.
+#define STALL     DURATION_S(3)
+#define LOCK_WAIT DURATION_S(90)
 
 // The time from the runner's deadline to the last process gone, with room for a clock that runs
 // wrong.
@@ -178,6 +180,7 @@ static void arm(struct node *node, struct instant wake)
 }
 
 static void watch_runner(struct node *node);
+static bool replace_runner(struct node *node);
 
 static void on_again(uv_idle_t *idle)
 {
@@ -196,8 +199,21 @@ static bool pump(struct node *node)
     return more;
 }
 
+// After a stop or a stall the runner may have ended everything and gone, at the trust deadline: that is
+// learnt before anything is handed to it.
+static bool runner_is_there(struct node *node)
+{
+    struct mono now = clock_mono(node->clock);
+    bool stalled = mono_since(now, node->turned_at).us > STALL.us;
+    node->turned_at = now;
+    return !stalled || process_runner_read(node->runner) || replace_runner(node);
+}
+
 void node_turn(struct node *node)
 {
+    if (!runner_is_there(node)) {
+        return;
+    }
     struct instant wake = INSTANT_NONE;
     bool more = true;
     for (int i = 0; i < ROUNDS_A_TURN && more; i++) {
@@ -406,7 +422,7 @@ bool node_reload(struct node *node, struct loaded *loaded, struct error *err)
 
 void node_run(struct node *node)
 {
-    node->ticked_at = clock_mono(node->clock);
+    node->ticked_at = node->turned_at = clock_mono(node->clock);
     node_turn(node);
     uv_run(&node->loop, UV_RUN_DEFAULT);
 }

@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from conftest import until
+from conftest import environment, until
 
 TICK = """
   - name: tick
@@ -253,6 +253,27 @@ def test_kill_at_any_moment_keeps_the_ledger_whole(ironcron):
     with ironcron.serve():
         before = states(ironcron, "tick").count("SUCCESS")
         wait_state(ironcron, "tick", "SUCCESS", before + 1)
+    verified(ironcron)
+
+
+def test_what_was_wanted_during_a_freeze_holds_when_it_ends(ironcron):
+    ironcron.config(jobs(TICK, folder=ironcron.folder, head="node: { lease: 4s }\n"))
+    with ironcron.serve() as node:
+        wait_state(ironcron, "tick", "SUCCESS", 2)
+        runner = runner_of(node)
+        node.signal(signal.SIGSTOP)
+        ironcron.run("pause", "tick")
+        until(lambda: not alive(runner), "the runner has gone at the deadline")
+        asked = subprocess.Popen(ironcron.command("run", "tick"), stdout=subprocess.PIPE, text=True,
+                                 stderr=subprocess.STDOUT, env=environment(ironcron.folder))
+        until(lambda: ironcron.query("select 1 from intent where state = 0"), "the wish is written")
+        before = ironcron.query("select count(*) as n from job_runs")[0]["n"]
+        node.signal(signal.SIGCONT)
+        said = asked.communicate(timeout=30)[0]
+        assert asked.returncode == 0, said  # by a runner that is there, not by the one that went
+        runs = ironcron.query("select trigger, state from job_runs order by fence")[before:]
+        assert [(run["trigger"], run["state"]) for run in runs if run["trigger"] == "manual"] == [("manual", "SUCCESS")]
+        until(lambda: ironcron.query("select 1 from slots where reason = 'paused'"), "paused slots")
     verified(ironcron)
 
 

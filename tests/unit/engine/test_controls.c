@@ -85,6 +85,30 @@ static void a_pause_covers_a_change(void **state)
     world_release(&w);
 }
 
+// Stopped (SIGSTOP, a suspended laptop), paused meanwhile, and let go on: the pause holds from the first slot.
+static void a_pause_during_a_freeze_is_obeyed(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w, START);
+    world_job(&w, "seconds", "@every 2s");
+    world_job(&w, "minutely", "* * * * *");
+    world_start(&w);
+    world_advance(&w, DURATION_S(31));
+    int before = world_count(&w, NULL);
+    world_freeze(&w, DURATION_S(4));
+    w.is_deaf = true;
+    world_control(&w, NULL, CONTROL_PAUSE, 1);
+    world_freeze(&w, DURATION_S(110));
+    world_advance(&w, DURATION_S(20));
+    // Slots of the four seconds before the pause are made up by policy; nothing of the pause is.
+    assert_true(world_count(&w, "minutely") == 0);
+    assert_true(world_count(&w, NULL) - before <= 1);
+    assert_string_equal(world_outcome(&w, "minutely", "2026-03-10T00:01:00Z"), "SKIPPED paused");
+    world_verify(&w);
+    world_release(&w);
+}
+
 static void throttle(void **state)
 {
     (void)state;
@@ -204,6 +228,7 @@ int main(void)
         cmocka_unit_test(pause_and_resume),
         cmocka_unit_test(a_pause_covers_the_downtime),
         cmocka_unit_test(a_pause_covers_a_change),
+        cmocka_unit_test(a_pause_during_a_freeze_is_obeyed),
         cmocka_unit_test(throttle),
         cmocka_unit_test(dry_run_executes_nothing),
         cmocka_unit_test(reload),

@@ -404,6 +404,13 @@ void world_jump(struct world *world, struct duration by)
     world->now = instant_add(world->now, by);
 }
 
+// Nobody tells a stopped node anything: also not what operators do meanwhile.
+void world_freeze(struct world *world, struct duration by)
+{
+    world->now = instant_add(world->now, by);
+    world->mono = mono_add(world->mono, by);
+}
+
 // The runner kills what runs when its scheduler dies; the engine's memory is gone.
 void world_crash(struct world *world)
 {
@@ -446,7 +453,7 @@ void world_control(struct world *world, const char *job, enum store_control_kind
     struct store_op_control control = {
         .op = {.kind = STORE_CONTROL}, .job = job, .kind = kind, .value = value, .actor = "op@sim"};
     operate(world, &control.op);
-    if (world->engine != NULL) {
+    if (world->engine != NULL && !world->is_deaf) {
         engine_store_changed(world->engine);
     }
 }

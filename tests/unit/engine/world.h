@@ -60,6 +60,7 @@ struct world {
     int store_down;
     int max_running;
     bool dry_run;
+    bool is_deaf; // the node does not hear that others write to the store
     struct instant booted_at;
     const char *boot_id;
     uint64_t random;
@@ -76,7 +77,8 @@ void world_reload(struct world *world); // with the jobs as they are now
 void world_crash(struct world *world);  // the node dies with all it ran; the store stays
 void world_stop(struct world *world);   // drains and leaves
 void world_advance(struct world *world, struct duration by);
-void world_jump(struct world *world, struct duration by);                 // somebody sets the clock
+void world_jump(struct world *world, struct duration by);   // somebody sets the clock
+void world_freeze(struct world *world, struct duration by); // the node is stopped, time goes on
 void world_fault(struct world *world, enum model_fault fault, int count); // of the store
 void world_control(struct world *world, const char *job, enum store_control_kind kind, int value);
 struct uuid world_intent(struct world *world, enum store_intent_kind kind, const char *job);
