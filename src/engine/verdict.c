@@ -3,6 +3,7 @@
 // as passed over, operators get their answers, each job goes on to its next slot.
 #include "engine/engine_private.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/check.h"
@@ -59,8 +60,12 @@ static void verdict_overlap(struct engine *engine, const struct proposal *p,
     const struct engine_events *events = engine->options.events;
     struct engine_job *job = p->job;
     if (p->manual != NULL) {
-        control_answer(engine, p->manual->intent_id, INTENT_REFUSED, (struct uuid){{0}},
-                       "a run of this job is going on and its overlap policy forbids a second one");
+        char why[300];
+        snprintf(why, sizeof why,
+                 "a run of this job is going on, and with overlap: %s a manual one does not start "
+                 "beside it; wait for it, or end it: ironcron runs cancel --job %s",
+                 job_overlap_name(job->job->overlap), job->job->name);
+        control_answer(engine, p->manual->intent_id, INTENT_REFUSED, (struct uuid){{0}}, why);
     } else if (p->retry != NULL) {
         retry_add(engine, job, slot->due_at, slot->attempt,
                   instant_add(clock_now(engine->options.clock), DURATION_S(1)));
