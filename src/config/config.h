@@ -85,8 +85,8 @@ void config_problems_print(const struct config_problems *problems, struct buf *o
 // filled with at least one entry and *config_out untouched. Registers secrets with the log.
 bool config_load(const char *path, struct config **config_out,
                  struct config_problems *problems) MUST_USE;
-// The same, but what is not set stays as it is written: for commands that look at the store and must
-// work for who does not have the secrets. Nothing may be executed by it.
+// The same, but what is not set stays as it is written: for commands that look at the store and
+// must work for who does not have the secrets. Nothing may be executed by it.
 bool config_load_to_read(const char *path, struct config **config_out,
                          struct config_problems *problems) MUST_USE;
 void config_free(struct config *config);

@@ -95,7 +95,8 @@ static struct instant next_wake(const struct engine *engine)
     return wake;
 }
 
-// After a stop, a suspend or a stall nobody knows what operators wanted meanwhile: it is read first.
+// After a stop, a suspend or a stall nobody knows what operators wanted meanwhile: it is read
+// first.
 static void notice_gap(struct engine *engine)
 {
     struct mono now = clock_mono(engine->options.clock);

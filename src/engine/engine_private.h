@@ -17,7 +17,7 @@
 // At most so many slots are made up with missed: all (contract).
 #define CATCHUP_MAX 1000
 // The owner turns the engine about each second and a half, also when nothing happens.
-#define GAP DURATION_S(3)
+#define GAP DURATION_S(2)
 // Attempts at one slot (contract: retries 100).
 #define ATTEMPTS_MAX 100
 // Output that waits for a store that does not take it; more is dropped and counted.

@@ -23,7 +23,7 @@
 // Then the loop gets its turn, so that HTTP and signals are heard under load.
 #define ROUNDS_A_TURN 64
 // The loop turns more often than this whenever it can.
-#define STALL     DURATION_S(3)
+#define STALL     DURATION_S(2)
 #define LOCK_WAIT DURATION_S(90)
 
 // The time from the runner's deadline to the last process gone, with room for a clock that runs
@@ -199,8 +199,8 @@ static bool pump(struct node *node)
     return more;
 }
 
-// After a stop or a stall the runner may have ended everything and gone, at the trust deadline: that is
-// learnt before anything is handed to it.
+// After a stop or a stall the runner may have ended everything and gone, at the trust deadline:
+// that is learnt before anything is handed to it.
 static bool runner_is_there(struct node *node)
 {
     struct mono now = clock_mono(node->clock);
@@ -314,8 +314,8 @@ static void poll_runner(struct node *node)
     node->runner_poll->data = node;
 }
 
-// The runner process has died; its runs have had their ends. Another one takes its place. False: none could
-// be started, and the node stops.
+// The runner process has died; its runs have had their ends. Another one takes its place. False:
+// none could be started, and the node stops.
 static bool replace_runner(struct node *node)
 {
     LOG(LOG_ERROR, "runner_died",

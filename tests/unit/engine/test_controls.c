@@ -85,7 +85,8 @@ static void a_pause_covers_a_change(void **state)
     world_release(&w);
 }
 
-// Stopped (SIGSTOP, a suspended laptop), paused meanwhile, and let go on: the pause holds from the first slot.
+// Stopped (SIGSTOP, a suspended laptop), paused meanwhile, and let go on: the pause holds from the
+// first slot.
 static void a_pause_during_a_freeze_is_obeyed(void **state)
 {
     (void)state;
