@@ -167,6 +167,7 @@ static bool wait_for_node(struct trip *trip, struct error *err)
 {
     struct sigaction action = {.sa_handler = on_interrupt};
     sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL); // `timeout` too leaves with word of what goes on
     struct mono patience = mono_add(clock_mono(trip->session.clock), PATIENCE);
     bool is_told = false;
     while (true) {

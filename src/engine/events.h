@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What the engine tells those who watch (metrics, logs, later alerts): each call after the commit
-// that it tells of, so that numbers never run ahead of the ledger.
+// that it tells of, so that numbers never run ahead of the ledger. The engine calls every member:
+// who cares for some only goes through observe's fanout.
 #pragma once
 
 #include <stddef.h>
