@@ -4,13 +4,11 @@
 // that the ledger has neither gap nor overlap at the border.
 #include "engine/engine_private.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/check.h"
 
 void engine_set_release(struct engine_set *set)
 {
@@ -61,7 +59,7 @@ static void publication_fill(struct publication *p, const struct job_set *set,
                              const struct store_op_load *load)
 {
     map_init(&p->old);
-    map_init(&p->names);
+    p->names = job_set_by_name(set);
     arena_init(&p->arena, (size_t)2 << 30);
     for (size_t i = 0; i < load->job_count; i++) {
         map_put(&p->old, load->jobs[i].name, &load->jobs[i]);
@@ -70,14 +68,12 @@ static void publication_fill(struct publication *p, const struct job_set *set,
         arena_alloc(&p->arena, set->count + load->job_count + 1, sizeof *p->publish.items);
     for (size_t i = 0; i < set->count; i++) {
         char *spec = job_schedule_spec(&set->jobs[i]);
-        publication_item(p, set->jobs[i].name, arena_string(&p->arena, spec));
-        free(spec);
-        map_put(&p->names, set->jobs[i].name, (void *)(uintptr_t)&set->jobs[i]);
         const struct store_job *old = map_get(&p->old, set->jobs[i].name);
         bool in_force = old != NULL && old->spec != NULL;
         p->added += !in_force;
-        p->changed +=
-            in_force && strcmp(old->spec, p->publish.items[p->publish.item_count - 1].spec) != 0;
+        p->changed += in_force && strcmp(old->spec, spec) != 0;
+        publication_item(p, set->jobs[i].name, arena_string(&p->arena, spec));
+        free(spec);
     }
     for (size_t i = 0; i < load->job_count; i++) {
         const struct store_job *old = &load->jobs[i];
@@ -183,7 +179,9 @@ static void ready_remove(struct engine *engine, struct engine_job *job)
 // Forgets what the job was about to do; its slots up to now have been closed.
 static void job_begin(struct engine *engine, struct engine_job *job, struct instant cursor)
 {
-    ready_remove(engine, job);
+    if (job->wait == WAIT_CAPACITY) {
+        ready_remove(engine, job); // a walk over all that wait: only for who is among them
+    }
     planner_unplan(engine, job);
     job->wait = WAIT_NONE;
     job->cursor = cursor;

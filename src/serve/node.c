@@ -288,7 +288,6 @@ static void look_at_runner(struct node *node)
 static void on_tick(uv_timer_t *timer)
 {
     struct node *node = timer->data;
-    node->ticked_at = clock_mono(node->clock);
     look_at_runner(node);
     // In case that the notification does not work here: one stat, no statement.
     int64_t stamp = stamp_of(node->store->ops->watch_path(node->store));
@@ -422,7 +421,7 @@ bool node_reload(struct node *node, struct loaded *loaded, struct error *err)
 
 void node_run(struct node *node)
 {
-    node->ticked_at = node->turned_at = clock_mono(node->clock);
+    node->turned_at = clock_mono(node->clock);
     node_turn(node);
     uv_run(&node->loop, UV_RUN_DEFAULT);
 }

@@ -53,7 +53,6 @@ struct node {
     bool watching;
     uv_idle_t again;     // active while a turn has left work
     int64_t store_stamp; // of the watched file, to notice a change without notification
-    struct mono ticked_at;
     struct mono turned_at;
     // Called after each turn and each second; may be NULL.
     void (*on_turn)(struct node *node);
