@@ -132,13 +132,26 @@ static void run_on_output(void *context, uint64_t handle, const char *bytes, siz
 
 // ---- the end ------------------------------------------------------------------------------------
 
+// What only a process has.
+static bool has_process(const struct engine_run_live *run)
+{
+    enum job_kind kind = run->facts.job->kind;
+    return kind == JOB_COMMAND || kind == JOB_SHELL;
+}
+
 static char *end_detail(const struct engine_run_live *run, const struct runner_end *end)
 {
     json_t *detail = json_object();
     if (run->cancelled_by != NULL) {
         json_object_set_new(detail, "by", json_string(run->cancelled_by));
     }
-    if (end != NULL) {
+    if (end != NULL && end->facts != NULL) {
+        json_t *facts = json_loads(end->facts, 0, NULL);
+        CHECK(json_is_object(facts));
+        json_object_update(detail, facts);
+        json_decref(facts);
+    }
+    if (end != NULL && has_process(run)) {
         json_object_set_new(detail, "cpu_ms", json_integer(duration_ms(end->cpu)));
         json_object_set_new(detail, "memory_peak", json_integer(end->memory_peak));
         json_object_set_new(detail, "output_bytes", json_integer(end->output_bytes));
@@ -190,7 +203,15 @@ static void end_text(const struct engine_run_live *run, const struct runner_end 
 {
     char limit[FORMAT_DURATION_SIZE];
     format_duration(run->facts.job->timeout, limit);
+    if (end->error != NULL && end->kind != RUNNER_CANCELLED) {
+        snprintf(out, size, "%s", end->error);
+        return;
+    }
     switch (end->kind) {
+    case RUNNER_SUCCEEDED:
+    case RUNNER_FAILED:
+        snprintf(out, size, "failed, and nothing says why");
+        break;
     case RUNNER_EXITED:
         snprintf(out, size, "exit code %d", end->exit_code);
         break;
@@ -205,10 +226,10 @@ static void end_text(const struct engine_run_live *run, const struct runner_end 
         snprintf(out, size, "cancelled by %s", run->cancelled_by == NULL ? "?" : run->cancelled_by);
         break;
     case RUNNER_SPAWN_FAILED:
-        snprintf(out, size, "%s", end->error == NULL ? "could not be started" : end->error);
+        snprintf(out, size, "could not be started");
         break;
     case RUNNER_GONE:
-        snprintf(out, size, "%s", end->error == NULL ? "the runner process was lost" : end->error);
+        snprintf(out, size, "the runner process was lost");
         break;
     }
 }
@@ -220,6 +241,8 @@ static void run_on_end(void *context, uint64_t handle, const struct runner_end *
         enum run_state state;
         enum run_failure failure;
     } ends[] = {
+        [RUNNER_SUCCEEDED] = {RUN_SUCCESS, FAILURE_NONE},
+        [RUNNER_FAILED] = {RUN_FAILED, FAILURE_NONE},
         [RUNNER_EXITED] = {RUN_FAILED, FAILURE_EXIT},
         [RUNNER_SIGNALLED] = {RUN_FAILED, FAILURE_SIGNAL},
         [RUNNER_TIMED_OUT] = {RUN_TIMED_OUT, FAILURE_TIMEOUT},
@@ -232,13 +255,14 @@ static void run_on_end(void *context, uint64_t handle, const struct runner_end *
     run->has_exit_code = end->kind == RUNNER_EXITED;
     run->exit_code = end->exit_code;
     run->detail = end_detail(run, end);
-    if (end->kind == RUNNER_EXITED && end->exit_code == 0) {
+    if (end->kind == RUNNER_SUCCEEDED || (end->kind == RUNNER_EXITED && end->exit_code == 0)) {
         run_end(run, RUN_SUCCESS, FAILURE_NONE, NULL);
         return;
     }
     char text[2048];
     end_text(run, end, text, sizeof text);
-    run_end(run, ends[end->kind].state, ends[end->kind].failure, text);
+    enum run_failure failure = end->kind == RUNNER_FAILED ? end->failure : ends[end->kind].failure;
+    run_end(run, ends[end->kind].state, failure, text);
 }
 
 void run_connect(struct engine *engine)

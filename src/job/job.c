@@ -10,7 +10,9 @@
 
 const char *job_kind_name(enum job_kind kind)
 {
-    return kind == JOB_COMMAND ? "command" : "shell";
+    static const char *const names[JOB_KIND_COUNT] = {"command", "shell", "sql", "http"};
+    CHECK(kind < JOB_KIND_COUNT);
+    return names[kind];
 }
 
 const char *job_overlap_name(enum job_overlap overlap)

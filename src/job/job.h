@@ -11,7 +11,7 @@
 
 #define JOB_NAME_MAX 128
 
-enum job_kind { JOB_COMMAND, JOB_SHELL };
+enum job_kind { JOB_COMMAND, JOB_SHELL, JOB_SQL, JOB_HTTP, JOB_KIND_COUNT };
 enum job_overlap { JOB_OVERLAP_SKIP, JOB_OVERLAP_QUEUE, JOB_OVERLAP_ALLOW, JOB_OVERLAP_REPLACE };
 enum job_missed { JOB_MISSED_SKIP, JOB_MISSED_LAST, JOB_MISSED_ALL };
 enum job_on_lost { JOB_LOST_FAIL, JOB_LOST_RETRY };
@@ -44,7 +44,7 @@ struct job_retries {
 // PATH of a job that sets none: the runner gives it, validation looks there.
 #define JOB_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-// What to execute. Strings are NULL when not configured.
+// What a command or shell job executes. Strings are NULL when not configured.
 struct job_command {
     const char *const *argv;        // NULL-terminated; shell jobs: {"/bin/sh", "-c", text, NULL}
     const char *user;               // NULL = ours
@@ -52,6 +52,31 @@ struct job_command {
     const struct job_variable *env; // name NULL ends; NULL = none
     const char *const *pass_env;    // NULL-terminated; NULL = none
     struct job_limits limits;
+};
+
+// What a sql job executes, on one of the configured databases.
+struct job_sql {
+    const char *database;
+    const char *statement;
+    const char *role; // NULL = the role of the connection
+    bool transaction; // false: outside of a transaction, as VACUUM and CALL want it
+};
+
+#define JOB_EXPECT_MAX 16
+struct job_status_range { // of HTTP statuses, both ends included
+    int first, last;
+};
+
+// What an http job requests.
+struct job_http {
+    const char *method;
+    const char *url;
+    const struct job_variable *headers; // name NULL ends; NULL = none
+    const char *body;                   // NULL = none
+    const char *secret;                 // signs the request; NULL = not signed
+    struct job_status_range expect[JOB_EXPECT_MAX];
+    int expect_count;
+    bool callback; // complete: callback
 };
 
 struct job {
@@ -68,7 +93,9 @@ struct job {
     struct duration missed_within;
     struct duration must_succeed_within; // 0 = none
     const struct job_retries *retries;   // never NULL; max 0 = none
-    const struct job_command *command;
+    const struct job_command *command;   // never NULL; argv only of command and shell jobs
+    const struct job_sql *sql;           // of sql jobs, else NULL
+    const struct job_http *http;         // of http jobs, else NULL
     enum job_kind kind : 8;
     enum job_overlap overlap : 8;
     enum job_missed missed : 8;

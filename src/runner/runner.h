@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The runner port: executes what the scheduler started. Real: runner/process_runner.c, which talks
-// to the runner process. Simulated: tests (scripted durations, hangs, failures).
+// to the runner process, and those of sql and http jobs, one for each kind of job behind
+// runner/router.c. Simulated: tests (scripted durations, hangs, failures).
 #pragma once
 
 #include <stdbool.h>
@@ -25,6 +26,8 @@ struct runner_start {
 };
 
 enum runner_end_kind {
+    RUNNER_SUCCEEDED,    // what has no exit code did what it was to do
+    RUNNER_FAILED,       // what has no exit code did not: failure, error
     RUNNER_EXITED,       // exit_code
     RUNNER_SIGNALLED,    // signal
     RUNNER_TIMED_OUT,    // we ended it: timeout
@@ -45,7 +48,10 @@ struct runner_end {
     int64_t memory_peak;  // bytes, largest process
     int64_t output_bytes; // written by it; more than what was kept when cut
     bool output_cut;
-    const char *error; // NULL or one sentence
+    const char *error;        // NULL or one sentence
+    enum run_failure failure; // of RUNNER_FAILED
+    // NULL, or a JSON object of what is worth keeping in the record, such as {"rows":3}
+    const char *facts;
 };
 
 // Called from the owner's loop, never from within start or stop.

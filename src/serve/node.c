@@ -95,9 +95,13 @@ static bool fork_runner(struct node *node, struct error *err)
                                              .output_max = node->loaded->config->output_max,
                                              .deadline =
                                                  mono_add(clock_mono(node->clock), trusted)};
+    if (!process_runner_new(&options, &node->runner, err)) {
+        return false;
+    }
+    runner_router_set(&node->router, JOB_COMMAND, node->runner);
+    runner_router_set(&node->router, JOB_SHELL, node->runner);
     // Signed before anything can be started under the new mark.
-    return process_runner_new(&options, &node->runner, err) &&
-           sign_lock(node, process_runner_mark(node->runner), err);
+    return sign_lock(node, process_runner_mark(node->runner), err);
 }
 
 struct loaded *loaded_new(const struct config *config, bool borrowed)
@@ -154,7 +158,7 @@ static bool start_engine(struct node *node, struct error *err)
                                                  .audit = config->history_audit},
                                      .clock = node->clock,
                                      .store = node->store,
-                                     .runner = node->runner,
+                                     .runner = &node->router.port,
                                      .random = random_bytes,
                                      .events = node->options.events};
     node->engine = engine_new(&options);
@@ -331,7 +335,7 @@ static bool replace_runner(struct node *node)
         uv_stop(&node->loop);
         return false;
     }
-    engine_replace_runner(node->engine, node->runner);
+    engine_replace_runner(node->engine, &node->router.port);
     poll_runner(node);
     return true;
 }
@@ -396,6 +400,7 @@ bool node_open(struct node *node, const struct node_options *options, struct loa
     *node = (struct node){.options = *options, .loaded = loaded, .lock_fd = -1, .wake_fd = -1};
     loaded->references++;
     CHECK(sodium_init() >= 0);
+    runner_router_init(&node->router);
     node->clock = clock_system();
     node->id = new_id(node->clock);
     gethostname(node->host, sizeof node->host - 1);

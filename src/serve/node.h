@@ -11,6 +11,7 @@
 #include "base/uuid.h"
 #include "config/config.h"
 #include "engine/engine.h"
+#include "runner/router.h"
 #include "serve/actor.h"
 #include "store/store.h"
 
@@ -40,7 +41,8 @@ struct node {
     char actor[ACTOR_SIZE]; // user@host
     struct loaded *loaded;  // the newest configuration
     int lock_fd;
-    struct runner *runner;
+    struct runner *runner; // the runner process: command and shell jobs
+    struct runner_router router;
     struct store *store;
     struct engine *engine;
     uv_loop_t loop;
