@@ -10,6 +10,7 @@
 #include "cli/run.h"
 #include "cli/text_table.h"
 #include "cli/words.h"
+#include "job/expect.h"
 #include "time/format.h"
 
 #define NEXT_SHOWN 3
@@ -56,6 +57,26 @@ static json_t *json_strings(const char *const *list)
     return array;
 }
 
+// Without values of headers, body and secret.
+static json_t *json_http(const struct job_http *http)
+{
+    if (http == NULL) {
+        return json_null();
+    }
+    AUTO(buf_release) struct buf expect;
+    buf_init(&expect, 1024);
+    expect_describe(http, &expect);
+    json_t *names = json_array();
+    const struct job_variable *header = http->headers;
+    for (; header != NULL && header->name != NULL; header++) {
+        json_array_append_new(names, json_text(header->name));
+    }
+    return json_pack("{s:s, s:s, s:o, s:s, s:b, s:s}", "method", http->method, "url",
+                     http->shown_url, "header_names", names, "expect", buf_string(&expect),
+                     "signed", http->secret != NULL, "complete",
+                     http->callback ? "callback" : "response");
+}
+
 static json_t *json_definition(const struct job *job)
 {
     json_t *names = json_array();
@@ -68,10 +89,11 @@ static json_t *json_definition(const struct job *job)
         json_duration(job->retries->backoff), "factor", job->retries->factor, "max_backoff_ms",
         json_duration(job->retries->max_backoff), "jitter", job->retries->jitter);
     return json_pack(
-        "{s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:i}",
-        "command", json_strings(job->command->argv), "user", json_text(job->command->user),
-        "workdir", json_text(job->command->workdir), "env_names", names, "pass_env",
-        json_strings(job->command->pass_env), "dst",
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:s, s:s, s:o, s:s, s:o, s:o, s:o, "
+        "s:i}",
+        "http", json_http(job->http), "command", json_strings(job->command->argv), "user",
+        json_text(job->command->user), "workdir", json_text(job->command->workdir), "env_names",
+        names, "pass_env", json_strings(job->command->pass_env), "dst",
         job->schedule.dst == SCHEDULE_DST_RUN ? "run" : "skip", "jitter_ms",
         json_duration(job->jitter), "timeout_ms", json_duration(job->timeout), "kill_after_ms",
         json_duration(job->kill_after), "overlap", job_overlap_name(job->overlap), "missed",
@@ -174,6 +196,27 @@ static void print_environment(const struct job_command *command)
     line("environment", COLOUR_NONE, names.length > 0 ? buf_string(&names) : NULL);
 }
 
+static void print_http(const struct job_http *http)
+{
+    AUTO(buf_release) struct buf names;
+    AUTO(buf_release) struct buf expect;
+    char request[512];
+    buf_init(&names, 8192);
+    buf_init(&expect, 1024);
+    const struct job_variable *header = http->headers;
+    for (; header != NULL && header->name != NULL; header++) {
+        buf_printf(&names, "%s%s", names.length > 0 ? ", " : "", header->name);
+    }
+    expect_describe(http, &expect);
+    snprintf(request, sizeof request, "%s %s", http->method, http->shown_url);
+    line("request", COLOUR_NONE, request);
+    line("headers", COLOUR_NONE, names.length > 0 ? buf_string(&names) : NULL);
+    line("signed", COLOUR_NONE, http->secret != NULL ? "yes" : "no");
+    line("expects", COLOUR_NONE, buf_string(&expect));
+    line("ends by", COLOUR_NONE,
+         http->callback ? "a callback to /api/v1/runs/ID/end" : "the response");
+}
+
 static void print_command(const struct job_command *command)
 {
     printf("  %-14s", "command");
@@ -244,7 +287,12 @@ static void print_definition(const struct job_view *view)
     snprintf(text, sizeof text, "%s (%s, dst: %s)", job->schedule_text, job->timezone,
              job->schedule.dst == SCHEDULE_DST_RUN ? "run" : "skip");
     line("schedule", COLOUR_NONE, text);
-    print_command(job->command);
+    if (job->http != NULL) {
+        print_http(job->http);
+    }
+    if (job->command->argv != NULL) {
+        print_command(job->command);
+    }
     line_duration("timeout", job->timeout);
     line_duration("kill after", job->kill_after);
     line_duration("jitter", job->jitter);

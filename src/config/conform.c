@@ -301,6 +301,13 @@ static void check_node(struct conform *conform, struct yaml_tree_node *node)
     case TYPE_NAMES:
         check_names(conform, node, key);
         return;
+    case TYPE_TEXTS:
+        if (node->kind == TREE_LIST) {
+            check_list(conform, node, key, "[ 200, 204 ]");
+        } else {
+            check_scalar(conform, node, key, "a text or a list of texts");
+        }
+        return;
     case TYPE_VARIABLES:
     case TYPE_LABELS:
         check_variables(conform, node, key);

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "config/jobs_http.h"
 #include "config/value.h"
 
 #define JOBS_MAX 1000000
@@ -204,6 +205,10 @@ static bool apply_execution(struct draft *draft, const struct yaml_tree_node *no
     case KEY_JOB_SHELL:
         apply_shell(draft, node);
         return true;
+    case KEY_JOB_HTTP:
+        draft->job.kind = JOB_HTTP;
+        draft->job.http = jobs_http_build(draft->load, draft->conform, node);
+        return true;
     case KEY_JOB_USER:
         command->user = pooled(draft, node->text);
         return true;
@@ -352,7 +357,27 @@ static void check_kind(const struct draft *draft, const struct yaml_tree_node *m
     }
     if (first == NULL) {
         conform_complain(draft->conform, map,
-                         "this job has nothing to run; give it \"command\" or \"shell\"");
+                         "this job has nothing to run; give it \"command\", \"shell\" or "
+                         "\"http\"");
+    }
+}
+
+// What only a process can have. In "defaults" it is for those jobs that have one.
+static void check_process_keys(const struct draft *draft, const struct yaml_tree_node *map)
+{
+    static const enum schema_id keys[] = {KEY_JOB_USER, KEY_JOB_WORKDIR, KEY_JOB_ENV,
+                                          KEY_JOB_PASS_ENV, KEY_JOB_LIMITS};
+    if (draft->job.kind == JOB_COMMAND || draft->job.kind == JOB_SHELL) {
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(keys); i++) {
+        const struct yaml_tree_node *node = yaml_tree_find(map, schema_keys[keys[i]].name);
+        if (node != NULL) {
+            conform_complain_key(draft->conform, node,
+                                 "\"%s\" is for a process, and a job with \"%s\" has none; "
+                                 "remove it",
+                                 node->key, job_kind_name(draft->job.kind));
+        }
     }
 }
 
@@ -391,6 +416,7 @@ static void build_job(struct load *load, const struct conform *conform,
     memcpy(&draft.command, &load->defaults->command, sizeof draft.command);
     apply_all(&draft, map);
     check_kind(&draft, map);
+    check_process_keys(&draft, map);
     build_schedule(&draft);
     if (draft.name != NULL) {
         add_job(&draft, map);

@@ -32,6 +32,8 @@ static const char *type_words(const struct schema_key *key)
     case TYPE_LIST:
     case TYPE_COMMAND:
         return "list of texts";
+    case TYPE_TEXTS:
+        return "text, or list of texts";
     case TYPE_NAMES:
         return "list of names";
     case TYPE_VARIABLES:

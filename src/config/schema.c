@@ -30,6 +30,7 @@ static const char *const section_names[SECTION_COUNT] = {
     [SECTION_JOB] = "jobs[]",
     [SECTION_RETRIES] = "jobs[].retries",
     [SECTION_LIMITS] = "jobs[].limits",
+    [SECTION_JOB_HTTP] = "jobs[].http",
 };
 
 size_t schema_range(enum schema_section section, size_t *first_out)

@@ -18,6 +18,7 @@ enum schema_section {
     SECTION_JOB,
     SECTION_RETRIES,
     SECTION_LIMITS,
+    SECTION_JOB_HTTP,
     SECTION_COUNT
 };
 
@@ -36,6 +37,7 @@ enum schema_type {
     TYPE_VARIABLES, // names of environment variables to texts
     TYPE_NAMES,     // a list of names of environment variables
     TYPE_LABELS,    // words to texts
+    TYPE_TEXTS,     // a text, or a list of them
     TYPE_MAP,       // of the section `inner`
     TYPE_MAPS,      // a list of them
     TYPE_DEFAULTS,  // a map of those job keys that can have a default

@@ -20,6 +20,9 @@ void validate_store(const struct config *config, const struct validate_options *
                     struct validate_report *report);
 void validate_zones(const struct config *config, struct validate_report *report);
 void validate_jobs(const struct config *config, struct validate_report *report);
+// What http jobs need: certificates, names that resolve. Sends no request.
+void validate_http(const struct config *config, const struct validate_options *options,
+                   struct validate_report *report);
 void validate_disk(const struct config *config, struct validate_report *report);
 void validate_port(const struct config *config, const struct validate_options *options,
                    struct validate_report *report);

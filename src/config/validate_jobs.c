@@ -257,6 +257,9 @@ static void inspect_variables(struct inspection *inspection, const struct job *j
 
 static void inspect_job(struct inspection *inspection, const struct job *job)
 {
+    if (job->command->argv == NULL) {
+        return; // no process of this machine
+    }
     const struct access_user *user = user_of(inspection, job);
     if (user != NULL) {
         inspect_program(inspection, job, user);

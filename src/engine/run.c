@@ -75,6 +75,7 @@ void run_start(struct engine_run_live *run, const char *params)
                                  .run_id = run->facts.run_id,
                                  .due_at = run->facts.due_at,
                                  .attempt = run->facts.attempt,
+                                 .trigger = run->facts.trigger,
                                  .fence = run->facts.fence,
                                  .params = list};
     struct runner *runner = run->engine->options.runner;

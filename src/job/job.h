@@ -71,12 +71,14 @@ struct job_status_range { // of HTTP statuses, both ends included
 struct job_http {
     const char *method;
     const char *url;
+    const char *shown_url; // for messages: without the query, and without what came from outside
     const struct job_variable *headers; // name NULL ends; NULL = none
-    const char *body;                   // NULL = none
+    const char *body;                   // NULL = not configured: the run's facts as JSON
     const char *secret;                 // signs the request; NULL = not signed
+    const char *ca;                     // path of certificates to trust; NULL = the system's
     struct job_status_range expect[JOB_EXPECT_MAX];
     int expect_count;
-    bool callback; // complete: callback
+    bool callback; // complete: callback: its end comes by a request to us
 };
 
 struct job {

@@ -21,6 +21,7 @@ struct runner_start {
     struct uuid run_id;
     struct instant due_at;
     int attempt;
+    enum run_trigger trigger;
     int64_t fence;
     const struct job_variable *params; // name NULL ends; NULL = none
 };

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "config/load.h"
+#include "job/url.h"
 
 static void check_problems(const struct config_problems *problems)
 {
@@ -22,12 +23,30 @@ static void check_problems(const struct config_problems *problems)
     CHECK(!out.overflow);
 }
 
+static void check_http(const struct job_http *http)
+{
+    struct url url;
+    struct error err = ERROR_INIT;
+    CHECK(url_parse(http->url, &url, &err) && http->method != NULL && http->shown_url != NULL);
+    CHECK(http->expect_count > 0 && http->expect_count <= JOB_EXPECT_MAX);
+    for (const struct job_variable *header = http->headers; header != NULL && header->name != NULL;
+         header++) {
+        CHECK(strpbrk(header->value, "\r\n") == NULL && header->name[0] != '\0');
+    }
+}
+
 static void check_job(const struct config *config, const struct job *job)
 {
     CHECK(config_job(config, job->name) == job);
     CHECK(job->schedule_text != NULL && job->timezone != NULL && job->schedule.zone != NULL);
     CHECK(job->retries != NULL && job->retries->max >= 0 && job->retries->max <= 100);
-    CHECK(job->command != NULL && job->command->argv != NULL && job->command->argv[0] != NULL);
+    bool is_process = job->kind == JOB_COMMAND || job->kind == JOB_SHELL;
+    CHECK(job->command != NULL && (job->command->argv != NULL) == is_process);
+    CHECK(!is_process || job->command->argv[0] != NULL);
+    CHECK((job->http != NULL) == (job->kind == JOB_HTTP));
+    if (job->http != NULL) {
+        check_http(job->http);
+    }
     CHECK(job->timeout.us >= 0 && job->kill_after.us >= 0 && job->jitter.us >= 0);
     CHECK(job->config_line > 0);
 }

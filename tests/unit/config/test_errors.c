@@ -69,10 +69,9 @@ static const struct mistake mistakes[] = {
      {"1:1: \"retention\" is not", "2:1: \"snapshots\" is not", "3:1: \"soak\" is not"}},
     {"jobs:\n  - name: a\n    schedule: \"@daily\"\n    sql: {database: x}\n",
      {"4:5: \"sql\" is not in this version: use a command, for example [psql"}},
-    {"jobs:\n  - name: a\n    schedule: \"@daily\"\n    http: {url: x}\n    after: [b]\n"
+    {"jobs:\n  - name: a\n    schedule: \"@daily\"\n    shell: x\n    after: [b]\n"
      "    nodes: {}\n    params: {}\n",
-     {"4:5: \"http\" is not in this version", "5:5: \"after\" is not", "6:5: \"nodes\" is not",
-      "7:5: \"params\" is not"}},
+     {"5:5: \"after\" is not", "6:5: \"nodes\" is not", "7:5: \"params\" is not"}},
     {"jobs:\n  - {name: a, schedule: \"@daily\", retension: x}\n",
      {"2:5: this job has nothing to run", "2:35: unknown key \"retension\"; did you mean "
                                           "\"retention\"?"}},
