@@ -37,9 +37,9 @@ fuzz: ## Fuzzes one parser: F=cron SECS=20
 	@scripts/deps build test fuzz
 	@scripts/fuzz $(F) $(SECS)
 
-bench: ## Runs the benchmarks and prints their ratios
+bench: ## Runs the benchmarks and prints their ratios; B=metrics runs one
 	@scripts/deps build run bench
-	@bench/run
+	@bench/run $(B)
 
 demo: ## Builds, runs real jobs for about a minute and judges them
 	@scripts/demo

@@ -21,6 +21,7 @@ class Node:
             self.process = subprocess.Popen([binary, "-c", os.path.join(folder, "ironcron.yml"), "serve"],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder)
         self.pid = self.process.pid
+        self.address = None
         self.wait_ready()
 
     def log(self):
@@ -33,6 +34,7 @@ class Node:
             match = re.search(r"event=listening\b.*\baddress=(\S+)", self.log())
             try:
                 if match and urllib.request.urlopen(f"http://{match.group(1)}/readyz", timeout=5).status == 200:
+                    self.address = match.group(1)
                     return
             except OSError:
                 pass

@@ -12,6 +12,7 @@ struct listener {
     struct http_server *server; // NULL = closed
     uv_poll_t poll;
     uv_timer_t timer;
+    uv_idle_t again; // active while more is ready than one turn may do
 };
 
 bool listener_open(struct listener *listener, uv_loop_t *loop,
