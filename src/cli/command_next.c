@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 // `next`: what a schedule means, asked without a store.
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
+#include "cli/change_text.h"
+#include "cli/clock_report.h"
 #include "cli/json.h"
 #include "cli/run.h"
 #include "cli/session.h"
@@ -12,6 +13,7 @@
 #include "time/format.h"
 
 #define COUNT_DEFAULT   5
+#define COUNT_OF_ALL    20
 #define CHANGES_SHOWN   2
 #define EXPLANATION_MAX 8192
 
@@ -107,82 +109,26 @@ static json_t *json_slots(const struct question *question, struct instant from, 
     return slots;
 }
 
-// ---- --explain
-// -----------------------------------------------------------------------------------
-
-static const char *const effect_names[] = {
-    [SCHEDULE_CHANGE_NONE] = "none",       [SCHEDULE_CHANGE_MOVED] = "moved",
-    [SCHEDULE_CHANGE_SKIPPED] = "skipped", [SCHEDULE_CHANGE_ONCE] = "once",
-    [SCHEDULE_CHANGE_ELAPSED] = "elapsed",
-};
-
-static const char *plural(int count)
-{
-    return count == 1 ? "" : "s";
-}
-
-static void effect_text(const struct question *question, const struct schedule_change *change,
-                        char *out, size_t size)
-{
-    char moved[FORMAT_TIME_SIZE] = "";
-    int n = change->affected;
-    if (change->effect == SCHEDULE_CHANGE_MOVED) {
-        format_in_zone(change->moved_to, question->zone, moved);
-    }
-    switch (change->effect) {
-    case SCHEDULE_CHANGE_NONE:
-        snprintf(out, size, "no slot is near; nothing changes");
-        break;
-    case SCHEDULE_CHANGE_MOVED:
-        snprintf(out, size, "%d slot%s of the missing hour run%s once, at %s", n, plural(n),
-                 n == 1 ? "s" : "", moved);
-        break;
-    case SCHEDULE_CHANGE_SKIPPED:
-        snprintf(out, size, "%d slot%s of the missing hour %s skipped (dst: skip)", n, plural(n),
-                 n == 1 ? "is" : "are");
-        break;
-    case SCHEDULE_CHANGE_ONCE:
-        snprintf(out, size, "%d wall time%s that come%s twice run%s at the first pass only", n,
-                 plural(n), n == 1 ? "s" : "", n == 1 ? "s" : "");
-        break;
-    case SCHEDULE_CHANGE_ELAPSED:
-        snprintf(out, size,
-                 "goes on by elapsed time: nothing is skipped, nothing is repeated "
-                 "out of step");
-        break;
-    }
-}
-
-static void offset_text(int32_t seconds, char out[16])
-{
-    int32_t minutes = abs(seconds) / 60;
-    snprintf(out, 16, "%c%02d:%02d", seconds < 0 ? '-' : '+', minutes / 60, minutes % 60);
-}
+// ---- --explain ----------------------------------------------------------------------------------
 
 static void print_change(const struct question *question, const struct schedule_change *change)
 {
     char at[FORMAT_TIME_SIZE];
-    char before[16];
-    char after[16];
-    char effect[256];
+    AUTO(buf_release) struct buf text;
+    buf_init(&text, EXPLANATION_MAX);
     format_in_zone(instant_from_unix(change->change.at), question->zone, at);
-    offset_text(change->change.offset_before, before);
-    offset_text(change->change.offset_after, after);
-    effect_text(question, change, effect, sizeof effect);
-    printf("Clock change %s (UTC%s to UTC%s): %s.\n", at, before, after, effect);
+    buf_printf(&text, "Clock change %s, ", at);
+    change_clock_text(&change->change, &text);
+    buf_add_string(&text, ": ");
+    change_effect_text(change, question->zone, &text);
+    printf("%s.\n", buf_string(&text));
 }
 
 static json_t *json_change(const struct question *question, const struct schedule_change *change)
 {
-    char effect[256];
-    effect_text(question, change, effect, sizeof effect);
-    return json_pack(
-        "{s:o, s:i, s:i, s:s, s:i, s:o, s:s}", "at",
-        json_time(instant_from_unix(change->change.at)), "offset_before",
-        (int)change->change.offset_before, "offset_after", (int)change->change.offset_after,
-        "effect", effect_names[change->effect], "affected", change->affected, "moved_to",
-        change->effect == SCHEDULE_CHANGE_MOVED ? json_time(change->moved_to) : json_null(), "text",
-        effect);
+    json_t *object = change_json(&change->change);
+    change_effect_json(change, question->zone, object);
+    return object;
 }
 
 static void explain(const struct question *question, struct instant from, json_t *document)
@@ -213,10 +159,15 @@ static void explain(const struct question *question, struct instant from, json_t
     json_decref(changes);
 }
 
+static struct instant from_of(const struct invocation *invocation)
+{
+    return invocation_has(invocation, "from") ? invocation_time(invocation, "from")
+                                              : invocation->now;
+}
+
 static void answer(const struct question *question, const struct invocation *invocation)
 {
-    struct instant from =
-        invocation_has(invocation, "from") ? invocation_time(invocation, "from") : invocation->now;
+    struct instant from = from_of(invocation);
     int64_t count = invocation_number(invocation, "count", COUNT_DEFAULT);
     bool wants_words = invocation_has(invocation, "explain");
     if (!invocation->json) {
@@ -237,9 +188,34 @@ static void answer(const struct question *question, const struct invocation *inv
     json_print(document);
 }
 
+// Of every job; here the configuration is needed.
+static bool answer_for_all(struct invocation *invocation, struct error *err)
+{
+    AUTO(session_release) struct session session = {0};
+    if (invocation_has(invocation, "tz")) {
+        return error_set(err, ERROR_USAGE,
+                         "--tz does not go with --all: each job has its own zone\n"
+                         "See: ironcron help next");
+    }
+    if (!session_config(&session, invocation, err)) {
+        return false;
+    }
+    struct instant from = from_of(invocation);
+    if (invocation_has(invocation, "explain")) {
+        clock_report(session.config, from, invocation->json);
+    } else {
+        clock_report_slots(session.config, from,
+                           invocation_number(invocation, "count", COUNT_OF_ALL), invocation->json);
+    }
+    return true;
+}
+
 bool command_next(struct invocation *invocation, int *exit_out, struct error *err)
 {
     AUTO(question_release) struct question question = {0};
+    if (invocation_has(invocation, "all")) {
+        return answer_for_all(invocation, err);
+    }
     if (!find_job(&question, invocation, err)) {
         return false;
     }

@@ -31,7 +31,8 @@ static const struct option serve_options[] = {
 static const struct option next_options[] = {
     TAKES("tz", 0, VALUE_ZONE, "ZONE", "time zone of the schedule (UTC, or the job's)"),
     TAKES("from", 0, VALUE_TIME, "TIME", "slots after this time (now)"),
-    TAKES("count", 'n', VALUE_COUNT, "N", "how many (5)"),
+    TAKES("count", 'n', VALUE_COUNT, "N", "how many (5; with --all 20)"),
+    FLAG("all", 0, "of all jobs"),
     FLAG("explain", 0, "the schedule in plain words, and what the next two clock changes do to it"),
     END};
 static const struct option doctor_options[] = {
@@ -153,18 +154,27 @@ const struct command command_table[] = {
      EXAMPLES{"ironcron status", "look", "ironcron status >/dev/null || page-me", "in a script",
               NULL},
      command_status},
-    {"next", "Looking", false, ONE("SCHEDULE|JOB", VALUE_SCHEDULE), next_options,
-     "the coming slots of a schedule or a job",
+    {"next",
+     "Looking",
+     false,
+     {{"SCHEDULE|JOB", VALUE_SCHEDULE, false, false, "all"}},
+     next_options,
+     "the coming slots of a schedule or a job, and what clock changes do to them",
      "One line a slot, RFC 3339 in the zone's offset. A word that is the name of a configured job "
      "means "
      "that job, with its zone and its `dst`; anything else is a schedule, which needs no "
      "configuration.\n\n"
      "--explain adds the schedule in plain words, and for the next two changes of the zone's clock "
      "what "
-     "runs, is skipped or is repeated.",
+     "runs, is skipped or is repeated.\n\n"
+     "--all gives the coming slots of all jobs in the order of time, each in its job's zone. With "
+     "--explain it is instead the report of all clock changes of a year in the zones in use, from "
+     "--from on: for each change the jobs whose slots do not exist, come together, are skipped or "
+     "come twice, with the exact times; a job that is not touched is only counted.",
      EXAMPLES{"ironcron next \"30 2 * * *\" --tz Europe/Berlin", "the next five nights",
               "ironcron next rollup-daily --from 2027-03-27 --count 3 --explain",
-              "around a clock change", NULL},
+              "around a clock change", "ironcron next --all --explain",
+              "all jobs that a clock change of the coming year touches", NULL},
      command_next},
     {"jobs", "Looking", false, NO_ARGUMENTS, NULL,
      "all jobs: state, schedule, next slot, last result",

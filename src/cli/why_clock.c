@@ -41,6 +41,7 @@ static void judge(const struct schedule *schedule, struct instant at, struct why
     int64_t seconds = instant_unix(at);
     switch (clock->change.effect) {
     case SCHEDULE_CHANGE_MOVED:
+    case SCHEDULE_CHANGE_JOINED:
         clock->instead = clock->change.moved_to;
         if (instant_equal(clock->change.moved_to, at)) {
             clock->role = WHY_CLOCK_MADE;
@@ -49,6 +50,7 @@ static void judge(const struct schedule *schedule, struct instant at, struct why
         }
         break;
     case SCHEDULE_CHANGE_SKIPPED:
+    case SCHEDULE_CHANGE_STRETCHED:
         clock->role = is_in_gap(schedule, change, seconds) ? WHY_CLOCK_GAP : WHY_CLOCK_NONE;
         break;
     case SCHEDULE_CHANGE_ONCE:

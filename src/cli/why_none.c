@@ -60,7 +60,10 @@ static void tell_gap(const struct why_facts *facts, struct why *why)
                  instant_from_unix(facts->clock.change.change.at));
     add_offsets(&why->text, &facts->clock.change.change);
     buf_add_string(&why->text, ", and this wall time did not exist. ");
-    if (instant_is_none(facts->clock.instead)) {
+    if (facts->clock.change.effect == SCHEDULE_CHANGE_STRETCHED) {
+        buf_add_string(&why->text, "The schedule has every hour in it and so follows elapsed time: "
+                                   "what falls into a gap is not made up.");
+    } else if (instant_is_none(facts->clock.instead)) {
         buf_add_string(&why->text, "The job has dst: skip, so nothing ran in its place.");
     } else {
         why_add_time(facts, &why->text, "The slot in its place is ", facts->clock.instead);

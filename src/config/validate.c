@@ -78,6 +78,7 @@ void validate_config(const struct config *config, const struct validate_options 
     validate_store(config, options, report_out);
     validate_disk(config, report_out);
     validate_zones(config, report_out);
+    validate_clock_changes(config, options, report_out);
     validate_jobs(config, report_out);
     validate_http(config, options, report_out);
     validate_port(config, options, report_out);

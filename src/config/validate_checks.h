@@ -19,6 +19,9 @@ void validate_files(const struct config *config, struct validate_report *report)
 void validate_store(const struct config *config, const struct validate_options *options,
                     struct validate_report *report);
 void validate_zones(const struct config *config, struct validate_report *report);
+// Tells which jobs a clock change of the coming year touches; nothing is wrong with that.
+void validate_clock_changes(const struct config *config, const struct validate_options *options,
+                            struct validate_report *report);
 void validate_jobs(const struct config *config, struct validate_report *report);
 // What http jobs need: certificates, names that resolve. Sends no request.
 void validate_http(const struct config *config, const struct validate_options *options,

@@ -14,11 +14,13 @@
 #include "base/buf.h"
 #include "base/map.h"
 #include "config/validate_checks.h"
+#include "job/clock_changes.h"
 #include "time/civil.h"
 
 #define YEAR_FIRST 2024
 #define YEAR_LAST  2100
 #define LIST_MAX   10
+#define YEAR       (366 * 86400)
 
 // ---- zones --------------------------------------------------------------------------------------
 
@@ -47,6 +49,31 @@ void validate_zones(const struct config *config, struct validate_report *report)
     } else {
         validate_ok(report, "zones", "%s", buf_string(&detail));
     }
+}
+
+void validate_clock_changes(const struct config *config, const struct validate_options *options,
+                            struct validate_report *report)
+{
+    if (options->is_node) {
+        return;
+    }
+    AUTO(clock_changes_release) struct clock_changes changes;
+    struct instant now = clock_now(options->clock);
+    clock_changes_find(config->jobs, config->job_count, now, instant_add(now, DURATION_S(YEAR)),
+                       &changes);
+    if (changes.touched == 0) {
+        return;
+    }
+    const struct clock_change *first = changes.list;
+    while (first->touched == 0) {
+        first++;
+    }
+    struct civil date = civil_from_seconds(first->change.at + first->change.offset_after);
+    validate_ok(report, "clock changes",
+                "%zu of %zu job%s touched within a year, first on %04d-%02d-%02d in %s; how: "
+                "ironcron next --all --explain",
+                changes.touched, changes.job_count, changes.job_count == 1 ? " is" : "s are",
+                date.year, date.month, date.day, zone_name(first->zone));
 }
 
 // ---- port ---------------------------------------------------------------------------------------

@@ -51,18 +51,31 @@ void schedule_explain(const struct schedule *schedule, struct buf *out);
 
 // What a coming clock change does to the schedule.
 enum schedule_change_effect {
-    SCHEDULE_CHANGE_NONE,    // no slot is near
-    SCHEDULE_CHANGE_MOVED,   // slots of the gap run once, at `moved_to`
-    SCHEDULE_CHANGE_SKIPPED, // slots of the gap do not run (dst: skip)
-    SCHEDULE_CHANGE_ONCE,    // wall times that come twice run at their first pass only
-    SCHEDULE_CHANGE_ELAPSED, // the schedule goes on by elapsed time; both passes run
+    SCHEDULE_CHANGE_NONE,      // no slot is near
+    SCHEDULE_CHANGE_MOVED,     // slots of the gap run once, at `moved_to`
+    SCHEDULE_CHANGE_JOINED,    // the same, and `moved_to` is a slot anyway: no run of its own
+    SCHEDULE_CHANGE_SKIPPED,   // slots of the gap do not run (dst: skip)
+    SCHEDULE_CHANGE_ONCE,      // wall times that come twice run at their first pass only
+    SCHEDULE_CHANGE_TWICE,     // by elapsed time: wall times that come twice run at both passes
+    SCHEDULE_CHANGE_STRETCHED, // by elapsed time: the gap's slots are not made up, and missed
+    SCHEDULE_CHANGE_ELAPSED,   // by elapsed time, and nobody could tell from the distances
+    SCHEDULE_CHANGE_EFFECT_COUNT
 };
 struct schedule_change {
     struct zone_change change;
     enum schedule_change_effect effect;
-    int affected;            // wall times in the gap, or repeated, counted up to 10,000
-    struct instant moved_to; // with MOVED
+    int affected;             // wall times in the gap, or repeated, counted up to 10,000
+    struct civil first, last; // of them, as the clock on the wall says it; when affected > 0
+    struct instant moved_to;  // with MOVED and JOINED, else none
+    struct instant before;    // with STRETCHED: the slots around the gap, else none
+    struct instant after;
 };
+// True where a slot runs at another time than the clock on the wall seems to say, not at all, or
+// twice: what a person wants to be told of.
+bool schedule_change_touches(const struct schedule_change *change);
+// What one change of the schedule's own zone does to it.
+struct schedule_change schedule_judge_change(const struct schedule *schedule,
+                                             const struct zone_change *change);
 // The next change of the zone's clock after t, and its effect; false when the zone has none.
 bool schedule_next_change(const struct schedule *schedule, struct instant t,
                           struct schedule_change *change_out);

@@ -170,6 +170,17 @@ static void effects_of_the_next_change(void **state)
         {"Europe/Berlin", "30 2 * * mon", RUN, "2026-01-01", SCHEDULE_CHANGE_NONE, 0},
         {"Europe/Berlin", "*/5 * * * *", RUN, "2026-01-01", SCHEDULE_CHANGE_ELAPSED, 12},
         {"Europe/Berlin", "* * * * * *", RUN, "2026-01-01", SCHEDULE_CHANGE_ELAPSED, 3600},
+        {"Europe/Berlin", "*/5 * * * *", RUN, "2026-07-01", SCHEDULE_CHANGE_TWICE, 12},
+        {"Europe/Berlin", "15 * * * *", RUN, "2026-01-01", SCHEDULE_CHANGE_ELAPSED, 1},
+        {"Europe/Berlin", "15 * * * *", SKIP, "2026-01-01", SCHEDULE_CHANGE_ELAPSED, 1},
+        {"Europe/Berlin", "0 2,3 * * *", RUN, "2026-01-01", SCHEDULE_CHANGE_JOINED, 1},
+        {"Europe/Berlin", "0 2,3 * * *", SKIP, "2026-01-01", SCHEDULE_CHANGE_SKIPPED, 1},
+        {"Australia/Lord_Howe", "15 * * * *", RUN, "2026-07-01", SCHEDULE_CHANGE_STRETCHED, 1},
+        {"Australia/Lord_Howe", "45 * * * *", RUN, "2026-07-01", SCHEDULE_CHANGE_NONE, 0},
+        {"Australia/Lord_Howe", "*/30 * * * *", RUN, "2026-07-01", SCHEDULE_CHANGE_ELAPSED, 1},
+        {"Australia/Lord_Howe", "45 * * * *", RUN, "2026-01-01", SCHEDULE_CHANGE_TWICE, 1},
+        {"Pacific/Apia", "30 * * * *", RUN, "2011-12-01", SCHEDULE_CHANGE_ELAPSED, 24},
+        {"Pacific/Apia", "30 * * * fri", RUN, "2011-12-01", SCHEDULE_CHANGE_STRETCHED, 24},
         {"Pacific/Apia", "* * 1-22 * * *", RUN, "2011-12-01", SCHEDULE_CHANGE_MOVED, 10000},
         {"Europe/Berlin", "@every 1h", RUN, "2026-01-01", SCHEDULE_CHANGE_ELAPSED, 0},
         {"Europe/Berlin", "@reboot", RUN, "2026-01-01", SCHEDULE_CHANGE_NONE, 0},
@@ -179,7 +190,7 @@ static void effects_of_the_next_change(void **state)
         struct schedule schedule = schedules_parse(c->text, c->zone, c->dst);
         struct schedule_change change;
         assert_true(schedule_next_change(&schedule, schedules_time(c->from), &change));
-        bool is_moved = c->effect == SCHEDULE_CHANGE_MOVED;
+        bool is_moved = c->effect == SCHEDULE_CHANGE_MOVED || c->effect == SCHEDULE_CHANGE_JOINED;
         if (change.effect != c->effect || change.affected != c->affected ||
             instant_is_none(change.moved_to) == is_moved) {
             fail_msg("'%s' in %s from %s: effect %d, affected %d", c->text, c->zone, c->from,
