@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// `next --all`: the coming slots of all jobs, and with --explain what the clock changes of a year do
-// to them.
+// `next --all`: the coming slots of all jobs, and with --explain what the clock changes of a year
+// do to them.
 #pragma once
 
 #include "config/config.h"
