@@ -77,6 +77,17 @@ static json_t *json_http(const struct job_http *http)
                      http->callback ? "callback" : "response");
 }
 
+static json_t *json_params(const struct job *job)
+{
+    json_t *params = json_array();
+    const struct job_variable *param = job->params;
+    for (; param != NULL && param->name != NULL; param++) {
+        json_array_append_new(
+            params, json_pack("{s:s, s:b}", "name", param->name, "required", param->value == NULL));
+    }
+    return params;
+}
+
 static json_t *json_definition(const struct job *job)
 {
     json_t *names = json_array();
@@ -88,7 +99,7 @@ static json_t *json_definition(const struct job *job)
         "{s:i, s:o, s:f, s:o, s:f}", "max", job->retries->max, "backoff_ms",
         json_duration(job->retries->backoff), "factor", job->retries->factor, "max_backoff_ms",
         json_duration(job->retries->max_backoff), "jitter", job->retries->jitter);
-    return json_pack(
+    json_t *definition = json_pack(
         "{s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:s, s:s, s:o, s:s, s:o, s:o, s:o, "
         "s:i}",
         "http", json_http(job->http), "command", json_strings(job->command->argv), "user",
@@ -101,6 +112,8 @@ static json_t *json_definition(const struct job *job)
         "on_lost", job_on_lost_name(job->on_lost), "must_succeed_within_ms",
         json_duration(job->must_succeed_within), "retries", retries, "file",
         json_text(job->config_file), "line", (int)job->config_line);
+    json_object_set_new(definition, "params", json_params(job));
+    return definition;
 }
 
 // ---- the list -----------------------------------------------------------------------------------
@@ -217,6 +230,19 @@ static void print_http(const struct job_http *http)
          http->callback ? "a callback to /api/v1/runs/ID/end" : "the response");
 }
 
+// Their defaults may be secrets, too.
+static void print_params(const struct job *job)
+{
+    AUTO(buf_release) struct buf names;
+    buf_init(&names, 8192);
+    const struct job_variable *param = job->params;
+    for (; param != NULL && param->name != NULL; param++) {
+        buf_printf(&names, "%s%s%s", names.length > 0 ? ", " : "", param->name,
+                   param->value == NULL ? " (must be given)" : "");
+    }
+    line("params", COLOUR_NONE, names.length > 0 ? buf_string(&names) : NULL);
+}
+
 static void print_command(const struct job_command *command)
 {
     printf("  %-14s", "command");
@@ -293,6 +319,7 @@ static void print_definition(const struct job_view *view)
     if (job->command->argv != NULL) {
         print_command(job->command);
     }
+    print_params(job);
     line_duration("timeout", job->timeout);
     line_duration("kill after", job->kill_after);
     line_duration("jitter", job->jitter);

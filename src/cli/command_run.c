@@ -13,6 +13,8 @@
 #include "cli/run_text.h"
 #include "cli/session.h"
 #include "cli/terminal.h"
+#include "config/nearest.h"
+#include "job/params.h"
 #include "serve/serve.h"
 
 #define ANSWER_MAX ((size_t)1024 * 1024)
@@ -62,6 +64,35 @@ static char *params_json(const struct invocation *invocation)
     char *text = json_object_size(params) > 0 ? json_dumps(params, JSON_COMPACT) : NULL;
     json_decref(params);
     return text;
+}
+
+// Wrong words are told at once, and with the nearest right one.
+static bool check_params(const struct trip *trip, struct error *err)
+{
+    char *params = params_json(trip->invocation);
+    bool fine = job_params_check(trip->job, params, err);
+    free(params);
+    for (size_t i = 0; !fine && i < trip->invocation->use_count; i++) {
+        const struct option_use *use = &trip->invocation->uses[i];
+        char name[JOB_PARAM_NAME_MAX + 1];
+        if (strcmp(use->option->name, "param") != 0) {
+            continue;
+        }
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(use->text, "="), use->text);
+        struct nearest nearest;
+        nearest_init(&nearest, name);
+        for (const struct job_variable *param = trip->job->params;
+             param != NULL && param->name != NULL; param++) {
+            nearest_offer(&nearest, param->name);
+        }
+        if (nearest.best != NULL && strcmp(nearest.best, name) != 0) {
+            size_t length = strlen(err->text);
+            snprintf(err->text + length, sizeof err->text - length, "; did you mean \"%s\"?",
+                     nearest.best);
+            break;
+        }
+    }
+    return fine;
 }
 
 static bool ask(struct trip *trip, struct error *err)
@@ -325,7 +356,7 @@ bool command_run(struct invocation *invocation, int *exit_out, struct error *err
                          "or start one: ironcron serve",
                          trip.job->name);
     }
-    if (!ask(&trip, err)) {
+    if (!check_params(&trip, err) || !ask(&trip, err)) {
         return false;
     }
     if (is_detached) {

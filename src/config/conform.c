@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "config/nearest.h"
 #include "config/value.h"
+#include "job/params.h"
 
 #define TEXT_SIZE 4096
 // What Linux takes as one argument or variable of a program (MAX_ARG_STRLEN), less its NUL.
@@ -270,6 +271,39 @@ static void check_variables(struct conform *conform, struct yaml_tree_node *node
     }
 }
 
+// "~" is YAML's word for nothing: the parameter has no default.
+static bool is_nothing(const struct yaml_tree_node *node)
+{
+    return node->kind == TREE_SCALAR && node->plain &&
+           (node->raw[0] == '\0' || strcmp(node->raw, "~") == 0 || strcmp(node->raw, "null") == 0);
+}
+
+static void check_params(struct conform *conform, struct yaml_tree_node *node,
+                         const struct schema_key *key)
+{
+    if (!check_kind(conform, node, TREE_MAP, key, "{ day: today, tenant: ~ }")) {
+        return;
+    }
+    if (node->count > JOB_PARAMS_MAX) {
+        conform_complain(conform, node, "params: are %u, and %d is the most", node->count,
+                         JOB_PARAMS_MAX);
+        node->broken = true;
+    }
+    for (struct yaml_tree_node *item = node->first; item != NULL; item = item->next) {
+        if (!job_param_is_name(item->key)) {
+            conform_complain_key(conform, item,
+                                 "params: \"%.80s\" is not a name for a parameter: a to z, digits "
+                                 "and \"_\", not beginning with a digit, %d at most",
+                                 item->key, JOB_PARAM_NAME_MAX);
+            node->broken = true;
+        } else if (is_nothing(item)) {
+            item->text = NULL;
+        } else if (!check_scalar(conform, item, key, "a map of texts")) {
+            node->broken = true;
+        }
+    }
+}
+
 // ---- maps of keys -------------------------------------------------------------------------------
 
 static void check_maps(struct conform *conform, struct yaml_tree_node *node,
@@ -311,6 +345,9 @@ static void check_node(struct conform *conform, struct yaml_tree_node *node)
     case TYPE_VARIABLES:
     case TYPE_LABELS:
         check_variables(conform, node, key);
+        return;
+    case TYPE_PARAMS:
+        check_params(conform, node, key);
         return;
     case TYPE_MAP:
         check_map(conform, node, key->inner, false);

@@ -28,6 +28,7 @@ struct draft {
     struct job_retries retries;
     const struct yaml_tree_node *schedule;
     const struct yaml_tree_node *timezone; // its own; NULL = the one at the top
+    const struct yaml_tree_node *params;
     const char *name;
 };
 
@@ -64,6 +65,21 @@ static const struct job_variable *pooled_variables(struct draft *draft,
         variables[count++].value = pool_text(&draft->load->pool, item->text);
     }
     return pool_object(&draft->load->pool, variables, (count + 1) * sizeof *variables);
+}
+
+// A text that was not checked is the "~" of one that must be given.
+static void apply_params(struct draft *draft, const struct yaml_tree_node *map)
+{
+    struct arena *scratch = &draft->conform->tree->arena;
+    struct job_variable *params = arena_alloc(scratch, map->count + 1, sizeof *params);
+    size_t count = 0;
+    for (const struct yaml_tree_node *item = map->first; item != NULL; item = item->next) {
+        params[count].name = pool_text(&draft->load->pool, item->key);
+        params[count++].value = pool_text(&draft->load->pool, item->text);
+    }
+    draft->params = map;
+    draft->job.params =
+        count == 0 ? NULL : pool_object(&draft->load->pool, params, (count + 1) * sizeof *params);
 }
 
 // A program given by a relative path stands relative to the configuration, as every path in it
@@ -220,6 +236,9 @@ static bool apply_execution(struct draft *draft, const struct yaml_tree_node *no
         return true;
     case KEY_JOB_PASS_ENV:
         command->pass_env = pooled_list(draft, node);
+        return true;
+    case KEY_JOB_PARAMS:
+        apply_params(draft, node);
         return true;
     case KEY_JOB_LIMITS:
         for (const struct yaml_tree_node *limit = node->first; limit != NULL; limit = limit->next) {
@@ -381,6 +400,21 @@ static void check_process_keys(const struct draft *draft, const struct yaml_tree
     }
 }
 
+// Nobody is there to give a param to a run that its schedule starts.
+static void check_params(const struct draft *draft)
+{
+    const struct yaml_tree_node *map = draft->params;
+    for (const struct yaml_tree_node *item = map == NULL ? NULL : map->first; item != NULL;
+         item = item->next) {
+        if (item->text == NULL) {
+            conform_complain_key(draft->conform, item,
+                                 "params: \"%s\" must be given, and who gives it to a run that the "
+                                 "schedule starts? Give it a default",
+                                 item->key);
+        }
+    }
+}
+
 static void add_job(struct draft *draft, const struct yaml_tree_node *map)
 {
     struct load *load = draft->load;
@@ -417,6 +451,7 @@ static void build_job(struct load *load, const struct conform *conform,
     apply_all(&draft, map);
     check_kind(&draft, map);
     check_process_keys(&draft, map);
+    check_params(&draft);
     build_schedule(&draft);
     if (draft.name != NULL) {
         add_job(&draft, map);

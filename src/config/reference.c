@@ -39,6 +39,8 @@ static const char *type_words(const struct schema_key *key)
     case TYPE_VARIABLES:
     case TYPE_LABELS:
         return "map of texts";
+    case TYPE_PARAMS:
+        return "map of texts or `~`";
     case TYPE_MAP:
     case TYPE_DEFAULTS:
         return "map";

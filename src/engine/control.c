@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "job/params.h"
 
 void engine_manual_free(struct engine_manual *manual)
 {
@@ -209,6 +210,11 @@ static void intent_run(struct engine *engine, const struct store_intent *intent)
         refuse(engine, intent,
                "this node has no such job: is its configuration older? Try "
                "`ironcron reload`");
+        return;
+    }
+    struct error wrong = ERROR_INIT;
+    if (!job_params_check(job->job, intent->params, &wrong)) {
+        refuse(engine, intent, wrong.text);
         return;
     }
     if (engine->draining) {

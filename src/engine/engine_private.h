@@ -210,7 +210,7 @@ void verdict_on_done(struct store_op *op); // of a decide_batch
 // run.c
 struct engine_run_live *run_claimed(struct engine *engine, struct engine_job *job,
                                     const struct store_slot *slot);
-void run_start(struct engine_run_live *run, const char *params);
+void run_start(struct engine_run_live *run, const char *params); // JSON object given, or NULL
 void run_cancel(struct engine_run_live *run, const char *by, bool at_once);
 void run_free(struct engine_run_live *run);
 void run_flush(struct engine *engine); // outputs and ends into the store

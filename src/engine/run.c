@@ -11,9 +11,8 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/utf8.h"
+#include "job/params.h"
 #include "time/format.h"
-
-#define PARAMS_MAX 64
 
 // ---- claimed ------------------------------------------------------------------------------------
 
@@ -50,26 +49,11 @@ struct engine_run_live *run_claimed(struct engine *engine, struct engine_job *jo
 static void run_end(struct engine_run_live *run, enum run_state state, enum run_failure failure,
                     const char *error);
 
-// params: a JSON object of strings. Each becomes one variable for the run.
-static size_t params_list(json_t *params, struct job_variable *list)
-{
-    size_t count = 0;
-    const char *name;
-    json_t *value;
-    json_object_foreach(params, name, value)
-    {
-        if (count < PARAMS_MAX && json_is_string(value)) {
-            list[count++] = (struct job_variable){name, json_string_value(value)};
-        }
-    }
-    return count;
-}
-
 void run_start(struct engine_run_live *run, const char *params)
 {
-    struct job_variable list[PARAMS_MAX + 1] = {{NULL, NULL}};
+    struct job_variable list[JOB_PARAMS_MAX + 1];
     json_t *object = params == NULL ? NULL : json_loads(params, 0, NULL);
-    list[object == NULL ? 0 : params_list(object, list)] = (struct job_variable){NULL, NULL};
+    job_params_fill(run->facts.job, object, list);
     struct runner_start start = {.run = (uint64_t)(uintptr_t)run,
                                  .job = run->facts.job,
                                  .run_id = run->facts.run_id,

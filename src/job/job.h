@@ -98,6 +98,8 @@ struct job {
     const struct job_command *command;   // never NULL; argv only of command and shell jobs
     const struct job_sql *sql;           // of sql jobs, else NULL
     const struct job_http *http;         // of http jobs, else NULL
+    // What a run may be given; name NULL ends, value NULL = must be given; NULL = none declared
+    const struct job_variable *params;
     enum job_kind kind : 8;
     enum job_overlap overlap : 8;
     enum job_missed missed : 8;

@@ -26,6 +26,32 @@ def test_run_becomes_a_short_lived_node(jobs):
     jobs.expect_no_process()
 
 
+def test_declared_params_have_defaults_and_bounds(ironcron):
+    ironcron.config("""
+jobs:
+  - name: report
+    schedule: "* * * * * *"
+    shell: 'echo "$IRONCRON_PARAM_DAY of $IRONCRON_PARAM_TENANT"; test "$IRONCRON_PARAM_DAY" != bad'
+    params: { day: today, tenant: all }
+""")
+    assert ironcron.run("run", "report").stdout == "today of all\n"
+    assert ironcron.run("run", "report", "--param", "day=monday").stdout == "monday of all\n"
+    refused = ironcron.run("run", "report", "--param", "dya=monday", code=2)
+    assert 'no param "dya"' in refused.stderr and 'did you mean "day"?' in refused.stderr
+    assert len(ironcron.json("runs", "--job", "report")) == 2
+    shown = ironcron.json("jobs", "show", "report")["definition"]["params"]
+    assert shown == [{"name": "day", "required": False}, {"name": "tenant", "required": False}]
+    with ironcron.serve():
+        def scheduled():
+            return [run for run in ironcron.json("runs", "--state", "success") if run["trigger"] == "schedule"]
+
+        until(scheduled, "a scheduled run has ended")
+        assert ironcron.run("runs", "output", scheduled()[0]["run_id"]).stdout == "today of all\n"
+        ironcron.run("pause", "report")
+        until(lambda: not ironcron.json("runs", "--state", "started"), "nothing runs")
+        assert ironcron.run("run", "report", "--param", "tenant=b").stdout == "today of b\n"
+
+
 def test_a_run_that_fails_is_exit_1_with_the_command_that_shows_more(jobs):
     done = jobs.run("run", "breaks", code=1)
     assert done.stdout == "going down\n"

@@ -70,8 +70,14 @@ static const struct mistake mistakes[] = {
     {"jobs:\n  - name: a\n    schedule: \"@daily\"\n    sql: {database: x}\n",
      {"4:5: \"sql\" is not in this version: use a command, for example [psql"}},
     {"jobs:\n  - name: a\n    schedule: \"@daily\"\n    shell: x\n    after: [b]\n"
-     "    nodes: {}\n    params: {}\n",
-     {"5:5: \"after\" is not", "6:5: \"nodes\" is not", "7:5: \"params\" is not"}},
+     "    nodes: {}\n",
+     {"5:5: \"after\" is not", "6:5: \"nodes\" is not"}},
+    {JOB "    params: [day]\n", {"5:13: params: must be a map such as { day: today, tenant: ~ }"}},
+    {JOB "    params: {day: ~}\n", {"5:14: params: \"day\" must be given, and who gives it"}},
+    {JOB "    params: {day: null, b: }\n",
+     {"5:14: params: \"day\" must be given", "5:25: params: \"b\" must be given"}},
+    {JOB "    params: {Day: a}\n", {"5:14: params: \"Day\" is not a name for a parameter"}},
+    {JOB "    params: {a: [b]}\n", {"5:17: params: must be a map of texts, not a list"}},
     {"jobs:\n  - {name: a, schedule: \"@daily\", retension: x}\n",
      {"2:5: this job has nothing to run", "2:35: unknown key \"retension\"; did you mean "
                                           "\"retention\"?"}},

@@ -22,7 +22,7 @@
     "    retries: { max: 3, backoff: 1s, factor: 2.5, max_backoff: 2m, jitter: 0.25 }\n"           \
     "    timeout: 0s\n    kill_after: 3s\n    overlap: replace\n    missed: all\n"                 \
     "    missed_within: 2d\n    on_lost: retry\n    must_succeed_within: 26h\n"                    \
-    "    owner: o\n    runbook: r\n"                                                               \
+    "    owner: o\n    runbook: r\n    params: { day: today, no: ~x, tilde: \"~\" }\n"             \
     "  - name: two\n    schedule: \"@reboot\"\n    shell: |\n      a\n      b\n"
 
 static void every_setting_is_read(void **state)
@@ -76,6 +76,11 @@ static void check_first_job(const struct job *job)
     assert_int_equal(job->retries->max_backoff.us, 120000000);
     assert_int_equal(job->config_line, 15);
     assert_string_equal(job->config_file, "t.yml");
+    assert_string_equal(job->params[0].name, "day");
+    assert_string_equal(job->params[0].value, "today");
+    assert_string_equal(job->params[1].value, "~x");
+    assert_string_equal(job->params[2].value, "~"); // quoted, it is a text
+    assert_null(job->params[3].name);
 }
 
 static void check_first_command(const struct job_command *command)
