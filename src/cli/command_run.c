@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/nearest.h"
 #include "cli/follow.h"
 #include "cli/intent.h"
 #include "cli/json.h"
@@ -13,7 +14,6 @@
 #include "cli/run_text.h"
 #include "cli/session.h"
 #include "cli/terminal.h"
-#include "config/nearest.h"
 #include "job/params.h"
 #include "serve/serve.h"
 

@@ -2,7 +2,7 @@
 // "Did you mean": the end of a sentence that refuses a word.
 #pragma once
 
-#include "config/nearest.h"
+#include "base/nearest.h"
 
 #define HINT_SIZE 192
 

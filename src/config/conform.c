@@ -7,7 +7,7 @@
 
 #include "base/buf.h"
 #include "base/check.h"
-#include "config/nearest.h"
+#include "base/nearest.h"
 #include "config/value.h"
 #include "job/params.h"
 

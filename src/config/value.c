@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "config/nearest.h"
+#include "base/nearest.h"
 #include "job/job.h"
 #include "time/format.h"
 

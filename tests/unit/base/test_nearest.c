@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/attributes.h"
-#include "config/nearest.h"
+#include "base/nearest.h"
 
 struct pair {
     const char *a;
