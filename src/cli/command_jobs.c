@@ -88,6 +88,16 @@ static json_t *json_params(const struct job *job)
     return params;
 }
 
+static json_t *json_sql(const struct job_sql *sql)
+{
+    if (sql == NULL) {
+        return json_null();
+    }
+    return json_pack("{s:s, s:o, s:b, s:o}", "database", sql->database, "statement",
+                     json_text(sql->statement), "transaction", sql->transaction, "role",
+                     json_text(sql->role));
+}
+
 static json_t *json_definition(const struct job *job)
 {
     json_t *names = json_array();
@@ -112,6 +122,7 @@ static json_t *json_definition(const struct job *job)
         "on_lost", job_on_lost_name(job->on_lost), "must_succeed_within_ms",
         json_duration(job->must_succeed_within), "retries", retries, "file",
         json_text(job->config_file), "line", (int)job->config_line);
+    json_object_set_new(definition, "sql", json_sql(job->sql));
     json_object_set_new(definition, "params", json_params(job));
     return definition;
 }
@@ -243,6 +254,14 @@ static void print_params(const struct job *job)
     line("params", COLOUR_NONE, names.length > 0 ? buf_string(&names) : NULL);
 }
 
+static void print_sql(const struct job_sql *sql)
+{
+    line("database", COLOUR_NONE, sql->database);
+    line("statement", COLOUR_NONE, sql->statement);
+    line("transaction", COLOUR_NONE, sql->transaction ? NULL : "none");
+    line("role", COLOUR_NONE, sql->role);
+}
+
 static void print_command(const struct job_command *command)
 {
     printf("  %-14s", "command");
@@ -315,6 +334,9 @@ static void print_definition(const struct job_view *view)
     line("schedule", COLOUR_NONE, text);
     if (job->http != NULL) {
         print_http(job->http);
+    }
+    if (job->sql != NULL) {
+        print_sql(job->sql);
     }
     if (job->command->argv != NULL) {
         print_command(job->command);

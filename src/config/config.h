@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/error.h"
+#include "job/database.h"
 #include "job/job.h"
 #include "time/instant.h"
 #include "time/zone.h"
@@ -52,6 +53,8 @@ struct config {
     struct duration history_runs, history_output, history_audit;
     int64_t output_max;
     struct config_http http;
+    const struct database *databases; // in the order of definition
+    size_t database_count;
     struct job *jobs; // in the order of definition: the main file's first, then the included files'
     size_t job_count;
     const uint32_t *by_name;  // indices into jobs, in the order of their names

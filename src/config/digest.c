@@ -83,7 +83,7 @@ static int compare_jobs(const void *a, const void *b)
 void digest_config(const struct yaml_tree_node *root, struct digest_job *jobs, size_t count,
                    char hex_out[2 * DIGEST_SIZE + 1])
 {
-    static const char *const shared[] = {"defaults", "history", "timezone"};
+    static const char *const shared[] = {"databases", "defaults", "history", "timezone"};
     crypto_hash_sha256_state state;
     crypto_hash_sha256_init(&state);
     for (size_t i = 0; i < ARRAY_LENGTH(shared); i++) {

@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "config/jobs_http.h"
+#include "config/jobs_sql.h"
 #include "config/value.h"
 
 #define JOBS_MAX 1000000
@@ -225,6 +226,10 @@ static bool apply_execution(struct draft *draft, const struct yaml_tree_node *no
         draft->job.kind = JOB_HTTP;
         draft->job.http = jobs_http_build(draft->load, draft->conform, node);
         return true;
+    case KEY_JOB_SQL:
+        draft->job.kind = JOB_SQL;
+        draft->job.sql = jobs_build_sql(draft->load, draft->conform, node);
+        return true;
     case KEY_JOB_USER:
         command->user = pooled(draft, node->text);
         return true;
@@ -376,8 +381,8 @@ static void check_kind(const struct draft *draft, const struct yaml_tree_node *m
     }
     if (first == NULL) {
         conform_complain(draft->conform, map,
-                         "this job has nothing to run; give it \"command\", \"shell\" or "
-                         "\"http\"");
+                         "this job has nothing to run; give it \"command\", \"shell\", \"sql\" "
+                         "or \"http\"");
     }
 }
 

@@ -168,5 +168,6 @@ void settings_build(struct load *load, const struct conform *conform,
     conform_apply(yaml_tree_find(root, "node"), SECTION_NODE, apply_node, &target);
     conform_apply(yaml_tree_find(root, "history"), SECTION_HISTORY, apply_history, &target);
     settings_build_http(load, conform, yaml_tree_find(root, "http"));
+    settings_build_databases(load, conform, yaml_tree_find(root, "databases"));
     revision_from_environment(load);
 }

@@ -10,3 +10,6 @@ void settings_build(struct load *load, const struct conform *conform,
 // The part under "http".
 void settings_build_http(struct load *load, const struct conform *conform,
                          const struct yaml_tree_node *http);
+// The list under "databases".
+void settings_build_databases(struct load *load, const struct conform *conform,
+                              const struct yaml_tree_node *list);

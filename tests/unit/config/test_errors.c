@@ -7,8 +7,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define JOB    "jobs:\n  - name: a\n    schedule: \"@daily\"\n    shell: x\n"
-#define LISTEN "http:\n  listen: \"0.0.0.0:80\"\n"
+#define JOB       "jobs:\n  - name: a\n    schedule: \"@daily\"\n    shell: x\n"
+#define DATABASES "databases: [{name: app, url: \"sqlite:x\"}]\n"
+#define JOB_HEAD  "jobs:\n  - name: a\n    schedule: \"@daily\"\n"
+#define LISTEN    "http:\n  listen: \"0.0.0.0:80\"\n"
 
 #define EXPECTED_MAX 6
 
@@ -63,12 +65,9 @@ static const struct mistake mistakes[] = {
     {"defaults: {schedule: x}\n", {"1:12: \"schedule\" cannot have a default; set it in each job"}},
     {"defaults: {timout: 1s}\n", {"1:12: unknown key \"timout\"; did you mean \"timeout\"?"}},
     // ---- what comes later
-    {"databases: []\n", {"1:1: \"databases\" is not in this version: leave it out"}},
     {"alerts: {receivers: [{name: \"${NOPE}\"}]}\n", {"1:1: \"alerts\" is not in this version"}},
     {"retention: []\nsnapshots: []\nsoak: {}\n",
      {"1:1: \"retention\" is not", "2:1: \"snapshots\" is not", "3:1: \"soak\" is not"}},
-    {"jobs:\n  - name: a\n    schedule: \"@daily\"\n    sql: {database: x}\n",
-     {"4:5: \"sql\" is not in this version: use a command, for example [psql"}},
     {"jobs:\n  - name: a\n    schedule: \"@daily\"\n    shell: x\n    after: [b]\n"
      "    nodes: {}\n",
      {"5:5: \"after\" is not", "6:5: \"nodes\" is not"}},
@@ -82,6 +81,39 @@ static const struct mistake mistakes[] = {
      {"2:5: this job has nothing to run", "2:35: unknown key \"retension\"; did you mean "
                                           "\"retention\"?"}},
     {"store: postgresql://u@h/d\n", {"1:8: store: PostgreSQL is not in this version"}},
+    // ---- databases
+    {"databases: [{name: app}]\n", {"1:13: \"url\" is missing in databases[]"}},
+    {"databases: [{name: \"a b\", url: \"sqlite:x\"}]\n",
+     {"1:20: name: \"a b\" is not a name for a database"}},
+    {"databases: [{name: a, url: mysql://h/d}]\n", {"1:28: url: names no kind of database"}},
+    {"databases: [{name: a, url: \"postgresql://u:p@h:x/d?nope=1\"}]\n",
+     {"1:28: url: is no URL that libpq understands"}},
+    {"databases: [{name: a, url: \"postgresql://u@h:54322x/d\"}]\n",
+     {"1:28: url: its port is no number"}},
+    {"databases: [{name: a, url: \"postgresql://u@h:5432,i:65536/d\"}]\n",
+     {"1:28: url: its port is no number"}},
+    {"databases: [{name: a, url: \"sqlite:\"}]\n", {"1:28: url: the part behind \"sqlite:\""}},
+    {"databases: [{name: a, url: \"sqlite::memory:\"}]\n", {"1:28: url: a database in memory"}},
+    {"databases: [{name: a, url: \"sqlite:x\", connections: 0}]\n",
+     {"1:53: connections: 0 is out of bounds: from 1 to 100"}},
+    {DATABASES "databases:\n", {"2:1: \"databases\" is given twice"}},
+    {"databases:\n  - {name: a, url: \"sqlite:x\"}\n  - {name: a, url: \"sqlite:y\"}\n",
+     {"3:12: name: there is a database \"a\" already"}},
+    {DATABASES JOB_HEAD "    sql: {database: ap, statement: select 1}\n",
+     {"5:21: database: there is no database \"ap\"; did you mean \"app\"?"}},
+    {DATABASES JOB_HEAD "    sql: {database: zebra, statement: select 1}\n",
+     {"5:21: database: there is no database \"zebra\"; define it under \"databases\""}},
+    {DATABASES JOB_HEAD "    sql: {database: app}\n",
+     {"5:10: \"statement\" is missing in jobs[].sql"}},
+    {DATABASES JOB_HEAD "    sql: select 1\n", {"5:10: jobs[].sql: must be a map of keys"}},
+    {DATABASES JOB_HEAD "    sql: {database: app, statement: select 1, role: x}\n",
+     {"5:53: role: \"app\" is on SQLite, which has no roles"}},
+    {DATABASES JOB_HEAD "    sql: {database: app, statement: select 1}\n    user: root\n"
+                        "    limits: {nice: 1}\n",
+     {"6:5: \"user\" is for a process, and a job with \"sql\" has none",
+      "7:5: \"limits\" is for a process"}},
+    {DATABASES JOB_HEAD "    sql: {database: app, statement: select 1}\n    shell: x\n",
+     {"6:5: this job has \"sql\" already; a job does one thing"}},
     // ---- settings
     {"store: ironcron.db\n", {"1:8: store: must be sqlite:FILE"}},
     {"store: \"sqlite::memory:\"\n", {"1:8: store: a store in memory would forget"}},

@@ -57,6 +57,40 @@ static void every_setting_is_read(void **state)
     fixture_release(&fixture);
 }
 
+static void databases_are_read(void **state)
+{
+    (void)state;
+    struct fixture fixture = fixture_load_fine(
+        "databases:\n"
+        "  - { name: app, url: \"postgresql://me:pass-word@h1,h2:6000/d?sslmode=prefer\" }\n"
+        "  - { name: local, url: \"postgres://\", connections: 9 }\n"
+        "  - { name: lite, url: \"sqlite:x/y.db\" }\n"
+        "jobs:\n  - name: a\n    schedule: \"@daily\"\n"
+        "    sql: { database: app, statement: \"select $due_at\", role: writer }\n"
+        "  - name: b\n    schedule: \"@daily\"\n"
+        "    sql: { database: lite, statement: vacuum, transaction: false }\n");
+    const struct config *config = fixture.config;
+    assert_int_equal(config->database_count, 3);
+    const struct database *app = database_find(config->databases, 3, "app");
+    assert_int_equal(app->kind, DATABASE_POSTGRESQL);
+    assert_string_equal(app->place, "d at h1,h2:6000 as me");
+    assert_int_equal(app->connections, 4);
+    assert_int_equal(config->databases[1].connections, 9);
+    assert_string_equal(config->databases[1].place, "its default at the local socket");
+    assert_int_equal(config->databases[2].kind, DATABASE_SQLITE);
+    assert_string_equal(config->databases[2].path, "/folder/x/y.db");
+    assert_null(database_find(config->databases, 3, "ap"));
+    const struct job *a = config_job(config, "a");
+    assert_int_equal(a->kind, JOB_SQL);
+    assert_string_equal(a->sql->database, "app");
+    assert_string_equal(a->sql->statement, "select $due_at");
+    assert_string_equal(a->sql->role, "writer");
+    assert_true(a->sql->transaction);
+    assert_false(config_job(config, "b")->sql->transaction);
+    assert_null(config_job(config, "b")->sql->role);
+    fixture_release(&fixture);
+}
+
 static void check_first_job(const struct job *job)
 {
     assert_string_equal(job->name, "0600");
@@ -256,7 +290,7 @@ static void the_reference_names_every_key(void **state)
     static const char *const rows[] = {"| `max_running` | whole number, 1 to 10000 | `64` |",
                                        "| `overlap` | word: `skip`, `queue`, `allow`, `replace` |",
                                        "## `jobs[].retries`",
-                                       "Refused in this version: use a command"};
+                                       "Refused in this version: delete old rows"};
     struct buf out;
     buf_init(&out, (size_t)1024 * 1024);
     config_reference(&out);
@@ -272,6 +306,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_setting_is_read),
+        cmocka_unit_test(databases_are_read),
         cmocka_unit_test(every_job_key_is_read),
         cmocka_unit_test(the_defaults_are_those_of_the_contract),
         cmocka_unit_test(retries_have_defaults),

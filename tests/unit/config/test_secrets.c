@@ -99,6 +99,10 @@ static void no_complaint_shows_what_was_put_in(void **state)
         "timezone: ${IRONCRON_TEST_SECRET}\n",
         "store: postgresql://u:${IRONCRON_TEST_SECRET}@h/d\n",
         "store: x${IRONCRON_TEST_SECRET}\n",
+        "databases: [{name: a, url: \"x${IRONCRON_TEST_SECRET}\"}]\n",
+        "databases: [{name: a, url: \"postgresql://u:${IRONCRON_TEST_SECRET}@h:x/d\"}]\n",
+        "databases: [{name: a, url: \"postgresql://u:" SECRET "@h/d?x=%zz\"}]\n",
+        "databases: [{name: \"${IRONCRON_TEST_SECRET} x\", url: \"sqlite:x\"}]\n",
         "http: {listen: \"${IRONCRON_TEST_SECRET}\"}\n",
         "http: {tokens: [{name: a, role: viewer, token_sha256: \"${IRONCRON_TEST_SECRET}\"}]}\n",
         "http: {tokens: [{name: a, role: \"${IRONCRON_TEST_SECRET}\", token: abcdef}]}\n",
@@ -134,6 +138,11 @@ static void secrets_are_registered_with_the_log(void **state)
         {JOB "    shell: \"curl ${IRONCRON_TEST_S2}\"\n", "secret-of-shell"},
         {JOB "    command: [curl, \"${IRONCRON_TEST_S3}\"]\n", "secret-of-command"},
         {JOB "    shell: x\n    env: {DB_PASSWORD: secret-written}\n", "secret-written"},
+        {"databases: [{name: a, url: \"postgresql://u:secret-of%3aurl@h/d\"}]\n", "secret-of:url"},
+        {"databases: [{name: a, url: \"postgresql://u:secret-of%3aurl@h/d\"}]\n",
+         "secret-of%3aurl"},
+        {"databases: [{name: a, url: \"postgresql://h/d?password=secret-behind\"}]\n",
+         "secret-behind"},
     };
     setenv("IRONCRON_TEST_S1", "secret-of-env", 1);
     setenv("IRONCRON_TEST_S2", "secret-of-shell", 1);
