@@ -53,7 +53,7 @@ static json_t *json_findings(const struct doctor *doctor)
 bool command_doctor(struct invocation *invocation, int *exit_out, struct error *err)
 {
     AUTO(session_release) struct session session = {0};
-    if (!session_config(&session, invocation, err) || !session_read(&session, err)) {
+    if (!session_config_to_look(&session, invocation, err) || !session_read(&session, err)) {
         return false;
     }
     AUTO(doctor_release) struct doctor doctor;

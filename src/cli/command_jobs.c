@@ -31,7 +31,8 @@ static json_t *json_job(const struct job_view *view)
                                  view->dry_run != NULL, "throttle",
                                  view->throttle != NULL ? view->throttle->value : 0, "running",
                                  view->running, "failing", (int)job_view_is_failing(view));
-    json_object_set_new(document, "kind", json_string(job_kind_name(job->kind)));
+    json_object_set_new(document, "kind",
+                        view->is_recorded ? json_null() : json_string(job_kind_name(job->kind)));
     json_object_set_new(document, "schedule", json_text(job->schedule_text));
     json_object_set_new(document, "timezone", json_text(job->timezone));
     json_object_set_new(document, "description", json_text(job->description));
@@ -158,7 +159,7 @@ static void list_view(struct text_table *table, const struct job_view *view, str
 static bool open_overview(struct session *session, struct overview *overview,
                           const struct invocation *invocation, struct error *err)
 {
-    return session_config(session, invocation, err) && session_read(session, err) &&
+    return session_config_to_look(session, invocation, err) && session_read(session, err) &&
            overview_load(overview, session, err);
 }
 
@@ -468,19 +469,19 @@ bool command_jobs_show(struct invocation *invocation, int *exit_out, struct erro
     (void)exit_out;
     AUTO(session_release) struct session session = {0};
     AUTO(overview_release) struct overview overview = {0};
-    if (!session_config(&session, invocation, err)) {
+    const char *name = invocation->arguments[0];
+    if (!open_overview(&session, &overview, invocation, err)) {
         return false;
     }
-    const struct job *job = session_job(&session, invocation->arguments[0], err);
-    if (job == NULL || !session_read(&session, err) || !overview_load(&overview, &session, err)) {
-        return false;
+    const struct job_view *view = overview_job(&overview, name);
+    if (view == NULL) {
+        return session_no_job(&session, name, err);
     }
     struct run_kept runs[RUNS_SHOWN];
     struct strip strip = {.runs = runs};
-    if (!read_strip(&strip, &session, job->name, err)) {
+    if (!read_strip(&strip, &session, name, err)) {
         return false;
     }
-    const struct job_view *view = overview_job(&overview, job->name);
     if (invocation->json) {
         show_json(&overview, view, &strip);
     } else {

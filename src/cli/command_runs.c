@@ -103,7 +103,7 @@ bool command_runs(struct invocation *invocation, int *exit_out, struct error *er
 {
     (void)exit_out;
     AUTO(session_release) struct session session = {0};
-    if (!session_config(&session, invocation, err) || !session_read(&session, err)) {
+    if (!session_config_to_look(&session, invocation, err) || !session_read(&session, err)) {
         return false;
     }
     return list_all(invocation, &session, err);

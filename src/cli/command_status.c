@@ -444,7 +444,7 @@ bool command_status(struct invocation *invocation, int *exit_out, struct error *
 {
     AUTO(session_release) struct session session = {0};
     AUTO(status_release) struct status status = {0};
-    if (!session_config(&session, invocation, err) || !session_read(&session, err) ||
+    if (!session_config_to_look(&session, invocation, err) || !session_read(&session, err) ||
         !status_load(&status, &session, err)) {
         return false;
     }

@@ -171,7 +171,9 @@ static void print_policy(const struct why_case *why, struct buf *text)
     const struct job *job = why->facts.job;
     buf_clear(text);
     if (job == NULL) {
-        buf_add_string(text, "the job is not in the configuration any more");
+        buf_add_string(text, why->facts.is_config_faulty
+                                 ? "not known: the configuration has errors"
+                                 : "the job is not in the configuration any more");
         line("policy", text);
         return;
     }
@@ -350,7 +352,7 @@ static json_t *json_case(const struct why_case *why, const struct why *answer)
 bool command_why(struct invocation *invocation, int *exit_out, struct error *err)
 {
     AUTO(session_release) struct session session = {0};
-    if (!session_config(&session, invocation, err) || !session_read(&session, err)) {
+    if (!session_config_to_look(&session, invocation, err) || !session_read(&session, err)) {
         return false;
     }
     struct instant at = INSTANT_NONE;

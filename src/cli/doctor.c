@@ -276,6 +276,11 @@ bool doctor_load(struct doctor *doctor, const struct session *session, bool deep
     if (!overview_load(&doctor->overview, session, err)) {
         return false;
     }
+    if (session->config->is_faulty) {
+        doctor_add(doctor, "config", DOCTOR_TODO, "ironcron validate",
+                   "the configuration has errors: a node goes on with what it had, and none can "
+                   "start; jobs are told by what the store has recorded");
+    }
     look_at_node(doctor);
     if (session->store != NULL) {
         look_at_late(doctor);
@@ -286,6 +291,7 @@ bool doctor_load(struct doctor *doctor, const struct session *session, bool deep
     }
     look_at_new(doctor);
     doctor_clock(doctor);
+    doctor_clock_changes(doctor);
     doctor_zones(doctor);
     doctor_disk(doctor);
     return true;

@@ -43,6 +43,8 @@ void doctor_add(struct doctor *doctor, const char *name, enum doctor_level level
 
 // doctor_machine.c
 void doctor_clock(struct doctor *doctor);
+// A clock change within two weeks that touches jobs.
+void doctor_clock_changes(struct doctor *doctor);
 void doctor_zones(struct doctor *doctor);
 void doctor_disk(struct doctor *doctor);
 bool doctor_store(struct doctor *doctor, bool deep, struct error *err) MUST_USE;

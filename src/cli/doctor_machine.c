@@ -7,6 +7,8 @@
 #include <sys/timex.h>
 
 #include "cli/doctor.h"
+#include "cli/words.h"
+#include "job/clock_changes.h"
 #include "store/sqlite/sqlite_check.h"
 #include "time/civil.h"
 #include "time/format.h"
@@ -16,6 +18,7 @@
 #define WAL_MOST        (64 * MB)
 #define FREE_MOST       (64 * MB)
 #define SKEW_MOST       DURATION_S(2)
+#define CHANGE_SOON     DURATION_S(14 * 86400)
 
 static bool newest_sign(void *context, const struct store_node_row *row)
 {
@@ -58,6 +61,25 @@ void doctor_clock(struct doctor *doctor)
                    "the kernel does not know its clock to be synchronised");
     } else {
         doctor_add(doctor, "clock", DOCTOR_OK, NULL, "plausible");
+    }
+}
+
+// Soon enough to still do something about it.
+void doctor_clock_changes(struct doctor *doctor)
+{
+    const struct config *config = doctor->session->config;
+    AUTO(clock_changes_release) struct clock_changes changes;
+    clock_changes_find(config->jobs, config->job_count, doctor->overview.now,
+                       instant_add(doctor->overview.now, CHANGE_SOON), &changes);
+    for (size_t i = 0; i < changes.count; i++) {
+        const struct clock_change *change = &changes.list[i];
+        char when[WORDS_TIME_SIZE];
+        words_relative(instant_from_unix(change->change.at), doctor->overview.now, when);
+        if (change->touched > 0) {
+            doctor_add(doctor, "clock", DOCTOR_NOTE, "ironcron next --all --explain",
+                       "%s changes its clock %s, which touches %zu job%s", zone_name(change->zone),
+                       when, change->touched, words_plural(change->touched));
+        }
     }
 }
 

@@ -6,11 +6,14 @@
 #include <string.h>
 
 #include "base/map.h"
+#include "cli/recorded.h"
 
 #define OVERVIEW_MAX ((size_t)4 * 1024 * 1024 * 1024)
 #define RECENT_NODES 8
 // A slot this long past its start is late: a claim takes milliseconds, a beat of the loop a second.
 #define LATE_AFTER DURATION_S(10)
+// Where the job's jitter is not known.
+#define LATE_RECORDED DURATION_S(3600)
 
 struct loading {
     struct overview *overview;
@@ -91,7 +94,8 @@ static void plan(struct overview *overview, struct job_view *view)
     if (instant_is_none(due)) {
         return;
     }
-    struct instant latest = instant_add(instant_add(due, job_jitter(job, due)), LATE_AFTER);
+    struct duration grace = view->is_recorded ? LATE_RECORDED : LATE_AFTER;
+    struct instant latest = instant_add(instant_add(due, job_jitter(job, due)), grace);
     if (instant_before(latest, overview->now)) {
         view->late_since = due;
     }
@@ -137,6 +141,74 @@ static bool read_store(struct loading *loading, const struct session *session, s
             read_runs(loading, store, err) && read_node(loading->overview, session, err));
 }
 
+// ---- the jobs -----------------------------------------------------------------------------------
+
+struct recording {
+    struct overview *overview;
+    struct zone_cache *zones;
+    size_t capacity; // 0: they are only counted
+    struct error *err;
+    bool failed;
+};
+
+static bool take_recorded(void *context, const struct store_job *row)
+{
+    struct recording *recording = context;
+    struct overview *overview = recording->overview;
+    if (row->spec == NULL) {
+        return true;
+    }
+    if (recording->capacity > 0) {
+        const struct job *job =
+            recorded_job(row->name, row->spec, recording->zones, &overview->arena, recording->err);
+        recording->failed = job == NULL;
+        if (job == NULL || overview->count == recording->capacity) {
+            return false;
+        }
+        overview->views[overview->count] = (struct job_view){.job = job, .is_recorded = true};
+    }
+    overview->count++;
+    return true;
+}
+
+static bool take_from_store(struct overview *overview, const struct session *session,
+                            struct error *err)
+{
+    struct recording recording = {
+        .overview = overview, .zones = session->config->zones, .err = err};
+    const struct store_ops *ops = session->store->ops;
+    if (!ops->read_jobs(session->store, take_recorded, &recording, err)) {
+        return false;
+    }
+    recording.capacity = overview->count + 1;
+    overview->views = arena_alloc(&overview->arena, recording.capacity, sizeof *overview->views);
+    overview->count = 0;
+    return ops->read_jobs(session->store, take_recorded, &recording, err) && !recording.failed;
+}
+
+static bool make_views(struct overview *overview, const struct session *session, struct error *err)
+{
+    const struct config *config = session->config;
+    if (config->is_faulty && session->store != NULL) {
+        if (!take_from_store(overview, session, err)) {
+            return false;
+        }
+    } else {
+        overview->count = config->job_count;
+        overview->views =
+            arena_alloc(&overview->arena, config->job_count + 1, sizeof *overview->views);
+        for (size_t i = 0; i < config->job_count; i++) {
+            overview->views[i].job = &config->jobs[i];
+        }
+    }
+    for (size_t i = 0; i < overview->count; i++) {
+        struct job_view *view = &overview->views[i];
+        view->high_water = view->next_due = INSTANT_NONE;
+        view->late_since = view->last_success = INSTANT_NONE;
+    }
+    return true;
+}
+
 bool overview_load(struct overview *overview, const struct session *session, struct error *err)
 {
     *overview = (struct overview){.now = clock_now(session->clock)};
@@ -144,20 +216,13 @@ bool overview_load(struct overview *overview, const struct session *session, str
     if (!control_set_load(&overview->controls, session, err)) {
         return false;
     }
-    const struct config *config = session->config;
-    overview->count = config->job_count;
-    overview->views = arena_alloc(&overview->arena, config->job_count + 1, sizeof *overview->views);
     struct loading loading = {.overview = overview};
     map_init(&loading.by_name);
-    for (size_t i = 0; i < config->job_count; i++) {
-        overview->views[i] = (struct job_view){.job = &config->jobs[i],
-                                               .high_water = INSTANT_NONE,
-                                               .next_due = INSTANT_NONE,
-                                               .late_since = INSTANT_NONE,
-                                               .last_success = INSTANT_NONE};
-        map_put(&loading.by_name, config->jobs[i].name, &overview->views[i]);
+    bool ok = make_views(overview, session, err);
+    for (size_t i = 0; i < overview->count; i++) {
+        map_put(&loading.by_name, overview->views[i].job->name, &overview->views[i]);
     }
-    bool ok = read_store(&loading, session, err);
+    ok = ok && read_store(&loading, session, err);
     map_release(&loading.by_name);
     for (size_t i = 0; ok && i < overview->count; i++) {
         plan(overview, &overview->views[i]);

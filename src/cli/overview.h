@@ -10,6 +10,7 @@
 struct job_view {
     const struct job *job;
     bool is_known;               // the store has seen it
+    bool is_recorded;            // job is recorded_job: the configuration cannot be asked
     struct instant high_water;   // none while unknown
     struct instant next_due;     // INSTANT_NONE
     struct instant late_since;   // the oldest slot that is due and undecided; INSTANT_NONE
@@ -23,7 +24,8 @@ struct job_view {
 struct overview {
     struct control_set controls;
     struct arena arena;
-    struct job_view *views; // in the configuration's order
+    // In the configuration's order. Where that has mistakes, the jobs in force in the store.
+    struct job_view *views;
     size_t count;
     bool node_is_dry_run; // the live node was started with --dry-run
     struct instant now;

@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "cli/hint.h"
 #include "cli/terminal.h"
+#include "cli/words.h"
 #include "store/sqlite/sqlite_store.h"
 #include "time/format.h"
 
@@ -42,22 +43,58 @@ static void print_problems(const struct config_problems *problems)
     free(clean);
 }
 
+static bool refuse(const struct config_problems *problems, struct error *err)
+{
+    print_problems(problems);
+    return error_set(err, ERROR_CONFIG, "the configuration has %zu error%s; nothing was done",
+                     problems->count, words_plural(problems->count));
+}
+
 static bool load_or_print(struct session *session, const struct invocation *invocation,
                           load_fn *load_as, struct error *err)
 {
     AUTO(config_problems_release) struct config_problems problems;
     config_problems_init(&problems);
-    if (load(session, invocation, load_as, &problems)) {
-        return true;
-    }
-    print_problems(&problems);
-    return error_set(err, ERROR_CONFIG, "the configuration has %zu error%s; nothing was done",
-                     problems.count, problems.count == 1 ? "" : "s");
+    return load(session, invocation, load_as, &problems) || refuse(&problems, err);
 }
 
 bool session_config(struct session *session, const struct invocation *invocation, struct error *err)
 {
     return load_or_print(session, invocation, config_load_to_read, err);
+}
+
+static void tell_of_mistakes(const struct session *session, const struct config_problems *problems)
+{
+    const struct config_problem *first = &problems->list[0];
+    AUTO(buf_release) struct buf text;
+    buf_init(&text, 65536);
+    buf_add_string(&text, first->file);
+    if (first->line > 0) {
+        buf_printf(&text, ":%d:%d", first->line, first->column);
+    }
+    buf_printf(&text, ": %s", first->text);
+    char *clean = terminal_clean(buf_string(&text));
+    char *store = terminal_clean(session->config->store_path);
+    fprintf(stderr,
+            "%s\nironcron: the configuration has %zu error%s; this comes from the store %s alone. "
+            "See: ironcron validate\n",
+            clean, problems->count, words_plural(problems->count), store);
+    free(store);
+    free(clean);
+}
+
+bool session_config_to_look(struct session *session, const struct invocation *invocation,
+                            struct error *err)
+{
+    AUTO(config_problems_release) struct config_problems problems;
+    config_problems_init(&problems);
+    if (!load(session, invocation, config_load_to_look, &problems)) {
+        return refuse(&problems, err);
+    }
+    if (session->config->is_faulty) {
+        tell_of_mistakes(session, &problems);
+    }
+    return true;
 }
 
 bool session_config_whole(struct session *session, const struct invocation *invocation,
@@ -104,7 +141,7 @@ bool session_write(struct session *session, struct error *err)
 
 bool session_open(struct session *session, const struct invocation *invocation, struct error *err)
 {
-    if (!session_config(session, invocation, err) || !session_read(session, err)) {
+    if (!session_config_to_look(session, invocation, err) || !session_read(session, err)) {
         return false;
     }
     if (session->store_is_absent) {
@@ -128,15 +165,21 @@ void session_release(struct session *session)
     session->config = NULL;
 }
 
+bool session_no_job(const struct session *session, const char *name, struct error *err)
+{
+    const char *nearest = config_nearest_job(session->config, name);
+    return error_set(err, ERROR_NOT_FOUND,
+                     "there is no job \"%s\" in %s%s%s%s\nAll jobs: ironcron jobs", name,
+                     session->config->is_faulty ? session->config->store : session->config->path,
+                     nearest != NULL ? "; did you mean \"" : "", nearest != NULL ? nearest : "",
+                     nearest != NULL ? "\"?" : "");
+}
+
 const struct job *session_job(const struct session *session, const char *name, struct error *err)
 {
     const struct job *job = config_job(session->config, name);
     if (job == NULL) {
-        const char *nearest = config_nearest_job(session->config, name);
-        error_set(err, ERROR_NOT_FOUND,
-                  "there is no job \"%s\" in %s%s%s%s\nAll jobs: ironcron jobs", name,
-                  session->config->path, nearest != NULL ? "; did you mean \"" : "",
-                  nearest != NULL ? nearest : "", nearest != NULL ? "\"?" : "");
+        (void)session_no_job(session, name, err);
     }
     return job;
 }

@@ -29,11 +29,15 @@ bool session_config(struct session *session, const struct invocation *invocation
 bool session_config_whole(struct session *session, const struct invocation *invocation,
                           struct error *err) MUST_USE;
 bool session_config_quietly(struct session *session, const struct invocation *invocation) MUST_USE;
+// For who looks at the store: a configuration with mistakes is told on stderr and gone on with, as
+// long as it names the store. session->config->is_faulty then, and it has no jobs.
+bool session_config_to_look(struct session *session, const struct invocation *invocation,
+                            struct error *err) MUST_USE;
 // Opens the store for reading. True with store NULL and store_is_absent when there is none yet.
 bool session_read(struct session *session, struct error *err) MUST_USE;
 // Opens it for writing; the first one creates it.
 bool session_write(struct session *session, struct error *err) MUST_USE;
-// Configuration and store for a reading command; an absent store is ERROR_NOT_FOUND.
+// Configuration (to look) and store for a reading command; an absent store is ERROR_NOT_FOUND.
 bool session_open(struct session *session, const struct invocation *invocation,
                   struct error *err) MUST_USE;
 // Asks again whether a node lives.
@@ -42,6 +46,7 @@ void session_close_store(struct session *session);
 void session_release(struct session *session);
 
 // ERROR_NOT_FOUND with the nearest name when there is no such job.
+bool session_no_job(const struct session *session, const char *name, struct error *err);
 const struct job *session_job(const struct session *session, const char *name, struct error *err);
 // A run by its id or the beginning of one.
 bool session_run_id(const struct session *session, const char *text, struct uuid *id_out,

@@ -156,6 +156,10 @@ static void judge(struct status *status)
         status->late += instant_is_none(view->late_since) ? 0 : 1;
         status->stale += view->is_stale ? 1 : 0;
     }
+    if (status->session->config->is_faulty) {
+        problem(status, "the configuration has errors; a node goes on with what it had, and none "
+                        "can start: ironcron validate");
+    }
     if (status->store_bytes < 0) {
         problem(status, "there is no store yet, nothing has ever run; start: ironcron serve");
         return;

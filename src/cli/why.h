@@ -59,6 +59,7 @@ struct why_facts {
     const char *name;
     const struct zone *zone; // of the times in the answer
     const struct job *job;   // as configured now; NULL = it left the configuration
+    bool is_config_faulty;   // or that has a mistake, and then job is NULL too
 
     struct instant at;     // the slot, or the time that was asked for
     bool is_slot;          // the schedule in force then has a slot at it, or the ledger has

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/recorded.h"
 #include "cli/why_rows.h"
 
 #define CASE_MAX  ((size_t)1 << 30)
@@ -85,7 +86,7 @@ static bool choose_schedule(struct why_case *why, const struct session *session,
         return true;
     }
     row = row != NULL ? row : why->force_after;
-    if (!why_rows_schedule(row->spec, facts->name, session->config->zones, &why->in_use, err)) {
+    if (!recorded_schedule(row->spec, facts->name, session->config->zones, &why->in_use, err)) {
         return false;
     }
     facts->zone = why->in_use.zone;
@@ -134,13 +135,13 @@ static struct instant newest(struct why_case *why, const struct session *session
     }
     struct instant last = slot_before(&why->in_use, look_back_limit(why, now), now);
     if (instant_is_none(last) && why->force_before != NULL && why->force != NULL &&
-        why_rows_schedule(why->force_before->spec, facts->name, session->config->zones,
+        recorded_schedule(why->force_before->spec, facts->name, session->config->zones,
                           &why->in_use, err)) {
         // Nothing was due since the schedule was changed: the last slot of the one before.
         last = slot_before(&why->in_use, why->force_before->from, why->force_before->to);
     }
     if (instant_is_none(last)) {
-        last = schedule_next(&facts->job->schedule, now);
+        last = schedule_next(&why->in_use, now);
     }
     return instant_is_none(last) ? now : last;
 }
@@ -177,6 +178,7 @@ bool why_case_load(struct why_case *why, const struct session *session, const ch
     if (!read_marks(why, session, err)) {
         return false;
     }
+    facts->is_config_faulty = session->config->is_faulty;
     if (facts->job == NULL && instant_is_none(facts->high_water)) {
         return session_job(session, job, err) != NULL;
     }

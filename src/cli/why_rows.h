@@ -8,9 +8,6 @@
 bool why_rows_mark(struct why_case *why, struct store *store, struct error *err) MUST_USE;
 // A NULL store has no schedules.
 bool why_rows_force(struct why_case *why, struct store *store, struct error *err) MUST_USE;
-// A schedule as it was recorded as in force.
-bool why_rows_schedule(const char *spec, const char *job, struct zone_cache *zones,
-                       struct schedule *schedule_out, struct error *err) MUST_USE;
 bool why_rows_slot(struct why_case *why, struct store *store, struct error *err) MUST_USE;
 bool why_rows_runs(struct why_case *why, struct store *store, struct error *err) MUST_USE;
 bool why_rows_events(struct why_case *why, struct store *store, struct error *err) MUST_USE;

@@ -39,26 +39,6 @@ bool why_rows_force(struct why_case *why, struct store *store, struct error *err
     return store == NULL || store->ops->read_force(store, why->facts.name, note_force, why, err);
 }
 
-bool why_rows_schedule(const char *spec, const char *job, struct zone_cache *zones,
-                       struct schedule *schedule_out, struct error *err)
-{
-    const char *text;
-    const char *zone_text;
-    const char *dst;
-    const struct zone *zone;
-    json_t *json = json_loads(spec, 0, NULL);
-    if (json == NULL || json_unpack(json, "{s:s, s:s, s:s}", "schedule", &text, "timezone",
-                                    &zone_text, "dst", &dst) != 0) {
-        json_decref(json);
-        return error_set(err, ERROR_STORE, "the schedule recorded for job %s is not readable", job);
-    }
-    enum schedule_dst policy = strcmp(dst, "skip") == 0 ? SCHEDULE_DST_SKIP : SCHEDULE_DST_RUN;
-    bool read = zone_cache_get(zones, zone_text, &zone, err) &&
-                schedule_parse(text, zone, policy, job, schedule_out, err);
-    json_decref(json);
-    return read || error_wrap(err, "the schedule recorded for job %s", job);
-}
-
 // ---- controls -----------------------------------------------------------------------------------
 
 // When the slot was decided; controls set between its time and then count too.

@@ -60,6 +60,7 @@ struct config {
     const uint32_t *by_name;  // indices into jobs, in the order of their names
     const char *const *files; // all that were read, the main one first
     size_t file_count;
+    bool is_faulty;     // config_load_to_look: there are mistakes, and therefore no jobs
     bool holds_secrets; // a file itself holds a secret, not only a reference to one
     char hash[65];      // SHA-256 of the definitions before substitution: secrets are not in it
 };
@@ -91,6 +92,11 @@ bool config_load(const char *path, struct config **config_out,
 // The same, but what is not set stays as it is written: for commands that look at the store and
 // must work for who does not have the secrets. Nothing may be executed by it.
 bool config_load_to_read(const char *path, struct config **config_out,
+                         struct config_problems *problems) MUST_USE;
+// The same, and mistakes are no obstacle as long as it is certain which store is meant: true with
+// `problems` not empty, is_faulty set, and no jobs. For commands that look at the store: a typo in
+// one job must not blind who is on call.
+bool config_load_to_look(const char *path, struct config **config_out,
                          struct config_problems *problems) MUST_USE;
 void config_free(struct config *config);
 const struct job *config_job(const struct config *config, const char *name); // NULL

@@ -156,6 +156,34 @@ static void build(struct load *load, struct yaml_tree *tree)
     }
 }
 
+// Is it certain which store is meant? Not where `store` is missing: it may be what is misspelled.
+static bool store_is_certain(const struct load *load, const struct yaml_tree *tree)
+{
+    const struct yaml_tree_node *node = yaml_tree_find(tree->root, "store");
+    return node != NULL && !node->broken && node->schema != NULL &&
+           load->config->store_path != NULL;
+}
+
+// What is left of a configuration with mistakes, for who only looks: the settings, no jobs. Of a
+// file that is not YAML, what stands above the first mistake.
+static bool salvage(struct load *load, struct yaml_tree *tree, bool was_built)
+{
+    if (tree->root == NULL || tree->root->kind != TREE_MAP) {
+        return false;
+    }
+    if (!was_built) {
+        AUTO(config_problems_release) struct config_problems ignored;
+        config_problems_init(&ignored);
+        struct conform conform = {tree, &ignored, &load->substitution, NULL};
+        conform_check(&conform);
+        settings_build(load, &conform, tree->root);
+    }
+    load->job_count = 0;
+    load->config->is_faulty = true;
+    finish_jobs(load);
+    return store_is_certain(load, tree);
+}
+
 static void load_release(struct load *load)
 {
     jobs_defaults_free(load->defaults);
@@ -179,8 +207,8 @@ static struct config *config_new(const char *name, const char *folder)
 }
 
 static bool load_bytes(const char *name, const char *folder, const struct buf *bytes,
-                       const struct substitution *substitution, struct config **config_out,
-                       struct config_problems *problems)
+                       const struct substitution *substitution, bool may_be_faulty,
+                       struct config **config_out, struct config_problems *problems)
 {
     struct config *config = config_new(name, folder);
     struct load load = {.config = config, .problems = problems, .substitution = *substitution};
@@ -189,12 +217,14 @@ static bool load_bytes(const char *name, const char *folder, const struct buf *b
     remember_file(&load, name);
     AUTO(yaml_tree_release) struct yaml_tree tree;
     yaml_tree_init(&tree, load.files[0]);
-    if (yaml_reader_read(&tree, buf_string(bytes), bytes->length, problems)) {
+    bool is_tree = yaml_reader_read(&tree, buf_string(bytes), bytes->length, problems);
+    if (is_tree) {
         build(&load, &tree);
     }
+    config_problems_sort(problems);
+    bool is_usable = problems->count == 0 || (may_be_faulty && salvage(&load, &tree, is_tree));
     load_release(&load);
-    if (problems->count > 0) {
-        config_problems_sort(problems);
+    if (!is_usable) {
         config_free(config);
         return false;
     }
@@ -209,7 +239,7 @@ bool config_load_bytes(const char *name, const char *folder, const char *bytes, 
     buf_init(&copy, length);
     buf_add(&copy, bytes, length);
     struct substitution substitution = {.closed = closed};
-    return load_bytes(name, folder, &copy, &substitution, config_out, problems);
+    return load_bytes(name, folder, &copy, &substitution, false, config_out, problems);
 }
 
 // ---- the way in ---------------------------------------------------------------------------------
@@ -239,8 +269,8 @@ static bool folder_of(const char *path, char folder[PATH_MAX])
     return realpath(name, folder) != NULL;
 }
 
-static bool load_file(const char *path, bool lenient, struct config **config_out,
-                      struct config_problems *problems)
+static bool load_file(const char *path, bool lenient, bool may_be_faulty,
+                      struct config **config_out, struct config_problems *problems)
 {
     const char *name = path == NULL ? default_path() : path;
     AUTO(buf_release) struct buf bytes;
@@ -262,16 +292,22 @@ static bool load_file(const char *path, bool lenient, struct config **config_out
         return false;
     }
     struct substitution substitution = {.lenient = lenient};
-    return load_bytes(name, folder, &bytes, &substitution, config_out, problems);
+    return load_bytes(name, folder, &bytes, &substitution, may_be_faulty, config_out, problems);
 }
 
 bool config_load(const char *path, struct config **config_out, struct config_problems *problems)
 {
-    return load_file(path, false, config_out, problems);
+    return load_file(path, false, false, config_out, problems);
 }
 
 bool config_load_to_read(const char *path, struct config **config_out,
                          struct config_problems *problems)
 {
-    return load_file(path, true, config_out, problems);
+    return load_file(path, true, false, config_out, problems);
+}
+
+bool config_load_to_look(const char *path, struct config **config_out,
+                         struct config_problems *problems)
+{
+    return load_file(path, true, true, config_out, problems);
 }

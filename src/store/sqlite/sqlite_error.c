@@ -62,8 +62,9 @@ void sqlite_explain(int code, sqlite3 *db, const char *path, const char *doing, 
             path, message, path);
         return;
     case SQLITE_NOTADB:
+        // Not temporary: no waiting makes it one.
         error_set(
-            err, ERROR_STORE,
+            err, ERROR_ENVIRONMENT,
             "%s is not a SQLite database: check `store:` in the configuration, or move the file "
             "away so that a new store can be made",
             path);

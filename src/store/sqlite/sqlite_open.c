@@ -138,7 +138,8 @@ static bool check_present(const char *path, struct error *err)
             strerror(errno));
     }
     if (!S_ISREG(status.st_mode)) {
-        return error_set(err, ERROR_STORE, "the store %s is not a file: correct `store:`", path);
+        return error_set(err, ERROR_ENVIRONMENT, "the store %s is not a file: correct `store:`",
+                         path);
     }
     return status.st_size > 0 ||
            error_set(err, ERROR_UNAVAILABLE,

@@ -236,7 +236,7 @@ bool sqlite_schema_check(struct sqlite_store *store, bool *empty_out, struct err
     }
     *empty_out = application == 0 && version == 0 && tables_found == 0;
     if (!*empty_out && application != SCHEMA_APPLICATION_ID) {
-        return error_set(err, ERROR_STORE,
+        return error_set(err, ERROR_ENVIRONMENT,
                          "%s is a SQLite database of another program: check `store:` in the "
                          "configuration",
                          store->path);

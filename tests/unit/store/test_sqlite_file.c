@@ -147,7 +147,7 @@ static void garbage_is_refused(void **state)
     free(sqlite_file_shell("rm '%s'*; head -c 20000 /dev/urandom > '%s'", f->file.path,
                            f->file.path));
     struct error err = fixture_open_fails(f, SQLITE_STORE_WRITE);
-    assert_int_equal(err.code, ERROR_STORE);
+    assert_int_equal(err.code, ERROR_ENVIRONMENT);
     error_mentions(&err, "not a SQLite database");
 }
 
@@ -157,7 +157,7 @@ static void the_database_of_another_program_is_refused(void **state)
     free(sqlite_file_shell("rm '%s'*; sqlite3 '%s' 'create table t (x)'", f->file.path,
                            f->file.path));
     struct error err = fixture_open_fails(f, SQLITE_STORE_WRITE);
-    assert_int_equal(err.code, ERROR_STORE);
+    assert_int_equal(err.code, ERROR_ENVIRONMENT);
     error_mentions(&err, "another program");
     shell_prints("t\n", sqlite_file_shell("sqlite3 '%s' .tables", f->file.path));
 }
