@@ -333,6 +333,10 @@ static void print_definition(const struct job_view *view)
     snprintf(text, sizeof text, "%s (%s, dst: %s)", job->schedule_text, job->timezone,
              job->schedule.dst == SCHEDULE_DST_RUN ? "run" : "skip");
     line("schedule", COLOUR_NONE, text);
+    if (view->is_recorded) {
+        line("", COLOUR_WARN, "the rest is not known: the configuration has errors");
+        return;
+    }
     if (job->http != NULL) {
         print_http(job->http);
     }
@@ -458,7 +462,8 @@ static void show_json(const struct overview *overview, const struct job_view *vi
     for (size_t i = 0; i < strip->count; i++) {
         json_array_append_new(runs, json_run(&strip->runs[i].row));
     }
-    json_object_set_new(document, "definition", json_definition(view->job));
+    json_object_set_new(document, "definition",
+                        view->is_recorded ? json_null() : json_definition(view->job));
     json_object_set_new(document, "next", next);
     json_object_set_new(document, "runs", runs);
     json_print(document);

@@ -91,9 +91,13 @@ bool session_config_to_look(struct session *session, const struct invocation *in
     if (!load(session, invocation, config_load_to_look, &problems)) {
         return refuse(&problems, err);
     }
-    if (session->config->is_faulty) {
-        tell_of_mistakes(session, &problems);
+    if (!session->config->is_faulty) {
+        return true;
     }
+    if (access(session->config->store_path, F_OK) != 0) {
+        return refuse(&problems, err); // there is nothing to look at
+    }
+    tell_of_mistakes(session, &problems);
     return true;
 }
 
