@@ -208,7 +208,10 @@ static void end_text(const struct engine_run_live *run, const struct runner_end 
                  limit);
         break;
     case RUNNER_CANCELLED:
-        snprintf(out, size, "cancelled by %s", run->cancelled_by == NULL ? "?" : run->cancelled_by);
+        snprintf(out, size, "cancelled by %s%s%s",
+                 run->cancelled_by == NULL ? "?" : run->cancelled_by,
+                 end->error == NULL || has_process(run) ? "" : "; ",
+                 end->error == NULL || has_process(run) ? "" : end->error);
         break;
     case RUNNER_SPAWN_FAILED:
         snprintf(out, size, "could not be started");
@@ -244,7 +247,7 @@ static void run_on_end(void *context, uint64_t handle, const struct runner_end *
         run_end(run, RUN_SUCCESS, FAILURE_NONE, NULL);
         return;
     }
-    char text[2048];
+    char text[4096];
     end_text(run, end, text, sizeof text);
     enum run_failure failure = end->kind == RUNNER_FAILED ? end->failure : ends[end->kind].failure;
     run_end(run, ends[end->kind].state, failure, text);

@@ -13,6 +13,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "call/call_runner.h"
 #include "runner/process_runner.h"
 #include "serve/host_boot.h"
 #include "serve/node_lock.h"
@@ -361,6 +362,23 @@ static void watch_runner(struct node *node)
     uv_poll_start(node->runner_poll, events, on_runner);
 }
 
+static void on_calls(void *context)
+{
+    node_turn(context);
+}
+
+static void open_calls(struct node *node)
+{
+    struct call_runner_options options = {.loop = &node->loop,
+                                          .clock = node->clock,
+                                          .output_max = node->loaded->config->output_max,
+                                          .accepts_callbacks = node->options.schedules,
+                                          .on_quiet = on_calls,
+                                          .context = node};
+    node->calls = call_runner_new(&options);
+    runner_router_set(&node->router, JOB_HTTP, node->calls);
+}
+
 static bool open_loop(struct node *node, struct error *err)
 {
     int result = uv_loop_init(&node->loop);
@@ -376,6 +394,7 @@ static bool open_loop(struct node *node, struct error *err)
     uv_timer_init(&node->loop, &node->tick);
     uv_idle_init(&node->loop, &node->again);
     uv_fs_event_init(&node->loop, &node->watch);
+    open_calls(node);
     node->wake_poll.data = node->tick.data = node;
     node->again.data = node->watch.data = node;
     uv_poll_start(&node->wake_poll, UV_READABLE, on_wake);
@@ -421,6 +440,7 @@ bool node_reload(struct node *node, struct loaded *loaded, struct error *err)
     loaded_release(node->loaded);
     node->loaded = loaded;
     process_runner_set_output_max(node->runner, loaded->config->output_max);
+    call_runner_set_output_max(node->calls, loaded->config->output_max);
     return true;
 }
 
@@ -446,6 +466,7 @@ void node_close(struct node *node)
         uv_loop_close(&node->loop);
         close(node->wake_fd);
     }
+    call_runner_free(node->calls);
     if (node->runner != NULL) {
         process_runner_free(node->runner); // kills what runs, then is gone itself
     }

@@ -42,6 +42,7 @@ struct node {
     struct loaded *loaded;  // the newest configuration
     int lock_fd;
     struct runner *runner; // the runner process: command and shell jobs
+    struct runner *calls;  // http jobs
     struct runner_router router;
     struct store *store;
     struct engine *engine;
