@@ -52,6 +52,9 @@ struct job_command {
     const struct job_variable *env; // name NULL ends; NULL = none
     const char *const *pass_env;    // NULL-terminated; NULL = none
     struct job_limits limits;
+    // NULL = nothing. What it finds on its standard input, a file in memory that nobody else sees;
+    // what it leaves there instead is its report (struct runner_end). For our own workers.
+    const char *input;
 };
 
 // What a sql job executes, on one of the configured databases.

@@ -57,6 +57,7 @@ struct active {
     int64_t memory_peak;
     struct output output;
     int output_fd, status_fd; // -1 = closed
+    int input_fd;             // where its report will be; -1 = it has none
     bool parked;              // output is not read while the scheduler does not read
     bool tail_begun;
     struct watch output_watch, status_watch;

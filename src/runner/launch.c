@@ -49,6 +49,7 @@ bool launch_encode(struct channel *channel, uint64_t tag, const struct runner_st
     message_begin(channel, MESSAGE_START, tag);
     message_put_text(channel, run_id);
     message_put_text(channel, command->workdir);
+    message_put_text(channel, command->input);
     put_numbers(channel, start->job, output_max);
     put_identity(channel, identity);
     message_put_number(channel, count_texts(command->argv));
@@ -104,6 +105,7 @@ bool launch_decode(struct message *message, struct launch *launch_out)
     struct launch launch = {.tag = message->tag};
     launch.run_id = message_text(message);
     launch.workdir = message_text(message);
+    launch.input = message_text(message);
     launch.limits.memory = (int64_t)message_number(message);
     launch.limits.cpu_time = (int64_t)message_number(message);
     launch.limits.open_files = (int64_t)message_number(message);

@@ -16,6 +16,7 @@ struct launch {
     const char *user;    // name, for messages
     const char *workdir; // NULL = home, or "/" where that is missing
     const char *home;
+    const char *input; // NULL = none
     char **argv;
     char **envp;
     gid_t *groups;

@@ -182,6 +182,7 @@ static bool take_end(struct process_runner *runner, struct open_run *run, struct
     end.output_bytes = (int64_t)message_number(message);
     end.output_cut = message_number(message) != 0;
     end.error = message_text(message);
+    end.report = message_text(message);
     if (message->bad || end.kind > RUNNER_GONE) {
         return false;
     }

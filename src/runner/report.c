@@ -14,6 +14,7 @@
 // While more than this waits for the scheduler no pipe is read whose bytes would have to be kept:
 // the writing processes wait, our memory does not grow.
 #define CHANNEL_FULL ((size_t)2 * 1024 * 1024)
+#define REPORT_MAX   8192
 #define DRAIN_ROUNDS 32 // a pipe holds 1 MB at most; somebody outside the run could write for ever
 
 static bool is_full(const struct supervisor *supervisor)
@@ -35,6 +36,7 @@ static void send_end(struct supervisor *supervisor, uint64_t tag, const struct r
     message_put_number(channel, (uint64_t)end->output_bytes);
     message_put_number(channel, end->output_cut);
     message_put_text(channel, end->error);
+    message_put_text(channel, end->report);
     CHECK(message_end(channel));
 }
 
@@ -175,6 +177,17 @@ static void bury(struct supervisor *supervisor, struct active *active)
     supervisor->buried = active;
 }
 
+// False: it has none.
+static bool read_report(const struct active *active, char report[REPORT_MAX + 1])
+{
+    if (active->input_fd < 0) {
+        return false;
+    }
+    ssize_t length = pread(active->input_fd, report, REPORT_MAX, 0);
+    report[length > 0 ? length : 0] = '\0';
+    return true;
+}
+
 // The kept tail, piece by piece as there is room, then the end.
 static void report_rest(struct supervisor *supervisor, struct active *active)
 {
@@ -189,6 +202,8 @@ static void report_rest(struct supervisor *supervisor, struct active *active)
         size_t length = output_take(&active->output, SCRATCH_SIZE, &piece);
         if (length == 0) {
             struct runner_end end = end_of(active);
+            char report[REPORT_MAX + 1];
+            end.report = read_report(active, report) ? report : NULL;
             send_end(supervisor, active->tag, &end);
             bury(supervisor, active);
             return;

@@ -51,6 +51,7 @@ struct runner_end {
     bool output_cut;
     const char *error;        // NULL or one sentence
     enum run_failure failure; // of RUNNER_FAILED
+    const char *report;       // NULL, or what a process with an input left there, "" at least
     // NULL, or a JSON object of what is worth keeping in the record, such as {"rows":3}
     const char *facts;
 };

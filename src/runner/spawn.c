@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -153,6 +154,20 @@ static bool start_pid(const struct spawn_plan *plan, struct spawned *spawned, in
     return true;
 }
 
+// A file in memory: nothing of it shows in the arguments or the environment. -1: none, or errno.
+static int make_input(const char *input)
+{
+    int fd = input == NULL ? -1 : memfd_create("input", MFD_CLOEXEC);
+    size_t length = input == NULL ? 0 : strlen(input);
+    if (fd >= 0 && pwrite(fd, input, length, 0) != (ssize_t)length) {
+        int reason = errno;
+        close(fd);
+        errno = reason;
+        return -1;
+    }
+    return fd;
+}
+
 static void close_pair(const int pair[2])
 {
     if (pair[0] >= 0) {
@@ -164,7 +179,8 @@ static void close_pair(const int pair[2])
 static bool start_with_pipes(struct spawn_plan *plan, const int output[2], const int status[2],
                              struct spawned *spawned_out, struct spawn_failure *failure)
 {
-    struct spawned spawned = {.output_fd = output[0], .status_fd = status[0]};
+    struct spawned spawned = {
+        .output_fd = output[0], .status_fd = status[0], .input_fd = plan->own_input_fd};
     plan->output_fd = output[1];
     char *memory = find_programs(plan);
     bool started = start_pid(plan, &spawned, status[1], failure);
@@ -178,18 +194,24 @@ static bool start_with_pipes(struct spawn_plan *plan, const int output[2], const
 bool spawn_start(const struct spawn_setting *setting, const struct launch *launch,
                  struct spawned *spawned_out, struct error *err)
 {
-    struct spawn_plan plan = {.setting = setting, .launch = launch};
+    struct spawn_plan plan = {
+        .setting = setting, .launch = launch, .own_input_fd = make_input(launch->input)};
+    plan.input_fd = plan.own_input_fd >= 0 ? plan.own_input_fd : setting->null_fd;
     struct spawn_failure failure = {.step = SPAWN_STEP_PIPE};
     int output[2] = {-1, -1};
     int status[2] = {-1, -1};
     // Only our end is non-blocking: the two are separate, and programs do not expect it.
-    if (pipe2(output, O_CLOEXEC) != 0 || fcntl(output[0], F_SETFL, O_NONBLOCK) != 0 ||
+    if ((launch->input != NULL && plan.own_input_fd < 0) || pipe2(output, O_CLOEXEC) != 0 ||
+        fcntl(output[0], F_SETFL, O_NONBLOCK) != 0 ||
         (launch->is_other_user && pipe2(status, O_CLOEXEC | O_NONBLOCK) != 0)) {
         failure.error = errno;
     }
     if (failure.error != 0 || !start_with_pipes(&plan, output, status, spawned_out, &failure)) {
         close_pair(output);
         close_pair(status);
+        if (plan.own_input_fd >= 0) {
+            close(plan.own_input_fd);
+        }
         return failure_text(&failure, launch->argv[0], launch->user, err);
     }
     close(output[1]);

@@ -9,13 +9,14 @@
 // What all starts of this runner share.
 struct spawn_setting {
     pid_t runner;
-    int null_fd;             // /dev/null: every run's standard input
+    int null_fd;             // /dev/null: the standard input of what has none
     uint64_t open_files_own; // the soft RLIMIT_NOFILE before the runner raised it for itself
 };
 
 struct spawned {
     pid_t pid;
     int output_fd; // read end of standard output and error, non-blocking; the caller closes it
+    int input_fd;  // what has an input leaves its report there; -1 = none; the caller closes it
     // -1: the program runs already. Otherwise it becomes readable once that is decided, and
     // spawn_status says how; the caller closes it.
     int status_fd;

@@ -61,8 +61,8 @@ static struct spawn_failure set_limits(const struct spawn_plan *plan)
 
 static struct spawn_failure set_streams(const struct spawn_plan *plan)
 {
-    if (dup2(plan->setting->null_fd, STDIN_FILENO) < 0 ||
-        dup2(plan->output_fd, STDOUT_FILENO) < 0 || dup2(plan->output_fd, STDERR_FILENO) < 0) {
+    if (dup2(plan->input_fd, STDIN_FILENO) < 0 || dup2(plan->output_fd, STDOUT_FILENO) < 0 ||
+        dup2(plan->output_fd, STDERR_FILENO) < 0) {
         return failed(SPAWN_STEP_STREAMS);
     }
     return none;

@@ -35,7 +35,9 @@ struct spawn_failure {
 struct spawn_plan {
     const struct spawn_setting *setting;
     const struct launch *launch;
-    int output_fd; // write end
+    int output_fd;    // write end
+    int input_fd;     // standard input: /dev/null, or own_input_fd
+    int own_input_fd; // -1 = none
     // The paths to try in this order, from PATH or the one that was given; NULL ends.
     const char *programs[SPAWN_PROGRAMS_MAX + 1];
 };

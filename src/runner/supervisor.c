@@ -153,6 +153,7 @@ static struct active *active_new(struct supervisor *supervisor, const struct lau
         .kill_after = launch->kill_after,
         .output_fd = spawned->output_fd,
         .status_fd = spawned->status_fd,
+        .input_fd = spawned->input_fd,
         .output_watch = {.kind = WATCH_OUTPUT, .active = active},
         .status_watch = {.kind = WATCH_STATUS, .active = active},
     };
@@ -169,6 +170,9 @@ static struct active *active_new(struct supervisor *supervisor, const struct lau
 static void active_free(struct active *active)
 {
     output_release(&active->output);
+    if (active->input_fd >= 0) {
+        close(active->input_fd);
+    }
     free(active->run_id);
     free(active->program);
     free(active->user);

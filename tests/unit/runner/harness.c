@@ -64,6 +64,10 @@ static void on_end(void *context, uint64_t run, const struct runner_end *end)
         snprintf(outcome->error, sizeof outcome->error, "%s", end->error);
         outcome->end.error = outcome->error;
     }
+    if (end->report != NULL) {
+        snprintf(outcome->report, sizeof outcome->report, "%s", end->report);
+        outcome->end.report = outcome->report;
+    }
     harness->ended++;
 }
 
@@ -112,6 +116,7 @@ bool harness_try_start(struct harness *harness, const struct task *task, uint64_
                                         .workdir = task->workdir,
                                         .env = task->env,
                                         .pass_env = task->pass_env,
+                                        .input = task->input,
                                         .limits = task->limits};
     const struct job job = {.name = "test-job",
                             .command = &command,

@@ -16,6 +16,7 @@ struct outcome { // of one run
     bool ended;
     struct runner_end end; // end.error points to `error`
     char error[2048];
+    char report[16384]; // end.report points there
     struct buf output;
 };
 
@@ -32,7 +33,7 @@ struct harness {
 struct task {
     const char *const *argv; // or:
     const char *shell;
-    const char *user, *workdir;
+    const char *user, *workdir, *input;
     const struct job_variable *env, *params;
     const char *const *pass_env;
     struct job_limits limits;

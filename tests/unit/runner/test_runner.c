@@ -221,6 +221,32 @@ static void test_limits(void **state)
     harness_close(harness);
 }
 
+static void test_input_and_report(void **state)
+{
+    (void)state;
+    struct harness *harness = harness_open(OUTPUT_MAX, -1, MONO_NEVER);
+    static const char reads[] = "cat; tr '\\0' '\\n' </proc/$$/environ | grep -c hidden;"
+                                "printf done >/dev/stdin; exit 3";
+    const char *const users[] = {NULL, "nobody"};
+    for (size_t i = 0; i < ARRAY_LENGTH(users) && (i == 0 || geteuid() == 0); i++) {
+        struct task task = {.shell = reads, .input = "hidden\n", .user = users[i]};
+        struct outcome *outcome = harness_run(harness, &task);
+        assert_string_equal(buf_string(&outcome->output), "hidden\n0\n");
+        assert_int_equal(outcome->end.exit_code, 3);
+        assert_string_equal(outcome->end.report, "done");
+    }
+    // Whatever ends it, what it left counts; what it left untouched is still its input.
+    struct task task = {.shell = "kill -9 $$", .input = "all of it"};
+    assert_string_equal(harness_run(harness, &task)->end.report, "all of it");
+    task = (struct task){.shell = "head -c 3000000 /dev/zero >&0", .input = "x"};
+    assert_non_null(harness_run(harness, &task)->end.report);
+    task = (struct task){.shell = "cat"};
+    assert_null(harness_run(harness, &task)->end.report);
+    task = (struct task){.argv = (const char *const[]){"/nonexistent", NULL}, .input = "x"};
+    assert_int_equal(harness_run(harness, &task)->end.kind, RUNNER_SPAWN_FAILED);
+    harness_close(harness);
+}
+
 // ---- starts that fail ---------------------------------------------------------------------------
 
 static void test_spawn_failures(void **state)
@@ -445,6 +471,7 @@ int main(void)
         HARNESS_TEST(test_working_directory),
         HARNESS_TEST(test_other_user),
         HARNESS_TEST(test_limits),
+        HARNESS_TEST(test_input_and_report),
         HARNESS_TEST(test_spawn_failures),
         HARNESS_TEST(test_refused_starts),
         HARNESS_TEST(test_many_arguments),
