@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The only file that knows libmicrohttpd. A connection's life: connection_changed → request_arrived
-// (once for the headers, again for each piece of body, last to answer) → request_ended → …
+// The only file that knows libmicrohttpd. A connection's life: connection_changed → target_arrived
+// → request_arrived (once for the headers, again for each piece of body, last to answer) →
+// request_ended → …
 #include "http/server.h"
 
 #include <microhttpd.h>
@@ -16,6 +17,7 @@
 #include "http/listen.h"
 #include "http/pem.h"
 #include "http/problem.h"
+#include "http/target.h"
 
 #define CONNECTIONS_DEFAULT 128
 #define MEMORY_DEFAULT      ((size_t)64 * 1024)
@@ -25,7 +27,10 @@
 #define ROUNDS_MAX          16 // of one http_server_run: about half a megabyte of a stream
 
 struct exchange {
+    struct http_target target;
+    struct error target_error; // of a target that could not be read
     struct buf body;
+    bool has_begun; // the headers are here
     bool too_large;
 };
 
@@ -106,6 +111,8 @@ static struct MHD_Response *make_response(struct http_response *response)
 static void add_headers(struct MHD_Response *made, const struct http_response *response)
 {
     const char *type = response->content_type;
+    char seconds[16];
+    snprintf(seconds, sizeof seconds, "%d", response->retry_after);
     const struct http_header headers[] = {
         {"Content-Type", type != NULL ? type : "text/plain; charset=utf-8"},
         {"X-Content-Type-Options", "nosniff"},
@@ -114,6 +121,8 @@ static void add_headers(struct MHD_Response *made, const struct http_response *r
         {"Referrer-Policy", "no-referrer"},
         {"Allow", response->allow},
         {"WWW-Authenticate", response->authenticate},
+        {"Location", response->location[0] != '\0' ? response->location : NULL},
+        {"Retry-After", response->retry_after > 0 ? seconds : NULL},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(headers); i++) {
         if (headers[i].value != NULL) {
@@ -168,12 +177,15 @@ static enum MHD_Result collect_header(void *context, enum MHD_ValueKind kind, co
 
 // True when the request may go on to the handler; else the response is a problem.
 static bool admit(const struct http_server *server, const struct http_request *request,
-                  bool too_many, bool too_large, struct http_response *response)
+                  bool too_many, const struct exchange *exchange, struct http_response *response)
 {
     const char *host = http_request_header(request, "Host");
     if (too_many) {
         http_problem(response, 431, "More than %d header fields.", HTTP_HEADERS_MAX);
-    } else if (too_large) {
+    } else if (exchange->target.path == NULL) {
+        http_problem(response, exchange->target_error.code == ERROR_LIMIT ? 414 : 400, "%s",
+                     exchange->target_error.text);
+    } else if (exchange->too_large) {
         http_problem(response, 413, "The body is larger than %zu bytes.", server->options.body_max);
     } else if (http_request_header_count(request, "Host") > 1) {
         http_problem(response, 400, "More than one Host header.");
@@ -189,13 +201,15 @@ static bool admit(const struct http_server *server, const struct http_request *r
 }
 
 static enum MHD_Result handle(struct http_server *server, struct MHD_Connection *mhd,
-                              const char *url, const char *method, const struct exchange *exchange)
+                              const char *method, const struct exchange *exchange)
 {
     struct headers headers = {.count = 0};
     MHD_get_connection_values(mhd, MHD_HEADER_KIND, collect_header, &headers);
     const struct http_request request = {
         .method = method,
-        .path = url,
+        .path = exchange->target.path,
+        .query = exchange->target.query,
+        .query_count = exchange->target.query_count,
         .headers = headers.list,
         .header_count = headers.count,
         .body = buf_string(&exchange->body),
@@ -203,7 +217,7 @@ static enum MHD_Result handle(struct http_server *server, struct MHD_Connection 
     };
     struct http_response response;
     http_response_init(&response);
-    if (admit(server, &request, headers.too_many, exchange->too_large, &response)) {
+    if (admit(server, &request, headers.too_many, exchange, &response)) {
         server->options.handler(server->options.context, &request, &response);
     }
     return answer(mhd, &response, strcmp(method, "HEAD") == 0);
@@ -215,20 +229,33 @@ static bool announces_too_much(const struct http_server *server, struct MHD_Conn
     return length != NULL && strtoull(length, NULL, 10) > server->options.body_max;
 }
 
+// The library's first word of a request: its target as it was sent. The library's own decoding is
+// too kind.
+static void *target_arrived(void *context, const char *uri, struct MHD_Connection *mhd)
+{
+    (void)mhd;
+    struct http_server *server = context;
+    struct exchange *exchange = alloc_zero(1, sizeof *exchange);
+    buf_init(&exchange->body, server->options.body_max);
+    if (!http_target_parse(&exchange->target, uri, &exchange->target_error)) {
+        exchange->target = (struct http_target){0};
+    }
+    return exchange;
+}
+
 static enum MHD_Result request_arrived(void *context, struct MHD_Connection *mhd, const char *url,
                                        const char *method, const char *version, const char *data,
                                        size_t *data_size, void **slot)
 {
+    (void)url;
     (void)version;
     struct http_server *server = context;
     struct exchange *exchange = *slot;
-    if (exchange == NULL) {
-        exchange = alloc_zero(1, sizeof *exchange);
-        buf_init(&exchange->body, server->options.body_max);
-        *slot = exchange;
+    if (!exchange->has_begun) {
+        exchange->has_begun = true;
         exchange->too_large = announces_too_much(server, mhd);
         // An answer before the body closes the connection afterwards: the body is never read.
-        return exchange->too_large ? handle(server, mhd, url, method, exchange) : MHD_YES;
+        return exchange->too_large ? handle(server, mhd, method, exchange) : MHD_YES;
     }
     if (*data_size > 0) {
         buf_add(&exchange->body, data, *data_size);
@@ -237,7 +264,7 @@ static enum MHD_Result request_arrived(void *context, struct MHD_Connection *mhd
         return MHD_YES;
     }
     request_moved(server, mhd); // the request is here: from now on it is the answer's time
-    return handle(server, mhd, url, method, exchange);
+    return handle(server, mhd, method, exchange);
 }
 
 static void request_ended(void *context, struct MHD_Connection *mhd, void **slot,
@@ -248,6 +275,7 @@ static void request_ended(void *context, struct MHD_Connection *mhd, void **slot
     *slot = NULL;
     request_moved(context, mhd);
     if (exchange != NULL) {
+        http_target_release(&exchange->target);
         buf_release(&exchange->body);
         free(exchange);
     }
@@ -302,8 +330,8 @@ static void start_daemon(struct http_server *server, const struct pem *cert, con
         (unsigned)options->connections_per_address_max, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         options->header_memory, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)seconds,
         MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_CONNECTION, connection_changed, server,
-        MHD_OPTION_NOTIFY_COMPLETED, request_ended, server, MHD_OPTION_ARRAY,
-        cert->text != NULL ? tls : none, MHD_OPTION_END);
+        MHD_OPTION_NOTIFY_COMPLETED, request_ended, server, MHD_OPTION_URI_LOG_CALLBACK,
+        target_arrived, server, MHD_OPTION_ARRAY, cert->text != NULL ? tls : none, MHD_OPTION_END);
 }
 
 static bool open_server(struct http_server *server, struct error *err)

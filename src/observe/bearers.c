@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "http/problem.h"
@@ -58,48 +59,97 @@ static const struct config_token *find_token(const struct bearers *bearers, cons
     return found;
 }
 
-static const char *role_name(enum config_role role)
+static const char *access_name(enum http_access access)
+{
+    static const char *const names[] = {"none", "viewer", "operator", "admin"};
+    return names[access];
+}
+
+static enum http_access access_of(enum config_role role)
 {
     switch (role) {
     case CONFIG_ROLE_VIEWER:
-        return "viewer";
+        return HTTP_VIEWER;
     case CONFIG_ROLE_OPERATOR:
-        return "operator";
+        return HTTP_OPERATOR;
     case CONFIG_ROLE_ADMIN:
-        return "admin";
+        return HTTP_ADMIN;
     }
-    return "admin";
+    return HTTP_ANYBODY;
 }
 
-bool bearers_check(const struct bearers *bearers, const struct http_request *request,
-                   enum config_role role, const char **name_out, struct http_response *response)
+// The socket's file mode keeps others out already; this is the second look.
+static bool is_own_peer(const struct http_peer *peer)
 {
-    if (name_out != NULL) {
-        *name_out = NULL;
-    }
-    if (bearers->count == 0) {
-        return true;
-    }
+    return peer->is_local && (peer->uid == 0 || peer->uid == geteuid());
+}
+
+static bool refuse_stranger(const struct http_request *request, struct http_response *response)
+{
+    http_problem(response, 403,
+                 "The unix socket serves root and the user who runs the node; you are uid %u. Run "
+                 "the command as one of them, or use a token over TCP.",
+                 (unsigned)request->peer.uid);
+    return false;
+}
+
+static bool refuse_tokenless(const struct http_request *request, enum http_access access,
+                             struct http_response *response)
+{
+    http_problem(response, 401,
+                 "%.200s needs role %s, and no tokens are configured: over TCP this node only "
+                 "reads. Use the unix socket beside the store, or put a token of that role under "
+                 "http.tokens in the configuration.",
+                 request->path, access_name(access));
+    response->authenticate = "Bearer realm=\"ironcron\"";
+    return false;
+}
+
+static bool refuse_unknown(const struct http_request *request, const char *bearer,
+                           enum http_access access, struct http_response *response)
+{
+    http_problem(response, 401,
+                 "%.200s needs a token of role %s: send the header `Authorization: Bearer TOKEN` "
+                 "with one of those under http.tokens in the configuration.",
+                 request->path, access_name(access));
+    response->authenticate = bearer == NULL ? "Bearer realm=\"ironcron\""
+                                            : "Bearer realm=\"ironcron\", error=\"invalid_token\"";
+    return false;
+}
+
+static bool check_token(const struct bearers *bearers, const struct http_request *request,
+                        enum http_access access, const char **name_out,
+                        struct http_response *response)
+{
     const char *bearer = bearer_of(request);
     const struct config_token *token = bearer == NULL ? NULL : find_token(bearers, bearer);
     if (token == NULL) {
-        http_problem(
-            response, 401,
-            "%s needs a token of role %s: send the header `Authorization: Bearer TOKEN` with "
-            "one of those under http.tokens in the configuration.",
-            request->path, role_name(role));
-        response->authenticate = bearer == NULL
-                                     ? "Bearer realm=\"ironcron\""
-                                     : "Bearer realm=\"ironcron\", error=\"invalid_token\"";
+        return refuse_unknown(request, bearer, access, response);
+    }
+    if (access_of(token->role) < access) {
+        http_problem(response, 403, "%.200s needs role %s; the token %s has role %s.",
+                     request->path, access_name(access), token->name,
+                     access_name(access_of(token->role)));
         return false;
     }
-    if (token->role < role) {
-        http_problem(response, 403, "%s needs role %s; the token %s has role %s.", request->path,
-                     role_name(role), token->name, role_name(token->role));
-        return false;
-    }
-    if (name_out != NULL) {
-        *name_out = token->name;
-    }
+    *name_out = token->name;
     return true;
+}
+
+bool bearers_check(const struct bearers *bearers, const struct http_request *request,
+                   enum http_access access, const char **name_out, struct http_response *response)
+{
+    const char *ignored;
+    name_out = name_out == NULL ? &ignored : name_out;
+    *name_out = NULL;
+    if (access == HTTP_ANYBODY || is_own_peer(&request->peer)) {
+        return true;
+    }
+    if (request->peer.is_local) {
+        return refuse_stranger(request, response);
+    }
+    if (bearers->count == 0) {
+        return access == HTTP_VIEWER || refuse_tokenless(request, access, response);
+    }
+    return check_token(bearers, request, access, name_out, response);
 }

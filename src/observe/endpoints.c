@@ -95,7 +95,7 @@ static void answer_metrics(void *context, const struct http_request *request,
 {
     struct endpoints *endpoints = context;
     if (!endpoints->metrics_public &&
-        !bearers_check(&endpoints->bearers, request, CONFIG_ROLE_VIEWER, NULL, response)) {
+        !bearers_check(&endpoints->bearers, request, HTTP_VIEWER, NULL, response)) {
         return;
     }
     enum exposition_format format = exposition_negotiate(http_request_header(request, "Accept"));
@@ -120,14 +120,22 @@ void endpoints_configure(struct endpoints *endpoints, const struct config_http *
     endpoints->metrics_public = http->metrics_public;
 }
 
+static bool admit(void *context, const struct http_route *route, const struct http_request *request,
+                  struct http_response *response)
+{
+    struct endpoints *endpoints = context;
+    return bearers_check(&endpoints->bearers, request, route->access, NULL, response);
+}
+
 void endpoints_answer(void *context, const struct http_request *request,
                       struct http_response *response)
 {
     static const struct http_route routes[] = {
-        {HTTP_GET, "/", answer_index},
-        {HTTP_GET, "/livez", answer_livez},
-        {HTTP_GET, "/readyz", answer_readyz},
-        {HTTP_GET, "/metrics", answer_metrics},
+        {HTTP_GET, "/", answer_index, HTTP_ANYBODY, NULL, NULL, NULL},
+        {HTTP_GET, "/livez", answer_livez, HTTP_ANYBODY, NULL, NULL, NULL},
+        {HTTP_GET, "/readyz", answer_readyz, HTTP_ANYBODY, NULL, NULL, NULL},
+        {HTTP_GET, "/metrics", answer_metrics, HTTP_ANYBODY, NULL, NULL, NULL},
     };
-    http_route(routes, ARRAY_LENGTH(routes), context, request, response);
+    static const struct http_router router = {routes, ARRAY_LENGTH(routes), admit};
+    http_route(&router, context, request, response);
 }

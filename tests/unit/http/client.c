@@ -91,8 +91,11 @@ static void answer(void *context, const struct http_request *request,
                    struct http_response *response)
 {
     static const struct http_route routes[] = {
-        {HTTP_GET, "/hello", say_hello}, {HTTP_POST, "/echo", echo}, {HTTP_GET, "/stream", stream}};
-    http_route(routes, ARRAY_LENGTH(routes), context, request, response);
+        {HTTP_GET, "/hello", say_hello, HTTP_ANYBODY, NULL, NULL, NULL},
+        {HTTP_POST, "/echo", echo, HTTP_ANYBODY, NULL, NULL, NULL},
+        {HTTP_GET, "/stream", stream, HTTP_ANYBODY, NULL, NULL, NULL}};
+    static const struct http_router router = {routes, ARRAY_LENGTH(routes), NULL};
+    http_route(&router, context, request, response);
 }
 
 void world_open(struct world *world, const struct http_server_options *limits)

@@ -40,6 +40,8 @@ static void answers_requests(void **state)
         {"GET /hello HTTP/1.1\r\nHost: evil.example\r\n\r\n", 421, NULL},
         {"GET /hello HTTP/1.1\r\nHost: 127.0.0.1:1\r\n\r\n", 200, "hello\n"},
         {"GET /hello HTTP/1.1\r\nHost: [::1]\r\n\r\n", 200, "hello\n"},
+        {"GET /%2fhello HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, NULL},
+        {"GET /hello%00 HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, NULL},
         {"GET /hello HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n", 400, NULL},
         {"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 65537\r\n\r\n", 413, NULL},
     };
