@@ -309,6 +309,10 @@ static void intent_carry_out(struct engine *engine, const struct store_intent *i
     case INTENT_RELOAD:
         intent_reload(engine, intent);
         break;
+    case INTENT_BACKFILL:
+    case INTENT_RETRY:
+        refuse(engine, intent, "this node does not do that");
+        break;
     case INTENT_KIND_COUNT:
         break;
     }

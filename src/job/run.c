@@ -43,6 +43,7 @@ static const char *const reason_names[SLOT_REASON_COUNT] = {
     [REASON_LIMIT] = "limit",
     [REASON_BUSY] = "busy",
     [REASON_CHANGED] = "changed",
+    [REASON_AFTER] = "after",
 };
 
 // Index of name in a table whose entries may be NULL; -1 when absent.

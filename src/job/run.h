@@ -76,6 +76,7 @@ enum slot_reason {
     REASON_LIMIT,      // MISSED: more than 1,000 slots to make up
     REASON_BUSY,       // MISSED: a node lived but could not get to it: full, stalled or suspended
     REASON_CHANGED,    // SKIPPED: its schedule was changed before it could start
+    REASON_AFTER,      // SKIPPED: what it was to run after did not succeed in time; open: it waits
     SLOT_REASON_COUNT
 };
 const char *slot_reason_name(enum slot_reason reason); // "overlap"; REASON_NONE: ""

@@ -77,7 +77,7 @@ enum store_result operation_refuse(struct error *err, const char *format, ...)
 
 bool operation_is_read(const struct store_op *op)
 {
-    return op->kind == STORE_LOAD || op->kind == STORE_INTENT_TAKE;
+    return op->kind == STORE_LOAD || op->kind == STORE_INTENT_TAKE || op->kind == STORE_SLOTS;
 }
 
 size_t operation_weight(const struct store_op *op)
@@ -132,7 +132,14 @@ static bool slot_form_is_good(const struct store_slot *slot)
 {
     bool runs = slot->decision == DECIDE_RUN || slot->decision == DECIDE_DRY_RUN;
     if (slot->job_id <= 0 || slot->due_at.us < 0 || slot->trigger >= TRIGGER_COUNT ||
-        slot->decision > DECIDE_DRY_RUN || slot->reason >= SLOT_REASON_COUNT) {
+        slot->decision > DECIDE_WAIT || slot->reason >= SLOT_REASON_COUNT) {
+        return false;
+    }
+    bool scheduled = slot->trigger == TRIGGER_SCHEDULE || slot->trigger == TRIGGER_CATCHUP;
+    if (slot->decision == DECIDE_WAIT) {
+        return scheduled && !slot->awaited && operation_has(slot->wait_until);
+    }
+    if ((slot->awaited && !scheduled) || (slot->by_hand && slot->trigger != TRIGGER_RETRY)) {
         return false;
     }
     if (runs) {
@@ -155,6 +162,17 @@ static bool check_decide(const struct store_op_decide *op, struct error *err)
         }
     }
     return check_lines(err, op->actor, NULL, NULL, NULL);
+}
+
+static bool check_slots(const struct store_op_slots *op, struct error *err)
+{
+    for (size_t i = 0; i < op->item_count; i++) {
+        const struct store_slots_item *item = &op->items[i];
+        if (item->job_id <= 0 || item->limit == 0 || item->since.us < 0) {
+            return bad(err, "a look at slots without a job, a beginning or a limit");
+        }
+    }
+    return true;
 }
 
 static bool check_finish(const struct store_op_finish *op, struct error *err)
@@ -254,6 +272,10 @@ bool operation_check(const struct store_op *op, struct error *err)
     case STORE_INTENT_END:
         return AS(op, store_op_intent_end)->state != INTENT_PENDING ||
                bad(err, "an intent's end that is no end");
+    case STORE_SLOTS:
+        return check_slots(AS(op, store_op_slots), err);
+    case STORE_INTENT_NOTE:
+        return check_lines(err, AS(op, store_op_intent_note)->answer, NULL, NULL, NULL);
     case STORE_AUDIT:
         return check_audit(AS(op, store_op_audit), err);
     default:

@@ -12,7 +12,8 @@ const char *store_control_name(enum store_control_kind kind)
 
 const char *store_intent_name(enum store_intent_kind kind)
 {
-    static const char *const names[INTENT_KIND_COUNT] = {"run", "cancel", "reload"};
+    static const char *const names[INTENT_KIND_COUNT] = {"run", "cancel", "reload", "backfill",
+                                                         "retry"};
     CHECK(kind < INTENT_KIND_COUNT);
     return names[kind];
 }

@@ -45,6 +45,8 @@ enum store_op_kind {
     STORE_PRUNE,
     STORE_BEAT,
     STORE_LEAVE,
+    STORE_SLOTS,
+    STORE_INTENT_NOTE,
     STORE_OP_COUNT
 };
 
@@ -101,8 +103,8 @@ struct store_op_join {
 struct store_retry { // a slot whose last attempt ended and that waits for the next one
     int64_t job_id;
     struct instant due_at;
-    int attempt; // the one to come
-    struct instant retry_at;
+    int attempt;             // the one to come; 1: the slot waits for other jobs (DECIDE_WAIT)
+    struct instant retry_at; // then: until when at most
 };
 struct store_op_load {
     struct store_op op;
@@ -145,6 +147,9 @@ enum store_decision {
     DECIDE_SKIP,    // slot SKIPPED with reason, audit SKIPPED
     DECIDE_MISS,    // slot MISSED with reason, audit MISSED
     DECIDE_DRY_RUN, // slot and run DRY_RUN at once, audit DRY_RUN
+    // slot open with reason `after` and no run, until wait_until at most; no audit: nothing is
+    // decided yet. The mark rises, so that later slots go their way
+    DECIDE_WAIT,
 };
 enum store_verdict {
     VERDICT_NONE,
@@ -166,6 +171,12 @@ struct store_slot {
     int attempt;
     struct uuid run_id; // RUN and DRY_RUN: chosen by the caller
     enum slot_reason reason;
+    struct instant wait_until; // WAIT
+    // SCHEDULE, CATCHUP: the guard is not the mark, but that the slot still waits as WAIT left it
+    bool awaited;
+    // RETRY: somebody wants it. The guard is a slot that ended FAILED, TIMED_OUT, LOST or
+    // CANCELLED, and attempt = last + 1
+    bool by_hand;
     bool forbid_overlap;
     bool skip_on_overlap;
     int throttle_count; // stored with the job
@@ -184,6 +195,34 @@ struct store_op_decide {
     const char *actor; // of a manual run; NULL = the scheduler
     struct store_slot *slots;
     size_t slot_count;
+};
+
+// Reads slots of single jobs, oldest first: what became of them. Costs a step for each different
+// due time in the span, of whatever job, and stops after a bounded number of them.
+struct store_found_slot {
+    struct instant due_at;
+    enum slot_outcome outcome;
+    enum slot_reason reason;
+    int attempt;        // of its last run; without one it says nothing
+    struct uuid run_id; // of its last run; nil = none, or pruned
+};
+struct store_slots_item {
+    int64_t job_id;
+    struct instant since, until; // both included
+    bool unsuccessful;           // only those that are not SUCCESS
+    size_t limit;                // at least 1
+    // out
+    struct store_found_slot *found;
+    size_t found_count;
+    struct instant seen;       // looked at up to here; go on after it until it is `until`
+    struct instant high_water; // none = the store does not know the job
+    struct instant force_from; // since when it has schedules in force; none = it never had one
+};
+struct store_op_slots {
+    struct store_op op;
+    struct store_slots_item *items;
+    size_t item_count;
+    struct instant slots_from; // out: slots before it may have been pruned; none = none were
 };
 
 // Ends runs. Guarded: run_id and fence match and the state is STARTED; otherwise nothing is changed
@@ -245,15 +284,24 @@ struct store_op_control {
 };
 
 // An operator's wish that a live node carries out.
-enum store_intent_kind { INTENT_RUN, INTENT_CANCEL, INTENT_RELOAD, INTENT_KIND_COUNT };
-const char *store_intent_name(enum store_intent_kind kind); // "run", "cancel", "reload"
+enum store_intent_kind {
+    INTENT_RUN,
+    INTENT_CANCEL,
+    INTENT_RELOAD,
+    INTENT_BACKFILL,
+    INTENT_RETRY,
+    INTENT_KIND_COUNT
+};
+const char *store_intent_name(enum store_intent_kind kind); // "run", "cancel", "reload" …
 enum store_intent_state { INTENT_PENDING, INTENT_DONE, INTENT_REFUSED };
 struct store_intent {
     struct uuid intent_id;
     enum store_intent_kind kind;
-    const char *job;    // RUN; CANCEL by job; else NULL
-    struct uuid run_id; // CANCEL by run; answer of RUN
-    // JSON object of strings or NULL. May hold secrets: forgotten when the intent has ended
+    const char *job;    // RUN, BACKFILL, RETRY; CANCEL by job; else NULL
+    struct uuid run_id; // CANCEL by run; answer of RUN and RETRY
+    // JSON object of strings or NULL. May hold secrets: forgotten when the intent has ended.
+    // RUN: the params given. BACKFILL: "from", "to", "max_parallel", "force". RETRY: "due_at",
+    // "attempt" (the one to come)
     const char *params;
     bool dry_run;
     const char *actor;
@@ -261,7 +309,7 @@ struct store_intent {
     const char *reason;
     struct instant created_at; // set by the store
     enum store_intent_state state;
-    const char *answer; // why it was refused, or what was done
+    const char *answer; // why it was refused, what was done, or how far it is
 };
 struct store_op_intent_put { // by the one who wishes; intent_id chosen by it
     struct store_op op;
@@ -280,6 +328,12 @@ struct store_op_intent_end {
     struct uuid intent_id;
     enum store_intent_state state;
     struct uuid run_id;
+    const char *answer;
+};
+
+struct store_op_intent_note { // how far a pending one is; nothing when it has ended
+    struct store_op op;
+    struct uuid intent_id;
     const char *answer;
 };
 

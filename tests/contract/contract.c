@@ -68,7 +68,7 @@ int contract_run(const struct contract_backend *with)
         {"node", &contract_node_tests},     {"decide", &contract_decide_tests},
         {"finish", &contract_finish_tests}, {"control", &contract_control_tests},
         {"audit", &contract_audit_tests},   {"prune", &contract_prune_tests},
-        {"read", &contract_read_tests},
+        {"read", &contract_read_tests},     {"slots", &contract_slots_tests},
     };
     backend = with;
     int failed = 0;

@@ -49,7 +49,7 @@ struct contract_tests {
 };
 extern const struct contract_tests contract_node_tests, contract_decide_tests,
     contract_finish_tests, contract_control_tests, contract_audit_tests, contract_prune_tests,
-    contract_read_tests;
+    contract_read_tests, contract_slots_tests;
 
 // ---- doing --------------------------------------------------------------------------------------
 

@@ -129,6 +129,17 @@ enum store_result model_intent_take(struct model_store *store, struct store_op *
     return STORE_OK;
 }
 
+enum store_result model_intent_note(struct model_store *store, struct store_op *base)
+{
+    const struct store_op_intent_note *op = CONTAINER_OF(base, struct store_op_intent_note, op);
+    struct store_intent *intent = intent_find(store, op->intent_id);
+    if (intent != NULL && intent->state == INTENT_PENDING) {
+        free((char *)(uintptr_t)intent->answer);
+        intent->answer = model_text(op->answer);
+    }
+    return STORE_OK;
+}
+
 enum store_result model_intent_end(struct model_store *store, struct store_op *base)
 {
     const struct store_op_intent_end *op = CONTAINER_OF(base, struct store_op_intent_end, op);
@@ -139,6 +150,7 @@ enum store_result model_intent_end(struct model_store *store, struct store_op *b
     if (intent->state == INTENT_PENDING) {
         intent->state = op->state;
         intent->run_id = uuid_is_nil(op->run_id) ? intent->run_id : op->run_id;
+        free((char *)(uintptr_t)intent->answer);
         intent->answer = model_text(op->answer);
         free((char *)(uintptr_t)intent->params);
         intent->params = NULL;

@@ -55,7 +55,9 @@ static void settle(const struct deciding *deciding, struct model_job *job, struc
         return;
     }
     bool same_reason = found->reason == slot->reason;
-    if ((slot->decision == DECIDE_SKIP && found->outcome == SLOT_SKIPPED && same_reason) ||
+    bool waits = found->outcome == SLOT_OPEN && operation_has(found->retry_at);
+    if ((slot->decision == DECIDE_WAIT && waits && found->attempt == 0) ||
+        (slot->decision == DECIDE_SKIP && found->outcome == SLOT_SKIPPED && same_reason) ||
         (slot->decision == DECIDE_MISS && found->outcome == SLOT_MISSED && same_reason)) {
         slot->verdict = VERDICT_WRITTEN;
     }
@@ -100,6 +102,7 @@ static enum slot_outcome outcome_of(enum store_decision decision)
 {
     switch (decision) {
     case DECIDE_RUN:
+    case DECIDE_WAIT:
         return SLOT_OPEN;
     case DECIDE_SKIP:
         return SLOT_SKIPPED;
@@ -146,9 +149,47 @@ static void write_decision(const struct deciding *deciding, struct model_job *jo
                                                    : VERDICT_WRITTEN;
 }
 
+static void write_wait(const struct deciding *deciding, struct model_job *job,
+                       struct store_slot *slot)
+{
+    struct model_slot *row = model_slot_add(job, whole_ms(slot->due_at));
+    row->outcome = SLOT_OPEN;
+    row->reason = REASON_AFTER;
+    row->retry_at = whole_ms(slot->wait_until);
+    row->node_no = deciding->node_no;
+    slot->verdict = VERDICT_WRITTEN;
+}
+
+static void decide_open(const struct deciding *deciding, struct model_job *job,
+                        struct store_slot *slot, struct model_slot *row)
+{
+    bool overlap = overlaps(job, slot);
+    if (overlap && !slot->skip_on_overlap) {
+        slot->verdict = VERDICT_OVERLAP;
+        return;
+    }
+    write_decision(deciding, job, slot, overlap, row);
+}
+
+static void decide_awaited(const struct deciding *deciding, struct model_job *job,
+                           struct store_slot *slot)
+{
+    struct model_slot *row = model_slot_at(job, whole_ms(slot->due_at));
+    if (row != NULL && row->outcome == SLOT_OPEN && operation_has(row->retry_at) &&
+        row->attempt == 0) {
+        decide_open(deciding, job, slot, row);
+    } else {
+        settle(deciding, job, slot);
+    }
+}
+
 static void decide_scheduled(const struct deciding *deciding, struct model_job *job,
                              struct store_slot *slot)
 {
+    if (slot->awaited) {
+        decide_awaited(deciding, job, slot);
+        return;
+    }
     if (instant_ms(slot->due_at) <= instant_ms(job->high_water)) {
         settle(deciding, job, slot);
         return;
@@ -160,6 +201,10 @@ static void decide_scheduled(const struct deciding *deciding, struct model_job *
     }
     job->high_water = whole_ms(slot->due_at);
     job->throttle_count = slot->throttle_count;
+    if (slot->decision == DECIDE_WAIT) {
+        write_wait(deciding, job, slot);
+        return;
+    }
     write_decision(deciding, job, slot, overlap, model_slot_add(job, whole_ms(slot->due_at)));
 }
 
@@ -176,22 +221,31 @@ static void decide_manual(const struct deciding *deciding, struct model_job *job
     write_decision(deciding, job, slot, false, NULL);
 }
 
+static bool awaits_attempt(const struct model_slot *row, const struct store_slot *slot)
+{
+    switch (row->outcome) {
+    case SLOT_LOST:
+        return true;
+    case SLOT_OPEN:
+        return !slot->by_hand && operation_has(row->retry_at);
+    case SLOT_FAILED:
+    case SLOT_TIMED_OUT:
+    case SLOT_CANCELLED:
+        return slot->by_hand;
+    default:
+        return false;
+    }
+}
+
 static void decide_retry(const struct deciding *deciding, struct model_job *job,
                          struct store_slot *slot)
 {
     struct model_slot *row = model_slot_at(job, whole_ms(slot->due_at));
-    bool waits = row != NULL && ((row->outcome == SLOT_OPEN && operation_has(row->retry_at)) ||
-                                 row->outcome == SLOT_LOST);
-    if (!waits || slot->attempt != row->attempt + 1) {
+    if (row == NULL || !awaits_attempt(row, slot) || slot->attempt != row->attempt + 1) {
         settle(deciding, job, slot);
         return;
     }
-    bool overlap = overlaps(job, slot);
-    if (overlap && !slot->skip_on_overlap) {
-        slot->verdict = VERDICT_OVERLAP;
-        return;
-    }
-    write_decision(deciding, job, slot, overlap, row);
+    decide_open(deciding, job, slot, row);
 }
 
 static void decide_backfill(const struct deciding *deciding, struct model_job *job,

@@ -110,12 +110,14 @@ void model_run_finish(struct model_store *store, struct model_run *run, enum run
                       struct instant retry_at);
 
 typedef enum store_result model_op_fn(struct model_store *store, struct store_op *op);
-model_op_fn model_join, model_beat, model_leave, model_load, model_publish;       // model_node.c
-model_op_fn model_decide;                                                         // model_decide.c
-model_op_fn model_finish, model_output;                                           // model_finish.c
-model_op_fn model_control, model_intent_put, model_intent_take, model_intent_end; // model_control.c
-model_op_fn model_audit, model_seal;                                              // model_audit.c
-model_op_fn model_prune;                                                          // model_prune.c
+model_op_fn model_join, model_beat, model_leave, model_load, model_publish; // model_node.c
+model_op_fn model_decide;                                                   // model_decide.c
+model_op_fn model_finish, model_output;                                     // model_finish.c
+model_op_fn model_slots;
+model_op_fn model_control, model_intent_put, model_intent_take, model_intent_note,
+    model_intent_end;                // model_control.c
+model_op_fn model_audit, model_seal; // model_audit.c
+model_op_fn model_prune;             // model_prune.c
 
 // model_node.c: as the port gives it; texts are the job's.
 struct store_job model_job_row(const struct model_job *job);

@@ -24,6 +24,8 @@ static model_op_fn *const handlers[STORE_OP_COUNT] = {
     [STORE_PRUNE] = model_prune,
     [STORE_BEAT] = model_beat,
     [STORE_LEAVE] = model_leave,
+    [STORE_SLOTS] = model_slots,
+    [STORE_INTENT_NOTE] = model_intent_note,
 };
 
 // ---- pump ---------------------------------------------------------------------------------------

@@ -160,6 +160,13 @@ enum store_result sqlite_intent_take(struct sqlite_store *store, struct store_op
     return STORE_OK;
 }
 
+enum store_result sqlite_intent_note(struct sqlite_store *store, struct store_op *base)
+{
+    const struct store_op_intent_note *op = CONTAINER_OF(base, struct store_op_intent_note, op);
+    sql_run(store, SQL_INTENT_NOTE, VALUES(sql_uuid(&op->intent_id), sql_text(op->answer)));
+    return STORE_OK;
+}
+
 enum store_result sqlite_intent_end(struct sqlite_store *store, struct store_op *base)
 {
     const struct store_op_intent_end *op = CONTAINER_OF(base, struct store_op_intent_end, op);

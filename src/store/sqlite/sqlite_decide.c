@@ -77,7 +77,9 @@ static void settle(const struct deciding *deciding, struct store_slot *slot)
     if (!state.exists || state.node_no != deciding->node_no) {
         return;
     }
-    if ((slot->decision == DECIDE_SKIP && state.outcome == SLOT_SKIPPED &&
+    if ((slot->decision == DECIDE_WAIT && state.outcome == SLOT_OPEN && state.waits &&
+         state.attempt == 0) ||
+        (slot->decision == DECIDE_SKIP && state.outcome == SLOT_SKIPPED &&
          state.reason == slot->reason) ||
         (slot->decision == DECIDE_MISS && state.outcome == SLOT_MISSED &&
          state.reason == slot->reason)) {
@@ -91,10 +93,8 @@ static void settle(const struct deciding *deciding, struct store_slot *slot)
 static enum slot_outcome outcome_of(const struct store_slot *slot, bool overlap)
 {
     static const enum slot_outcome outcomes[] = {
-        [DECIDE_RUN] = SLOT_OPEN,
-        [DECIDE_SKIP] = SLOT_SKIPPED,
-        [DECIDE_MISS] = SLOT_MISSED,
-        [DECIDE_DRY_RUN] = SLOT_DRY_RUN,
+        [DECIDE_RUN] = SLOT_OPEN,        [DECIDE_SKIP] = SLOT_SKIPPED, [DECIDE_MISS] = SLOT_MISSED,
+        [DECIDE_DRY_RUN] = SLOT_DRY_RUN, [DECIDE_WAIT] = SLOT_OPEN,
     };
     return overlap ? SLOT_SKIPPED : outcomes[slot->decision];
 }
@@ -172,6 +172,15 @@ static void write_decision(const struct deciding *deciding, struct store_slot *s
                                                    : VERDICT_WRITTEN;
 }
 
+// The slot is open, and nothing runs for it: its row is all that there is.
+static void write_wait(const struct deciding *deciding, struct store_slot *slot)
+{
+    sql_run(deciding->store, SQL_SLOT_WAIT,
+            VALUES(sql_int(instant_ms(slot->due_at)), sql_int(slot->job_id), sql_int(REASON_AFTER),
+                   sql_int(deciding->node_no), sql_instant(slot->wait_until)));
+    slot->verdict = VERDICT_WRITTEN;
+}
+
 static int64_t high_water(struct sqlite_store *store, const struct store_slot *slot)
 {
     return sql_query_integer(store, SQL_JOB_HIGH_WATER, 0, VALUES(sql_int(slot->job_id)));
@@ -192,7 +201,35 @@ static void decide_scheduled(const struct deciding *deciding, struct store_slot 
         settle(deciding, slot);
         return;
     }
-    write_decision(deciding, slot, overlap, SLOT_ROW_NEW);
+    if (slot->decision == DECIDE_WAIT) {
+        write_wait(deciding, slot);
+    } else {
+        write_decision(deciding, slot, overlap, SLOT_ROW_NEW);
+    }
+}
+
+static void decide_open(const struct deciding *deciding, struct store_slot *slot)
+{
+    bool overlap = overlaps(deciding->store, slot);
+    if (overlap && !slot->skip_on_overlap) {
+        slot->verdict = VERDICT_OVERLAP;
+        return;
+    }
+    write_decision(deciding, slot, overlap, SLOT_ROW_OLD);
+}
+
+static void decide_scheduled_or_awaited(const struct deciding *deciding, struct store_slot *slot)
+{
+    if (!slot->awaited) {
+        decide_scheduled(deciding, slot);
+        return;
+    }
+    struct slot_state state = slot_get(deciding->store, slot);
+    if (state.exists && state.outcome == SLOT_OPEN && state.waits && state.attempt == 0) {
+        decide_open(deciding, slot);
+    } else {
+        settle(deciding, slot);
+    }
 }
 
 static void decide_manual(const struct deciding *deciding, struct store_slot *slot)
@@ -210,8 +247,11 @@ static void decide_manual(const struct deciding *deciding, struct store_slot *sl
 // A LOST slot may be tried again too: its node died before it could say whether it wanted that.
 static bool awaits_attempt(const struct slot_state *state, const struct store_slot *slot)
 {
+    bool failed = state->outcome == SLOT_FAILED || state->outcome == SLOT_TIMED_OUT ||
+                  state->outcome == SLOT_CANCELLED;
+    bool waits = state->outcome == SLOT_OPEN && state->waits;
     return state->exists && slot->attempt == state->attempt + 1 &&
-           (state->outcome == SLOT_LOST || (state->outcome == SLOT_OPEN && state->waits));
+           (state->outcome == SLOT_LOST || (slot->by_hand ? failed : waits));
 }
 
 static void decide_retry(const struct deciding *deciding, struct store_slot *slot)
@@ -221,12 +261,7 @@ static void decide_retry(const struct deciding *deciding, struct store_slot *slo
         settle(deciding, slot);
         return;
     }
-    bool overlap = overlaps(deciding->store, slot);
-    if (overlap && !slot->skip_on_overlap) {
-        slot->verdict = VERDICT_OVERLAP;
-        return;
-    }
-    write_decision(deciding, slot, overlap, SLOT_ROW_OLD);
+    decide_open(deciding, slot);
 }
 
 static void decide_backfill(const struct deciding *deciding, struct store_slot *slot)
@@ -280,8 +315,10 @@ enum store_result sqlite_decide(struct sqlite_store *store, struct store_op *bas
         return STORE_REFUSED;
     }
     static void (*const deciders[TRIGGER_COUNT])(const struct deciding *, struct store_slot *) = {
-        [TRIGGER_SCHEDULE] = decide_scheduled, [TRIGGER_CATCHUP] = decide_scheduled,
-        [TRIGGER_RETRY] = decide_retry,        [TRIGGER_MANUAL] = decide_manual,
+        [TRIGGER_SCHEDULE] = decide_scheduled_or_awaited,
+        [TRIGGER_CATCHUP] = decide_scheduled_or_awaited,
+        [TRIGGER_RETRY] = decide_retry,
+        [TRIGGER_MANUAL] = decide_manual,
         [TRIGGER_BACKFILL] = decide_backfill,
     };
     for (size_t i = 0; i < op->slot_count && store->failed == SQLITE_OK; i++) {

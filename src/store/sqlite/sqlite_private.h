@@ -118,7 +118,9 @@ sqlite_op_fn sqlite_join, sqlite_beat, sqlite_leave, sqlite_load,
     sqlite_publish;                        // sqlite_node.c, _publish.c
 sqlite_op_fn sqlite_decide;                // sqlite_decide.c
 sqlite_op_fn sqlite_finish, sqlite_output; // sqlite_finish.c
-sqlite_op_fn sqlite_control, sqlite_intent_put, sqlite_intent_take, sqlite_intent_end;
+sqlite_op_fn sqlite_slots;
+sqlite_op_fn sqlite_control, sqlite_intent_put, sqlite_intent_take, sqlite_intent_note,
+    sqlite_intent_end;
 sqlite_op_fn sqlite_audit, sqlite_seal; // sqlite_audit.c
 sqlite_op_fn sqlite_prune;
 

@@ -25,6 +25,8 @@ static sqlite_op_fn *const handlers[STORE_OP_COUNT] = {
     [STORE_PRUNE] = sqlite_prune,
     [STORE_BEAT] = sqlite_beat,
     [STORE_LEAVE] = sqlite_leave,
+    [STORE_SLOTS] = sqlite_slots,
+    [STORE_INTENT_NOTE] = sqlite_intent_note,
 };
 
 static void submit(struct store *port, struct store_op *op)

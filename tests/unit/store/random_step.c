@@ -28,6 +28,31 @@ static const char *draw_text(struct twin *twin)
 
 const char *const step_jobs[STEP_JOBS] = {"alpha", "beta", "gamma", "Delta", "e-5"};
 
+// Slots that wait, and what may become of them; among what makes no sense.
+static void make_waiting(struct twin *twin, struct store_slot *slot)
+{
+    bool scheduled = slot->trigger == TRIGGER_SCHEDULE || slot->trigger == TRIGGER_CATCHUP;
+    slot->by_hand = slot->trigger == TRIGGER_RETRY && twin_draw(twin, 2) == 0;
+    slot->wait_until = draw_due(twin);
+    if (slot->decision == DECIDE_WAIT && (!scheduled || twin_draw(twin, 30) == 0)) {
+        slot->decision = scheduled ? DECIDE_WAIT : DECIDE_RUN;
+        slot->awaited = scheduled;
+    } else if (scheduled && slot->decision != DECIDE_WAIT && twin->waiting_count > 0 &&
+               twin_draw(twin, 4) == 0) {
+        const struct store_slot *waiting = &twin->waiting[twin_draw(twin, twin->waiting_count)];
+        slot->awaited = true;
+        slot->job_id = waiting->job_id;
+        slot->due_at = waiting->due_at;
+        slot->attempt = 1;
+    }
+    if (slot->decision == DECIDE_WAIT) {
+        if (twin->waiting_count < WAITING_KNOWN) {
+            twin->waiting_count++;
+        }
+        twin->waiting[twin_draw(twin, twin->waiting_count)] = *slot;
+    }
+}
+
 static void make_slots(struct twin *twin, struct step *step)
 {
     step->count = 1 + twin_draw(twin, BATCH);
@@ -36,7 +61,7 @@ static void make_slots(struct twin *twin, struct step *step)
         *slot = (struct store_slot){
             .job_id = 1 + (int64_t)twin_draw(twin, STEP_JOBS + (twin_draw(twin, 20) == 0)),
             .due_at = draw_due(twin),
-            .decision = (enum store_decision)twin_draw(twin, 4),
+            .decision = (enum store_decision)twin_draw(twin, 5),
             .trigger = (enum run_trigger)twin_draw(twin, TRIGGER_COUNT),
             .attempt = 1 + (int)twin_draw(twin, 3),
             .reason = (enum slot_reason)twin_draw(twin, SLOT_REASON_COUNT),
@@ -57,6 +82,7 @@ static void make_slots(struct twin *twin, struct step *step)
             slot->due_at = earlier->due_at;
             slot->attempt = earlier->attempt + 1;
         }
+        make_waiting(twin, slot);
         slot->run_id = contract_id(&twin->ids);
     }
 }
@@ -144,13 +170,28 @@ static void make_prune(struct twin *twin, struct step *step)
     step->prune.audit_before = twin_draw(twin, 2) == 0 ? before : INSTANT_NONE;
 }
 
+static void make_look(struct twin *twin, struct step *step)
+{
+    step->count = 1 + twin_draw(twin, BATCH);
+    for (size_t i = 0; i < step->count; i++) {
+        struct instant since = draw_due(twin);
+        step->looks[i] = (struct store_slots_item){
+            .job_id = 1 + (int64_t)twin_draw(twin, STEP_JOBS + 1),
+            .since = instant_add(since, DURATION_S(-(int64_t)twin_draw(twin, 300))),
+            .until = draw_due(twin),
+            .unsuccessful = twin_draw(twin, 2) == 0,
+            .limit = 1 + twin_draw(twin, 5)};
+    }
+}
+
 struct step step_make(struct twin *twin)
 {
     static const enum store_op_kind kinds[] = {
-        STORE_DECIDE,  STORE_DECIDE,     STORE_DECIDE,     STORE_DECIDE, STORE_DECIDE,
-        STORE_FINISH,  STORE_FINISH,     STORE_FINISH,     STORE_OUTPUT, STORE_PUBLISH,
-        STORE_CONTROL, STORE_INTENT_PUT, STORE_INTENT_END, STORE_AUDIT,  STORE_SEAL,
-        STORE_PRUNE,   STORE_BEAT,       STORE_LEAVE,      STORE_JOIN,
+        STORE_DECIDE,  STORE_DECIDE,      STORE_DECIDE,     STORE_DECIDE, STORE_DECIDE,
+        STORE_FINISH,  STORE_FINISH,      STORE_FINISH,     STORE_OUTPUT, STORE_PUBLISH,
+        STORE_CONTROL, STORE_INTENT_PUT,  STORE_INTENT_END, STORE_AUDIT,  STORE_SEAL,
+        STORE_PRUNE,   STORE_BEAT,        STORE_LEAVE,      STORE_JOIN,   STORE_SLOTS,
+        STORE_SLOTS,   STORE_INTENT_NOTE,
     };
     struct step step = {.kind = kinds[twin_draw(twin, sizeof kinds / sizeof kinds[0])]};
     bool rare = step.kind == STORE_JOIN || step.kind == STORE_LEAVE;
@@ -186,6 +227,13 @@ struct step step_make(struct twin *twin)
             .intent_id = twin->intents[twin_draw(twin, 8)],
             .state = twin_draw(twin, 2) == 0 ? INTENT_DONE : INTENT_REFUSED,
             .answer = draw_text(twin)};
+        break;
+    case STORE_INTENT_NOTE:
+        step.intent_note = (struct store_op_intent_note){
+            .intent_id = twin->intents[twin_draw(twin, 8)], .answer = draw_text(twin)};
+        break;
+    case STORE_SLOTS:
+        make_look(twin, &step);
         break;
     case STORE_PRUNE:
         make_prune(twin, &step);
@@ -284,6 +332,32 @@ static void carry_out_publication(struct store *store, struct step *step, FILE *
     store_op_release(&op.op);
 }
 
+// Each look is gone on with until it has seen all, so that how far one call comes does not matter.
+static void carry_out_looks(struct store *store, struct step *step, FILE *out)
+{
+    fprintf(out, "slots");
+    for (size_t i = 0; i < step->count; i++) {
+        struct store_slots_item item = step->looks[i];
+        do {
+            struct store_op_slots op = {.items = &item, .item_count = 1};
+            if (call(store, &op.op, STORE_SLOTS) != STORE_OK) {
+                fprintf(out, " refused");
+                break;
+            }
+            for (size_t j = 0; j < item.found_count; j++) {
+                const struct store_found_slot *f = &item.found[j];
+                char id[UUID_TEXT_SIZE];
+                uuid_format(f->run_id, id);
+                fprintf(out, " %" PRId64 "/%d/%d/%d/%s", f->due_at.us, f->outcome, f->reason,
+                        f->attempt, id);
+            }
+            store_op_release(&op.op);
+            item.since = instant_add(item.seen, DURATION_MS(1));
+        } while (instant_before(item.seen, item.until));
+        fprintf(out, " mark %" PRId64 " force %" PRId64, item.high_water.us, item.force_from.us);
+    }
+}
+
 static void carry_out_others(struct store *store, struct step *step, FILE *out)
 {
     struct store_op_intent_put put = {.intent = step->intent};
@@ -300,6 +374,9 @@ static void carry_out_others(struct store *store, struct step *step, FILE *out)
         break;
     case STORE_INTENT_END:
         fprintf(out, "end %d", call(store, &step->intent_end.op, STORE_INTENT_END));
+        break;
+    case STORE_INTENT_NOTE:
+        fprintf(out, "note %d", call(store, &step->intent_note.op, STORE_INTENT_NOTE));
         break;
     case STORE_AUDIT:
         fprintf(out, "audit %d", call(store, &audit.op, STORE_AUDIT));
@@ -337,6 +414,9 @@ char *step_carry_out(struct store *store, struct step *step)
         break;
     case STORE_PUBLISH:
         carry_out_publication(store, step, out);
+        break;
+    case STORE_SLOTS:
+        carry_out_looks(store, step, out);
         break;
     default:
         carry_out_others(store, step, out);

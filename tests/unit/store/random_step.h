@@ -8,9 +8,10 @@
 
 #include "sqlite_file.h"
 
-#define STEP_JOBS  5
-#define RUNS_KNOWN 64
-#define BATCH      4
+#define STEP_JOBS     5
+#define RUNS_KNOWN    64
+#define WAITING_KNOWN 8
+#define BATCH         4
 
 // One operation with its arrays, so that it can be carried out on both stores from the same bytes.
 struct step {
@@ -24,6 +25,8 @@ struct step {
     struct store_op_control control;
     struct store_intent intent;
     struct store_op_intent_end intent_end;
+    struct store_op_intent_note intent_note;
+    struct store_slots_item looks[BATCH];
     struct store_op_prune prune;
     struct instant at;
     int64_t number;
@@ -40,6 +43,8 @@ struct twin {
     size_t node_count;
     struct store_slot runs[RUNS_KNOWN]; // claimed not long ago
     size_t run_count;
+    struct store_slot waiting[WAITING_KNOWN]; // were to wait
+    size_t waiting_count;
     struct uuid intents[8];
     size_t intent_count;
 };
