@@ -354,8 +354,7 @@ static bool check_cancel(struct session *session, const struct invocation *invoc
                          struct store_intent *intent, struct error *err)
 {
     if (intent->job != NULL) {
-        // Where the configuration cannot be asked, the node knows.
-        return session->config->is_faulty || session_job(session, intent->job, err) != NULL;
+        return session_job(session, intent->job, err) != NULL;
     }
     struct run_kept kept = {0};
     const char *text = invocation->arguments[0];
