@@ -8,6 +8,7 @@
 #include "cli/json.h"
 #include "cli/overview.h"
 #include "cli/run.h"
+#include "cli/slot_strip.h"
 #include "cli/text_table.h"
 #include "cli/words.h"
 #include "job/expect.h"
@@ -388,52 +389,8 @@ static void print_next(const struct job_view *view, struct instant now)
     }
 }
 
-struct strip {
-    struct run_kept *runs; // newest first
-    size_t count;
-};
-
-static bool note_run(void *context, const struct store_run_row *row)
-{
-    struct strip *strip = context;
-    run_kept_copy(&strip->runs[strip->count++], row);
-    return strip->count < RUNS_SHOWN;
-}
-
-static bool read_strip(struct strip *strip, const struct session *session, const char *job,
-                       struct error *err)
-{
-    struct store_run_filter filter = {
-        .job = job, .since = INSTANT_NONE, .until = INSTANT_NONE, .limit = RUNS_SHOWN};
-    return session->store == NULL ||
-           session->store->ops->read_runs(session->store, &filter, note_run, strip, err);
-}
-
-static void print_strip(const struct strip *strip, const char *job)
-{
-    printf("last runs      ");
-    for (size_t i = strip->count; i > 0; i--) {
-        enum run_state state = strip->runs[i - 1].row.state;
-        terminal_print(stdout, run_state_colour(state), "%c", run_state_mark(state));
-    }
-    printf("%s\n", strip->count == 0 ? "none" : "   (oldest first; see: ironcron help jobs show)");
-    for (size_t i = 0; i < strip->count && i < 3; i++) {
-        const struct store_run_row *row = &strip->runs[i].row;
-        char id[UUID_TEXT_SIZE];
-        char result[512];
-        uuid_format(row->run_id, id);
-        run_result(row, result, sizeof result);
-        printf("  %s  ", id);
-        terminal_print(stdout, run_state_colour(row->state), "%-9s", run_state_name(row->state));
-        printf("  ");
-        terminal_put(stdout, COLOUR_NONE, result);
-        putchar('\n');
-    }
-    printf("All of them: ironcron runs --job %s\n", job);
-}
-
-static void show_job(const struct session *session, const struct overview *overview,
-                     const struct job_view *view, const struct strip *strip)
+static bool show_job(const struct session *session, const struct overview *overview,
+                     const struct job_view *view, const struct slot_strip *strip, struct error *err)
 {
     char states[128];
     job_view_states(view, states, sizeof states);
@@ -444,28 +401,48 @@ static void show_job(const struct session *session, const struct overview *overv
     print_control(view->dry_run, session);
     print_control(view->throttle, session);
     print_definition(view);
+    if (!slot_strip_print(strip, session, view, overview->now, err)) {
+        return false;
+    }
     print_next(view, overview->now);
-    print_strip(strip, view->job->name);
+    printf("All runs: ironcron runs --job %s\n", view->job->name);
+    return true;
+}
+
+static json_t *json_runs(const struct job_view *view, const struct slot_strip *strip)
+{
+    json_t *runs = json_array();
+    struct uuid newest = {.bytes = {0}};
+    for (size_t i = strip->count; i > 0 && json_array_size(runs) < RUNS_SHOWN; i--) {
+        const struct store_run_row *run = strip->marks[i - 1].run;
+        if (run != NULL) {
+            newest = json_array_size(runs) == 0 ? run->run_id : newest;
+            json_array_append_new(runs, json_run(run));
+        }
+    }
+    // A manual run has no slot.
+    if (view->last != NULL && view->last->trigger == TRIGGER_MANUAL &&
+        !uuid_equal(newest, view->last->run_id)) {
+        json_array_insert_new(runs, 0, json_run(view->last));
+    }
+    return runs;
 }
 
 static void show_json(const struct overview *overview, const struct job_view *view,
-                      const struct strip *strip)
+                      const struct slot_strip *strip)
 {
     json_t *document = json_job(view);
     json_t *next = json_array();
-    json_t *runs = json_array();
     struct instant slot = schedule_next(&view->job->schedule, overview->now);
     for (int i = 0; i < NEXT_SHOWN && !instant_is_none(slot); i++) {
         json_array_append_new(next, json_time(slot));
         slot = schedule_next(&view->job->schedule, slot);
     }
-    for (size_t i = 0; i < strip->count; i++) {
-        json_array_append_new(runs, json_run(&strip->runs[i].row));
-    }
     json_object_set_new(document, "definition",
                         view->is_recorded ? json_null() : json_definition(view->job));
     json_object_set_new(document, "next", next);
-    json_object_set_new(document, "runs", runs);
+    json_object_set_new(document, "runs", json_runs(view, strip));
+    slot_strip_json(strip, view, document);
     json_print(document);
 }
 
@@ -482,15 +459,13 @@ bool command_jobs_show(struct invocation *invocation, int *exit_out, struct erro
     if (view == NULL) {
         return session_no_job(&session, name, err);
     }
-    struct run_kept runs[RUNS_SHOWN];
-    struct strip strip = {.runs = runs};
-    if (!read_strip(&strip, &session, name, err)) {
+    AUTO(slot_strip_release) struct slot_strip strip;
+    if (!slot_strip_load(&strip, &session, view, overview.now, err)) {
         return false;
     }
-    if (invocation->json) {
-        show_json(&overview, view, &strip);
-    } else {
-        show_job(&session, &overview, view, &strip);
+    if (!invocation->json) {
+        return show_job(&session, &overview, view, &strip, err);
     }
+    show_json(&overview, view, &strip);
     return true;
 }

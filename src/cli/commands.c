@@ -186,12 +186,15 @@ const struct command command_table[] = {
               "names of the failing ones", NULL},
      command_jobs},
     {"jobs show", "Looking", false, ONE("JOB", VALUE_JOB), NULL,
-     "one job: definition, next slots, last runs, who paused it",
-     "The definition with all defaults filled in, the next three slots, the last ten runs (oldest "
-     "first: "
-     "+ success, x failed, t timed out, ? lost, c cancelled, d dry-run, > running), and each "
-     "control in "
-     "force with its author and reason.",
+     "one job: definition, history as a strip, next slots, who paused it",
+     "Each control in force with its author and reason; the definition with all defaults filled "
+     "in; what runs or waits now; the last sixty slots as one line of marks, oldest first, with "
+     "the durations of their runs; the last success and failure; the next three slots.\n\n"
+     "The marks, on a terminal that shows more than ASCII and elsewhere: ✔ S success, ✘ F failed, "
+     "◷ T timed out, ? L lost, ⊘ C cancelled, ○ D dry-run, – - skipped, ∅ M missed, ▶ R running, "
+     "↻ W waits for its next attempt, · . not decided yet, ! not kept any more. A manual run has "
+     "no "
+     "slot and no mark.",
      EXAMPLES{"ironcron jobs show rollup-daily", "all about it", NULL}, command_jobs_show},
     {"runs", "Looking", false, NO_ARGUMENTS, runs_options, "history of runs, newest first",
      "One line a run. The id may be shortened wherever a command takes one, as long as it stays "

@@ -44,15 +44,6 @@ enum colour run_state_colour(enum run_state state)
     return colours[state];
 }
 
-char run_state_mark(enum run_state state)
-{
-    static const char marks[RUN_STATE_COUNT] = {
-        [RUN_STARTED] = '>', [RUN_SUCCESS] = '+',   [RUN_FAILED] = 'x',  [RUN_TIMED_OUT] = 't',
-        [RUN_LOST] = '?',    [RUN_CANCELLED] = 'c', [RUN_DRY_RUN] = 'd',
-    };
-    return marks[state];
-}
-
 void run_duration(const struct store_run_row *row, struct instant now, char *out, size_t size)
 {
     char text[FORMAT_DURATION_SIZE];

@@ -23,7 +23,6 @@ bool run_kept_read(struct run_kept *kept, struct store *store, struct uuid id,
                    struct error *err) MUST_USE;
 
 enum colour run_state_colour(enum run_state state);
-char run_state_mark(enum run_state state); // '+' success, 'x' failed, …
 // "3m 12s", or "-" while it runs.
 void run_duration(const struct store_run_row *row, struct instant now, char *out, size_t size);
 // "exit code 3", "killed by signal 9", the error's first line, or "".

@@ -11,11 +11,30 @@
 #include "base/utf8.h"
 
 static bool has_colour;
+static bool has_symbols;
 
 static const char *const codes[] = {
     [COLOUR_NONE] = "",         [COLOUR_GOOD] = "\033[32m", [COLOUR_BAD] = "\033[1;31m",
     [COLOUR_WARN] = "\033[33m", [COLOUR_DIM] = "\033[2m",   [COLOUR_BOLD] = "\033[1m",
 };
+
+// The first that is set decides (POSIX.1-2017, XBD 8.2).
+static bool is_utf8_locale(void)
+{
+    static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+        const char *value = getenv(names[i]);
+        if (value != NULL && *value != '\0') {
+            return strcasestr(value, "utf-8") != NULL || strcasestr(value, "utf8") != NULL;
+        }
+    }
+    return false;
+}
+
+bool terminal_shows_symbols(void)
+{
+    return has_symbols;
+}
 
 void terminal_init(bool no_colour)
 {
@@ -24,6 +43,7 @@ void terminal_init(bool no_colour)
     bool refused =
         no_colour || (wish != NULL && *wish != '\0') || (term != NULL && strcmp(term, "dumb") == 0);
     has_colour = !refused && isatty(STDOUT_FILENO) == 1;
+    has_symbols = isatty(STDOUT_FILENO) == 1 && is_utf8_locale();
 }
 
 // utf8_sanitise works on bytes below 0x80; the C1 controls are valid UTF-8 (0xC2 0x80 to 0x9F), and

@@ -14,6 +14,10 @@ enum colour { COLOUR_NONE, COLOUR_GOOD, COLOUR_BAD, COLOUR_WARN, COLOUR_DIM, COL
 // Once, before anything is printed: decides from the option, NO_COLOR, TERM and isatty.
 void terminal_init(bool no_colour);
 
+// Does it show characters beyond ASCII? Only a terminal in a UTF-8 locale: what reads a pipe gets
+// letters.
+bool terminal_shows_symbols(void);
+
 // Replaces control bytes and broken UTF-8; a newline becomes a space. The caller frees the result;
 // NULL gives "".
 char *terminal_clean(const char *text);

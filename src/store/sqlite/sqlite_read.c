@@ -102,7 +102,13 @@ bool sqlite_read_slots(struct store *port, const struct store_slot_filter *filte
         query_where(&query, "s.job_id = (SELECT job_id FROM job WHERE name = ?)",
                     sql_text(filter->job));
     }
-    query_span(&query, "s.due_at", filter->since, filter->until);
+    // One slot, by its key: of a span SQLite would read all jobs' slots.
+    if (filter->job != NULL && operation_has(filter->since) && operation_has(filter->until) &&
+        instant_ms(filter->until) == instant_ms(filter->since) + 1) {
+        query_where(&query, "s.due_at = ?", sql_int(instant_ms(filter->since)));
+    } else {
+        query_span(&query, "s.due_at", filter->since, filter->until);
+    }
     buf_add_string(&query.sql,
                    filter->job != NULL ? " ORDER BY s.due_at" : " ORDER BY j.name, s.due_at");
     return query_each(&query, give_slot, &(struct slot_reader){fn, context}, err);

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: MIT
+// The strip of slots, for people and as JSON.
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cli/json.h"
+#include "cli/slot_strip.h"
+#include "cli/words.h"
+#include "time/format.h"
+
+static const struct mark {
+    const char *symbol; // where the terminal shows it
+    char letter;
+    const char *name;
+    enum colour colour;
+} marks[MARK_KIND_COUNT] = {
+    [MARK_SUCCESS] = {"✔", 'S', "success", COLOUR_GOOD},
+    [MARK_FAILED] = {"✘", 'F', "failed", COLOUR_BAD},
+    [MARK_TIMED_OUT] = {"◷", 'T', "timed out", COLOUR_BAD},
+    [MARK_LOST] = {"?", 'L', "lost", COLOUR_BAD},
+    [MARK_CANCELLED] = {"⊘", 'C', "cancelled", COLOUR_WARN},
+    [MARK_DRY_RUN] = {"○", 'D', "dry-run", COLOUR_DIM},
+    [MARK_SKIPPED] = {"–", '-', "skipped", COLOUR_WARN},
+    [MARK_MISSED] = {"∅", 'M', "missed", COLOUR_BAD},
+    [MARK_RUNNING] = {"▶", 'R', "running", COLOUR_BOLD},
+    [MARK_WAITING] = {"↻", 'W', "waits for its next attempt", COLOUR_WARN},
+    [MARK_UNDECIDED] = {"·", '.', "not decided yet", COLOUR_DIM},
+    [MARK_UNKNOWN] = {"!", '!', "not kept", COLOUR_DIM},
+};
+
+static void heading(const char *name)
+{
+    printf("%-15s", name);
+}
+
+static void put_mark(enum slot_mark_kind kind)
+{
+    const struct mark *mark = &marks[kind];
+    if (terminal_shows_symbols()) {
+        terminal_print(stdout, mark->colour, "%s", mark->symbol);
+    } else {
+        terminal_print(stdout, mark->colour, "%c", mark->letter);
+    }
+}
+
+static void print_legend(const struct slot_strip *strip)
+{
+    size_t counts[MARK_KIND_COUNT] = {0};
+    const char *between = "";
+    for (size_t i = 0; i < strip->count; i++) {
+        counts[strip->marks[i].kind]++;
+    }
+    heading("");
+    for (int kind = 0; kind < MARK_KIND_COUNT; kind++) {
+        if (counts[kind] > 0) {
+            fputs(between, stdout);
+            put_mark((enum slot_mark_kind)kind);
+            printf(" %zu %s", counts[kind], marks[kind].name);
+            between = ", ";
+        }
+    }
+    putchar('\n');
+}
+
+static void print_marks(const struct slot_strip *strip, const struct zone *zone)
+{
+    heading("history");
+    if (strip->count == 0) {
+        puts("nothing was due yet");
+        return;
+    }
+    for (size_t i = 0; i < strip->count; i++) {
+        put_mark(strip->marks[i].kind);
+    }
+    char first[FORMAT_TIME_SIZE];
+    char last[FORMAT_TIME_SIZE];
+    format_in_zone(strip->marks[0].due_at, zone, first);
+    format_in_zone(strip->marks[strip->count - 1].due_at, zone, last);
+    putchar('\n');
+    print_legend(strip);
+    heading("");
+    printf("the last %zu slot%s, from %s to %s\n", strip->count, words_plural(strip->count), first,
+           last);
+}
+
+// ---- durations ----------------------------------------------------------------------------------
+
+static bool has_duration(const struct slot_mark *mark)
+{
+    return mark->run != NULL && run_state_is_final(mark->run->state) &&
+           mark->run->state != RUN_DRY_RUN;
+}
+
+static int by_length(const void *a, const void *b)
+{
+    int64_t left = ((const struct duration *)a)->us;
+    int64_t right = ((const struct duration *)b)->us;
+    return (left > right) - (left < right);
+}
+
+// Shortest first; returns how many.
+static size_t durations_sorted(const struct slot_strip *strip, struct duration out[SLOT_STRIP_MAX])
+{
+    size_t count = 0;
+    for (size_t i = 0; i < strip->count; i++) {
+        if (has_duration(&strip->marks[i])) {
+            out[count++] = strip->marks[i].run->duration;
+        }
+    }
+    qsort(out, count, sizeof *out, by_length);
+    return count;
+}
+
+// One bar below each mark, the longest run being full.
+static void print_bars(const struct slot_strip *strip, struct duration longest)
+{
+    static const char *const bars[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+    heading("");
+    for (size_t i = 0; i < strip->count; i++) {
+        const struct slot_mark *mark = &strip->marks[i];
+        int64_t level = 0;
+        if (has_duration(mark) && longest.us > 0) {
+            level = mark->run->duration.us * 7 / longest.us;
+        }
+        fputs(has_duration(mark) ? bars[level] : " ", stdout);
+    }
+    putchar('\n');
+}
+
+static void print_durations(const struct slot_strip *strip)
+{
+    struct duration sorted[SLOT_STRIP_MAX];
+    char least[FORMAT_DURATION_SIZE];
+    char middle[FORMAT_DURATION_SIZE];
+    char most[FORMAT_DURATION_SIZE];
+    size_t count = durations_sorted(strip, sorted);
+    if (count == 0) {
+        return;
+    }
+    if (count > 1 && terminal_shows_symbols()) {
+        print_bars(strip, sorted[count - 1]);
+    }
+    format_duration_human(sorted[0], least);
+    format_duration_human(sorted[count / 2], middle);
+    format_duration_human(sorted[count - 1], most);
+    heading("duration");
+    printf("min %s, median %s, max %s\n", least, middle, most);
+}
+
+// ---- the last ones ------------------------------------------------------------------------------
+
+static bool is_failure(const struct store_run_row *run)
+{
+    return run->state == RUN_FAILED || run->state == RUN_TIMED_OUT || run->state == RUN_LOST;
+}
+
+// Of the slots shown; or a manual run, when it was the last of all.
+static const struct store_run_row *last_failure(const struct slot_strip *strip,
+                                                const struct job_view *view)
+{
+    if (view->last != NULL && is_failure(view->last)) {
+        return view->last;
+    }
+    for (size_t i = strip->count; i > 0; i--) {
+        const struct store_run_row *run = strip->marks[i - 1].run;
+        if (run != NULL && is_failure(run)) {
+            return run;
+        }
+    }
+    return NULL;
+}
+
+static void print_when(struct instant t, const struct zone *zone, struct instant now)
+{
+    char at[FORMAT_TIME_SIZE];
+    char when[WORDS_TIME_SIZE];
+    format_in_zone(t, zone, at);
+    words_relative(t, now, when);
+    printf("%s, %s", at, when);
+}
+
+static void print_last(const struct slot_strip *strip, const struct job_view *view,
+                       struct instant now)
+{
+    const struct zone *zone = view->job->schedule.zone;
+    const struct store_run_row *failure = last_failure(strip, view);
+    heading("last success");
+    if (instant_is_none(view->last_success)) {
+        puts("none is known");
+    } else {
+        print_when(view->last_success, zone, now);
+        putchar('\n');
+    }
+    heading("last failure");
+    if (failure == NULL) {
+        puts("none among these");
+        return;
+    }
+    char id[UUID_TEXT_SIZE];
+    char result[512];
+    uuid_format(failure->run_id, id);
+    run_result(failure, result, sizeof result);
+    print_when(failure->ended_at, zone, now);
+    printf(": ");
+    terminal_print(stdout, COLOUR_BAD, "%s", run_state_name(failure->state));
+    printf("%s", *result != '\0' ? ", " : "");
+    terminal_put(stdout, COLOUR_NONE, result);
+    putchar('\n');
+    heading("");
+    terminal_print(stdout, COLOUR_DIM, "ironcron runs show %s", id);
+    putchar('\n');
+}
+
+// ---- now ----------------------------------------------------------------------------------------
+
+static bool print_running_run(void *context, const struct store_run_row *row)
+{
+    const struct instant *now = context;
+    char id[UUID_TEXT_SIZE];
+    char took[80];
+    uuid_format(row->run_id, id);
+    run_duration(row, *now, took, sizeof took);
+    heading("running");
+    printf("%s, attempt %d\n", took, row->attempt);
+    heading("");
+    terminal_print(stdout, COLOUR_DIM, "ironcron runs output %s -f", id);
+    putchar('\n');
+    return true;
+}
+
+static void print_waiting(const struct job_view *view, const struct slot_strip *strip)
+{
+    struct instant due = view->late_since;
+    const char *what = "is due and not decided yet";
+    for (size_t i = strip->count; instant_is_none(due) && i > 0; i--) {
+        if (strip->marks[i - 1].kind == MARK_WAITING) {
+            due = strip->marks[i - 1].due_at;
+            what = "waits for its next attempt";
+        }
+    }
+    if (!instant_is_none(due)) {
+        char at[FORMAT_TIME_SIZE];
+        format_in_zone(due, view->job->schedule.zone, at);
+        heading("waits");
+        printf("the slot of %s %s\n", at, what);
+        heading("");
+        terminal_print(stdout, COLOUR_DIM, "ironcron why %s --at %s", view->job->name, at);
+        putchar('\n');
+    }
+}
+
+static bool print_present(const struct session *session, const struct job_view *view,
+                          const struct slot_strip *strip, struct instant now, struct error *err)
+{
+    struct store_run_filter running = {.job = view->job->name,
+                                       .by_state = true,
+                                       .state = RUN_STARTED,
+                                       .since = INSTANT_NONE,
+                                       .until = INSTANT_NONE};
+    if (session->store != NULL &&
+        !session->store->ops->read_runs(session->store, &running, print_running_run, &now, err)) {
+        return false;
+    }
+    print_waiting(view, strip);
+    return true;
+}
+
+bool slot_strip_print(const struct slot_strip *strip, const struct session *session,
+                      const struct job_view *view, struct instant now, struct error *err)
+{
+    if (!print_present(session, view, strip, now, err)) {
+        return false;
+    }
+    print_marks(strip, view->job->schedule.zone);
+    print_durations(strip);
+    print_last(strip, view, now);
+    return true;
+}
+
+// ---- JSON ---------------------------------------------------------------------------------------
+
+static json_t *json_mark(const struct slot_mark *mark)
+{
+    const char *outcome = mark->has_row ? slot_outcome_name(mark->outcome) : NULL;
+    const char *reason = mark->has_row ? slot_reason_name(mark->reason) : "";
+    return json_pack("{s:o, s:s, s:o, s:o, s:o}", "due_at", json_time(mark->due_at), "mark",
+                     marks[mark->kind].name, "outcome", json_text(outcome), "reason",
+                     json_text(*reason != '\0' ? reason : NULL), "run",
+                     mark->run != NULL ? json_run(mark->run) : json_null());
+}
+
+void slot_strip_json(const struct slot_strip *strip, const struct job_view *view, json_t *document)
+{
+    struct duration sorted[SLOT_STRIP_MAX];
+    size_t count = durations_sorted(strip, sorted);
+    json_t *slots = json_array();
+    for (size_t i = 0; i < strip->count; i++) {
+        json_array_append_new(slots, json_mark(&strip->marks[i]));
+    }
+    json_t *durations = json_null();
+    if (count > 0) {
+        durations = json_pack("{s:o, s:o, s:o, s:I}", "min_ms", json_duration(sorted[0]),
+                              "median_ms", json_duration(sorted[count / 2]), "max_ms",
+                              json_duration(sorted[count - 1]), "count", (json_int_t)count);
+    }
+    const struct store_run_row *failure = last_failure(strip, view);
+    json_object_set_new(document, "slots", slots);
+    json_object_set_new(document, "durations", durations);
+    json_object_set_new(document, "last_success_at", json_time(view->last_success));
+    json_object_set_new(document, "last_failure",
+                        failure != NULL ? json_run(failure) : json_null());
+}

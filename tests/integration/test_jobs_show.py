@@ -1,0 +1,96 @@
+"""`jobs show`: the history of a job as a strip, its durations, what waits."""
+
+import re
+
+from conftest import until
+from test_cli import on_a_terminal
+
+
+def outcomes(ironcron, job):
+    return [row["outcome"] for row in ironcron.query("select outcome from slots where job = ? order by due_at", job)]
+
+
+def strip_of(text):
+    return re.search(r"^history +(\S.*)$", text, re.M).group(1)
+
+
+LETTERS = {"SUCCESS": "S", "FAILED": "F", "TIMED_OUT": "T", "LOST": "L", "CANCELLED": "C", "DRY_RUN": "D", "SKIPPED": "-",
+           "MISSED": "M"}
+
+
+def test_the_strip_shows_each_slot(ironcron):
+    ironcron.config("""
+jobs:
+  - name: mixed
+    schedule: "* * * * * *"
+    shell: 'test -e ok || exit 3'
+    workdir: %s
+  - { name: slow, schedule: "@every 2s", shell: "sleep 60", timeout: 1s, kill_after: 1s }
+  - { name: quiet, schedule: "0 0 1 1 *", shell: "true" }
+""" % ironcron.folder)
+    with ironcron.serve():
+        until(lambda: "FAILED" in outcomes(ironcron, "mixed"), "a failure")
+        (ironcron.folder / "ok").touch()
+        until(lambda: "SUCCESS" in outcomes(ironcron, "mixed"), "a success")
+        until(lambda: "TIMED_OUT" in outcomes(ironcron, "slow"), "a timeout")
+        ironcron.run("pause", "mixed", "--reason", "mail server down")
+        until(lambda: "SKIPPED" in outcomes(ironcron, "mixed"), "a slot that was passed over")
+    # By the ledger, apart from what is not decided since the node stopped.
+    expected = "".join(LETTERS[outcome] for outcome in outcomes(ironcron, "mixed"))
+    text = ironcron.run("jobs", "show", "mixed").stdout
+    strip = strip_of(text)
+    decided = strip.rstrip(".")
+    assert len(decided) > 2 and expected.endswith(decided)
+    assert "mail server down" in text and "lift it: ironcron resume mixed" in text
+    assert re.search(r"S \d+ success", text) and re.search(r"F \d+ failed", text) and re.search(r"- \d+ skipped", text)
+    assert re.search(r"^duration +min \S+, median \S+, max \S+", text, re.M)
+    assert re.search(r"^last success +\d{4}-", text, re.M)
+    assert "FAILED, exit code 3" in text and "ironcron runs show" in text
+    document = ironcron.json("jobs", "show", "mixed")
+    assert [slot["outcome"] for slot in document["slots"] if slot["outcome"]] == outcomes(ironcron, "mixed")[-60:]
+    assert document["durations"]["count"] > 0 and document["last_success_at"]
+    assert document["last_failure"]["exit_code"] == 3 and document["runs"]
+    assert "T" in strip_of(ironcron.run("jobs", "show", "slow").stdout)
+    assert "nothing was due yet" in ironcron.run("jobs", "show", "quiet").stdout
+
+
+def test_on_a_terminal_it_is_drawn(ironcron):
+    ironcron.config('jobs:\n  - { name: tick, schedule: "* * * * * *", shell: "true" }\n')
+    with ironcron.serve():
+        until(lambda: outcomes(ironcron, "tick").count("SUCCESS") >= 2, "two runs")
+    drawn = on_a_terminal(ironcron, "jobs", "show", "tick")
+    assert "\033[32m✔\033[0m" in drawn and re.search("[▁▂▃▄▅▆▇█]{2}", drawn)
+    plain = on_a_terminal(ironcron, "--no-color", "jobs", "show", "tick")
+    assert "✔✔" in plain and "\033" not in plain
+    letters = on_a_terminal(ironcron, "--no-color", "jobs", "show", "tick", env={"LANG": "C", "LC_ALL": "C"})
+    assert "SS" in letters and letters.isascii()
+    assert ironcron.run("jobs", "show", "tick").stdout.isascii()
+
+
+def test_slots_of_an_earlier_schedule_belong_to_it(ironcron):
+    ironcron.config('jobs:\n  - { name: tick, schedule: "* * * * * *", shell: "true" }\n')
+    with ironcron.serve():
+        until(lambda: len(outcomes(ironcron, "tick")) >= 2, "two slots")
+        before = len(outcomes(ironcron, "tick"))
+        ironcron.config('jobs:\n  - { name: tick, schedule: "0 0 1 1 *", shell: "true" }\n')
+        ironcron.run("reload")
+        document = ironcron.json("jobs", "show", "tick")
+        assert len(document["slots"]) >= before
+        assert [slot["outcome"] for slot in document["slots"]] == outcomes(ironcron, "tick")
+
+
+def test_what_runs_and_what_waits(ironcron):
+    ironcron.config("""
+jobs:
+  - { name: long, schedule: "* * * * * *", shell: "sleep 60", overlap: skip }
+  - { name: again, schedule: "* * * * * *", shell: "exit 1", retries: { max: 9, backoff: 30s } }
+""")
+    with ironcron.serve():
+        until(lambda: ironcron.query("select 1 from job_runs where job = 'long'"), "a run")
+        text = ironcron.run("jobs", "show", "long").stdout
+        assert re.search(r"^running +\S+ so far, attempt 1$", text, re.M) and "runs output" in text and "-f" in text
+        assert "R" in strip_of(text)
+        until(lambda: ironcron.query("select 1 from job_runs where job = 'again' and state = 'FAILED'"), "a failure")
+        text = ironcron.run("jobs", "show", "again").stdout
+        assert re.search(r"^waits +the slot of \S+ waits for its next attempt$", text, re.M)
+        assert "ironcron why again --at" in text and "W" in strip_of(text)
