@@ -47,8 +47,6 @@ COMMAND(command_audit_export);
 // completion.c
 COMMAND(command_completion);
 COMMAND(command_complete);
-// command_worker.c
-COMMAND(command_worker);
 // help.c
 COMMAND(command_help);
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "base/error.h"
 
@@ -13,6 +14,9 @@ struct http_listener {
     int port;
     bool is_loopback; // 127.0.0.0/8 or ::1
     bool is_ipv6;
+    bool is_unix; // http/listen_unix.h
+    dev_t device; // of a unix socket's name
+    ino_t inode;
     char address[HTTP_ADDRESS_SIZE]; // "127.0.0.1:8321", "[::1]:8321"
 };
 

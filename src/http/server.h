@@ -22,9 +22,10 @@
 struct http_server;
 
 struct http_server_options {
-    const char *host;     // address or name; IPv6 with or without brackets
-    int port;             // 0 = any
-    const char *tls_cert; // paths of PEM files, both or neither
+    const char *unix_path; // a unix socket instead of host, port and TLS; its peers are known
+    const char *host;      // address or name; IPv6 with or without brackets
+    int port;              // 0 = any
+    const char *tls_cert;  // paths of PEM files, both or neither
     const char *tls_key;
     int connections_max;             // 0 = 128
     int connections_per_address_max; // 0 = half of connections_max
@@ -46,6 +47,8 @@ int http_server_fd(const struct http_server *server); // an epoll descriptor; th
 bool http_server_timeout(struct http_server *server, struct duration *timeout_out);
 // Handles what is ready without waiting, a bounded piece.
 void http_server_run(struct http_server *server);
+// Streams that said HTTP_STREAM_WAIT are asked again in the next http_server_run.
+void http_server_wake(struct http_server *server);
 
 int http_server_port(const struct http_server *server);
 const char *http_server_address(const struct http_server *server); // "127.0.0.1:8321"

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
-// The only file that knows libmicrohttpd. A connection's life: connection_changed → target_arrived
-// → request_arrived (once for the headers, again for each piece of body, last to answer) →
-// request_ended → …
+// With stream_mhd.c all that knows libmicrohttpd. A connection's life: connection_changed →
+// target_arrived → request_arrived (once for the headers, again for each piece of body, last to
+// answer) → request_ended → …
 #include "http/server.h"
 
 #include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -15,15 +16,16 @@
 #include "http/deadlines.h"
 #include "http/host.h"
 #include "http/listen.h"
+#include "http/listen_unix.h"
 #include "http/pem.h"
 #include "http/problem.h"
+#include "http/stream_mhd.h"
 #include "http/target.h"
 
 #define CONNECTIONS_DEFAULT 128
 #define MEMORY_DEFAULT      ((size_t)64 * 1024)
 #define BODY_DEFAULT        ((size_t)64 * 1024)
 #define TIMEOUT_DEFAULT     DURATION_S(30)
-#define STREAM_BLOCK        ((size_t)32 * 1024)
 #define ROUNDS_MAX          16 // of one http_server_run: about half a megabyte of a stream
 
 struct exchange {
@@ -34,68 +36,76 @@ struct exchange {
     bool too_large;
 };
 
+struct connection {
+    struct deadline *deadline;
+    struct http_peer peer;
+};
+
 struct http_server {
     struct MHD_Daemon *daemon;
     struct http_server_options options;
     struct http_listener listener;
     struct deadlines connections;
+    struct streams streams;
+    bool is_woken; // its descriptor does not always tell
     int epoll_fd;
+    char *unix_path;           // NULL = TCP
     char library_message[256]; // its last one: the reason when it does not start
 };
+
+// The kernel's word about who connected, not the peer's own.
+static struct http_peer peer_of(int fd)
+{
+    struct ucred who;
+    socklen_t size = sizeof who;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) != 0) {
+        return (struct http_peer){.is_local = true, .uid = (uid_t)-1};
+    }
+    return (struct http_peer){.is_local = true, .uid = who.uid};
+}
 
 static void connection_changed(void *context, struct MHD_Connection *mhd, void **slot,
                                enum MHD_ConnectionNotificationCode code)
 {
     struct http_server *server = context;
+    struct connection *connection = *slot;
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        const union MHD_ConnectionInfo *info =
-            MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
-        *slot = deadlines_add(&server->connections, info->connect_fd);
-    } else if (*slot != NULL) {
-        deadlines_remove(&server->connections, *slot);
+        int fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+        connection = alloc_zero(1, sizeof *connection);
+        connection->deadline = deadlines_add(&server->connections, fd);
+        connection->peer = server->unix_path != NULL ? peer_of(fd) : (struct http_peer){0};
+        *slot = connection;
+    } else if (connection != NULL) {
+        deadlines_remove(&server->connections, connection->deadline);
+        free(connection);
         *slot = NULL;
     }
 }
 
-static void request_moved(struct http_server *server, struct MHD_Connection *mhd)
+static struct connection *connection_of(struct MHD_Connection *mhd)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    if (info != NULL && info->socket_context != NULL) {
-        deadlines_push(&server->connections, info->socket_context);
+    return info == NULL ? NULL : info->socket_context;
+}
+
+static void request_moved(struct http_server *server, struct MHD_Connection *mhd)
+{
+    struct connection *connection = connection_of(mhd);
+    if (connection != NULL) {
+        deadlines_push(&server->connections, connection->deadline);
     }
 }
 
 // ---- answering ----------------------------------------------------------------------------------
 
-static ssize_t read_stream(void *context, uint64_t position, char *bytes, size_t size)
-{
-    (void)position;
-    struct http_stream *stream = context;
-    size_t length = stream->read(stream->context, bytes, size);
-    return length == 0 ? MHD_CONTENT_READER_END_OF_STREAM : (ssize_t)length;
-}
-
-static void free_stream(void *context)
-{
-    struct http_stream *stream = context;
-    stream->free(stream->context);
-    free(stream);
-}
-
 // Takes the body over.
-static struct MHD_Response *make_response(struct http_response *response)
+static struct MHD_Response *make_response(struct http_server *server, struct MHD_Connection *mhd,
+                                          struct http_response *response)
 {
     if (response->stream.read != NULL) {
-        struct http_stream *stream = alloc_zero(1, sizeof *stream);
-        *stream = response->stream;
-        response->stream = (struct http_stream){0};
-        struct MHD_Response *made = MHD_create_response_from_callback(
-            MHD_SIZE_UNKNOWN, STREAM_BLOCK, read_stream, stream, free_stream);
-        if (made == NULL) {
-            free_stream(stream);
-        }
-        return made;
+        return streams_response(&server->streams, mhd, connection_of(mhd)->deadline,
+                                &response->stream);
     }
     if (response->body.data == NULL) {
         return MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
@@ -131,11 +141,11 @@ static void add_headers(struct MHD_Response *made, const struct http_response *r
     }
 }
 
-static enum MHD_Result answer(struct MHD_Connection *mhd, struct http_response *response,
-                              bool is_head)
+static enum MHD_Result answer(struct http_server *server, struct MHD_Connection *mhd,
+                              struct http_response *response, bool is_head)
 {
     bool is_stream = response->stream.read != NULL;
-    struct MHD_Response *made = make_response(response);
+    struct MHD_Response *made = make_response(server, mhd, response);
     int status = response->status;
     if (made == NULL) {
         http_response_release(response);
@@ -214,13 +224,14 @@ static enum MHD_Result handle(struct http_server *server, struct MHD_Connection 
         .header_count = headers.count,
         .body = buf_string(&exchange->body),
         .body_length = exchange->body.length,
+        .peer = connection_of(mhd)->peer,
     };
     struct http_response response;
     http_response_init(&response);
     if (admit(server, &request, headers.too_many, exchange, &response)) {
         server->options.handler(server->options.context, &request, &response);
     }
-    return answer(mhd, &response, strcmp(method, "HEAD") == 0);
+    return answer(server, mhd, &response, strcmp(method, "HEAD") == 0);
 }
 
 static bool announces_too_much(const struct http_server *server, struct MHD_Connection *mhd)
@@ -313,7 +324,7 @@ static void fill_defaults(struct http_server_options *options)
 static void start_daemon(struct http_server *server, const struct pem *cert, const struct pem *key)
 {
     const struct http_server_options *options = &server->options;
-    unsigned flags = MHD_USE_EPOLL | MHD_USE_ERROR_LOG;
+    unsigned flags = MHD_USE_EPOLL | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME;
     flags |= server->listener.is_ipv6 ? MHD_USE_IPv6 : 0;
     flags |= cert->text != NULL ? MHD_USE_TLS : 0;
     int64_t seconds = (options->request_timeout.us + 999999) / 1000000;
@@ -343,7 +354,9 @@ static bool open_server(struct http_server *server, struct error *err)
         (!pem_read(options->tls_cert, &cert, err) || !pem_read(options->tls_key, &key, err))) {
         return false;
     }
-    if (!http_listen(options->host, options->port, &server->listener, err)) {
+    if (!(options->unix_path != NULL
+              ? http_listen_unix(options->unix_path, &server->listener, err)
+              : http_listen(options->host, options->port, &server->listener, err))) {
         return false;
     }
     start_daemon(server, &cert, &key);
@@ -371,22 +384,32 @@ bool http_server_new(const struct http_server_options *options, struct http_serv
     fill_defaults(&server->options);
     server->connections.clock = options->clock;
     server->connections.limit = server->options.request_timeout;
+    server->streams.deadlines = &server->connections;
+    server->unix_path = options->unix_path != NULL ? alloc_string(options->unix_path) : NULL;
     if (!open_server(server, err)) {
+        free(server->unix_path);
         free(server);
         return false;
     }
-    server->options.host = server->options.tls_cert = server->options.tls_key = NULL;
+    server->options.unix_path = server->options.host = server->options.tls_cert =
+        server->options.tls_key = NULL;
     *server_out = server;
     return true;
 }
 
 void http_server_free(struct http_server *server)
 {
-    if (server != NULL) {
-        MHD_stop_daemon(server->daemon);
-        CHECK(server->connections.count == 0);
-        free(server);
+    if (server == NULL) {
+        return;
     }
+    if (server->unix_path != NULL) {
+        http_unlisten_unix(server->unix_path, &server->listener);
+    }
+    streams_wake(&server->streams); // the library refuses to stop while connections are suspended
+    MHD_stop_daemon(server->daemon);
+    CHECK(server->connections.count == 0);
+    free(server->unix_path);
+    free(server);
 }
 
 int http_server_fd(const struct http_server *server)
@@ -399,6 +422,10 @@ bool http_server_timeout(struct http_server *server, struct duration *timeout_ou
     MHD_UNSIGNED_LONG_LONG ms = 0;
     bool some = MHD_get_timeout(server->daemon, &ms) == MHD_YES;
     struct duration left;
+    if (server->is_woken) {
+        *timeout_out = DURATION_US(0);
+        return true;
+    }
     *timeout_out = DURATION_MS(ms);
     if (deadlines_left(&server->connections, &left) && (!some || left.us < timeout_out->us)) {
         *timeout_out = left;
@@ -410,6 +437,7 @@ bool http_server_timeout(struct http_server *server, struct duration *timeout_ou
 void http_server_run(struct http_server *server)
 {
     deadlines_enforce(&server->connections);
+    server->is_woken = false;
     for (int round = 0; round < ROUNDS_MAX; round++) {
         MHD_UNSIGNED_LONG_LONG ms = 1;
         MHD_run(server->daemon);
@@ -417,6 +445,12 @@ void http_server_run(struct http_server *server)
             return;
         }
     }
+}
+
+void http_server_wake(struct http_server *server)
+{
+    streams_wake(&server->streams);
+    server->is_woken = true;
 }
 
 int http_server_port(const struct http_server *server)

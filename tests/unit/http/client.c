@@ -20,6 +20,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "http/listen_unix.h"
 #include "http/route.h"
 
 #define PATIENCE_MS 5 // after which a quiet kernel is taken to have nothing more for us
@@ -41,8 +42,9 @@ static struct mono virtual_mono(struct clock *clock)
 static void say_hello(void *context, const struct http_request *request,
                       struct http_response *response)
 {
-    (void)request;
-    ((struct world *)context)->handled++;
+    struct world *world = context;
+    world->handled++;
+    world->peer = request->peer;
     buf_add_string(&response->body, "hello\n");
 }
 
@@ -87,12 +89,30 @@ static void stream(void *context, const struct http_request *request,
     response->stream = (struct http_stream){read_digits, free_digits, digits};
 }
 
+static size_t read_drip(void *context, char *bytes, size_t size)
+{
+    struct digits *digits = context;
+    if (digits->world->dripping <= 0 || size == 0) {
+        return digits->world->dripping < 0 ? 0 : HTTP_STREAM_WAIT;
+    }
+    digits->world->dripping--;
+    bytes[0] = '.';
+    return 1;
+}
+
+static void drip(void *context, const struct http_request *request, struct http_response *response)
+{
+    stream(context, request, response);
+    response->stream.read = read_drip;
+}
+
 static void answer(void *context, const struct http_request *request,
                    struct http_response *response)
 {
     static const struct http_route routes[] = {
         {HTTP_GET, "/hello", say_hello, HTTP_ANYBODY, NULL, NULL, NULL},
         {HTTP_POST, "/echo", echo, HTTP_ANYBODY, NULL, NULL, NULL},
+        {HTTP_GET, "/drip", drip, HTTP_ANYBODY, NULL, NULL, NULL},
         {HTTP_GET, "/stream", stream, HTTP_ANYBODY, NULL, NULL, NULL}};
     static const struct http_router router = {routes, ARRAY_LENGTH(routes), NULL};
     http_route(&router, context, request, response);
@@ -103,6 +123,7 @@ void world_open(struct world *world, const struct http_server_options *limits)
     *world = (struct world){.clock = {.now = fixed_now, .mono = virtual_mono}};
     struct http_server_options options = limits == NULL ? (struct http_server_options){0} : *limits;
     options.host = "127.0.0.1";
+    world->unix_path = options.unix_path;
     options.clock = &world->clock;
     options.handler = answer;
     options.context = world;
@@ -140,8 +161,24 @@ void world_advance(struct world *world, struct duration d)
 
 // ---- clients ------------------------------------------------------------------------------------
 
+static int open_unix(struct world *world)
+{
+    struct sockaddr_un address;
+    struct error err = ERROR_INIT;
+    int folder = -1;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    CHECK(fd >= 0 && http_unix_address(world->unix_path, &address, &folder, &err));
+    CHECK(connect(fd, (const struct sockaddr *)&address, sizeof address) == 0);
+    close(folder);
+    pump(world);
+    return fd;
+}
+
 int client_open(struct world *world)
 {
+    if (world->unix_path != NULL) {
+        return open_unix(world);
+    }
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     struct sockaddr_in address = {.sin_family = AF_INET,
                                   .sin_port = htons((uint16_t)http_server_port(world->server)),

@@ -12,9 +12,13 @@ struct world {
     struct http_server *server;
     int streams_open;
     int handled;
+    const char *unix_path; // of the server, when it listens there
+    int dripping;          // pieces that /drip may give, one for each; -1 ends it
+    struct http_peer peer; // of the last /hello
 };
 
-// Offers /hello, /echo (POST) and /stream (lines of digits, STREAM_BYTES in all).
+// Offers /hello, /echo (POST) /stream (lines of digits, STREAM_BYTES in all)
+// and /drip (waits for pieces).
 #define STREAM_BYTES ((size_t)8 * 1024 * 1024)
 void world_open(struct world *world, const struct http_server_options *limits);
 void world_close(struct world *world);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -128,6 +129,85 @@ static void streams_a_large_body(void **state)
     world_close(&world);
 }
 
+static void a_stream_waits_for_what_it_has_not_yet(void **state)
+{
+    (void)state;
+    static const char request[] = "GET /drip HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    struct world world;
+    struct buf got;
+    world_open(&world, NULL);
+    buf_init(&got, 1 << 20);
+    int fd = client_open(&world);
+    assert_true(client_send(&world, fd, request, strlen(request)));
+    for (int i = 0; i < 3; i++) {
+        world.dripping = 2;
+        http_server_wake(world.server);
+        assert_false(client_read(&world, fd, SIZE_MAX, &got)); // still open
+    }
+    // A stream that is asked now and then lives longer than an exchange may take.
+    for (int i = 0; i < 5; i++) {
+        world_advance(&world, DURATION_S(20));
+        http_server_wake(world.server);
+        pump(&world);
+    }
+    world.dripping = -1;
+    http_server_wake(world.server);
+    char *tail;
+    client_read(&world, fd, SIZE_MAX, &got);
+    assert_int_equal(answer_status(&got), 200);
+    tail = strstr(got.data, "\r\n\r\n") + 4;
+    assert_int_equal(unchunk(tail), 6);
+    assert_non_null(strstr(tail, "......"));
+    close(fd);
+    buf_release(&got);
+    // A server that ends while somebody waits lets go of it.
+    fd = client_open(&world);
+    world.dripping = 0;
+    assert_true(client_send(&world, fd, request, strlen(request)));
+    assert_int_equal(world.streams_open, 1);
+    world_close(&world);
+    close(fd);
+}
+
+static void a_unix_socket_knows_its_peer(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/ironcron-sock-XXXXXX";
+    char path[400];
+    struct stat st;
+    struct world world;
+    assert_non_null(mkdtemp(folder));
+    // Longer than a socket's address may be, and something stale is in its place.
+    snprintf(path, sizeof path, "%s/%0150d", folder, 0);
+    assert_int_equal(mkdir(path, 0700), 0);
+    snprintf(path + strlen(path), 40, "/node.sock");
+    for (int round = 0; round < 2; round++) {
+        world_open(&world, &(struct http_server_options){.unix_path = path});
+        assert_int_equal(stat(path, &st), 0);
+        assert_int_equal(st.st_mode & 07777, 0600);
+        expect_alive(&world, "a unix socket was opened");
+        assert_true(world.peer.is_local);
+        assert_int_equal(world.peer.uid, geteuid());
+        if (round == 0) { // as after kill -9: the name stays
+            assert_int_equal(link(path, "/tmp/ironcron-sock-kept"), 0);
+            world_close(&world);
+            assert_int_equal(rename("/tmp/ironcron-sock-kept", path), 0);
+        }
+    }
+    world_close(&world);
+    assert_int_not_equal(stat(path, &st), 0);
+    // What is no socket is not touched.
+    struct http_server *server = NULL;
+    struct error err = ERROR_INIT;
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_false(http_server_new(&(struct http_server_options){.unix_path = path}, &server, &err));
+    assert_non_null(strstr(err.text, "is no socket"));
+    rmdir(path);
+    *strrchr(path, '/') = '\0';
+    rmdir(path);
+    rmdir(folder);
+}
+
 static void keeps_connections_and_answers_pipelines_in_order(void **state)
 {
     (void)state;
@@ -221,6 +301,8 @@ int main(void)
         cmocka_unit_test(answers_requests),
         cmocka_unit_test(sends_headers_that_protect),
         cmocka_unit_test(streams_a_large_body),
+        cmocka_unit_test(a_stream_waits_for_what_it_has_not_yet),
+        cmocka_unit_test(a_unix_socket_knows_its_peer),
         cmocka_unit_test(keeps_connections_and_answers_pipelines_in_order),
         cmocka_unit_test(the_port_is_known_and_taken),
         cmocka_unit_test(nothing_to_do_means_no_wake_up),
