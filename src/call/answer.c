@@ -143,7 +143,7 @@ static void tell_bad_certificate(struct buf *out, const struct transfer *transfe
     add_peer(out, http);
     if (fault != NULL) {
         buf_printf(out, " %s", fault);
-    } else if (verdict == 0) {
+    } else if (strstr(transfer->curl_text, "subject name") != NULL) {
         buf_add_string(out, " is for another name; call the server by a name that is in it");
     } else {
         buf_printf(out, " is not accepted: %s", transfer->curl_text);

@@ -44,8 +44,8 @@ char *call_facts(const struct call *call, struct duration took)
     if (call->transfer.body_over) {
         json_object_set_new(facts, "body_cut", json_true());
     }
-    if (call->by_callback) {
-        json_object_set_new(facts, "callback", json_true());
+    if (call->ended_by != NULL) {
+        json_object_set_new(facts, "callback", json_string(call->ended_by));
     }
     char *text = json_dumps(facts, JSON_COMPACT | JSON_SORT_KEYS);
     json_decref(facts);

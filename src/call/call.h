@@ -31,8 +31,8 @@ struct call {
     struct request request;
     struct transfer transfer;
     struct output output;
-    int status; // of the answer; 0 = none
-    bool by_callback;
+    int status;           // of the answer; 0 = none
+    const char *ended_by; // who told the callback; NULL: none came
     // The end, once known.
     enum runner_end_kind end;
     struct buf error;

@@ -6,7 +6,6 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
-#include "base/log.h"
 #include "base/map.h"
 #include "call/answer.h"
 #include "call/call.h"
@@ -361,15 +360,14 @@ const struct job *call_runner_job(const struct runner *port, struct uuid run_id)
 static void take_callback(struct call_runner *runner, struct call *call,
                           const struct callback *callback)
 {
-    call->by_callback = true;
+    call->ended_by = callback->by;
     if (callback->output != NULL) {
         keep_output(call, callback->output, strlen(callback->output));
     }
     if (!callback->success) {
-        char *masked =
-            log_mask(callback->error == NULL ? "the callback says FAILED" : callback->error);
-        buf_add_string(&call->error, masked);
-        free(masked);
+        char *failure = callback_failure(callback);
+        buf_add_string(&call->error, failure);
+        free(failure);
     }
     end(runner, call, callback->success ? RUNNER_SUCCEEDED : RUNNER_FAILED);
     tell_end(runner, call);

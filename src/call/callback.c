@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/attributes.h"
+#include "base/log.h"
 #include "base/utf8.h"
 
 #define FORM "{\"fence\":7,\"state\":\"SUCCESS\"}"
@@ -114,6 +115,12 @@ bool callback_parse(const char *body, size_t length, struct callback *callback_o
     }
     *callback_out = callback;
     return true;
+}
+
+char *callback_failure(const struct callback *callback)
+{
+    bool told = callback->error != NULL && callback->error[0] != '\0';
+    return log_mask(told ? callback->error : "the callback says FAILED");
 }
 
 void callback_release(struct callback *callback)

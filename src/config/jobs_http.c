@@ -40,20 +40,36 @@ static void keep_secret(const struct target *target, const struct yaml_tree_node
 
 // ---- url ----------------------------------------------------------------------------------------
 
+// The end of the written path behind the last "${…}", up to its query.
+static void find_literal(const char *raw, const char **literal_out, size_t *length_out)
+{
+    const char *at = raw;
+    const char *literal = raw;
+    while (*at != '\0' && *at != '?') {
+        if (at[0] == '$' && at[1] == '{') {
+            at += strcspn(at, "}");
+            at += *at == '}';
+            literal = at;
+        } else {
+            at++;
+        }
+    }
+    *literal_out = literal;
+    *length_out = (size_t)(at - literal);
+}
+
 // How much of the end of the path stands in the file itself, and so is no secret.
 static size_t literal_tail(const struct yaml_tree_node *node, const struct url *url)
 {
+    const char *literal;
+    size_t length;
     if (!node->substituted) {
         return url->path_length;
     }
-    const char *brace = strrchr(node->raw, '}');
-    const char *literal = brace == NULL ? "" : brace + 1;
-    size_t query = strlen(url->path + url->path_length);
-    size_t length = strlen(literal);
-    if (strchr(literal, '$') != NULL || length <= query) {
-        return 0;
-    }
-    return length - query < url->path_length ? length - query : url->path_length;
+    find_literal(node->raw, &literal, &length);
+    bool is_there = length <= url->path_length &&
+                    memcmp(url->path + url->path_length - length, literal, length) == 0;
+    return is_there ? length : 0;
 }
 
 static const char *shown_url(const struct target *target, const struct yaml_tree_node *node,

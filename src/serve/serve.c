@@ -14,6 +14,7 @@
 #include "observe/endpoints.h"
 #include "observe/fanout.h"
 #include "observe/run_log.h"
+#include "serve/callback_endpoint.h"
 #include "serve/listener.h"
 #include "serve/node.h"
 #include "serve/node_lock.h"
@@ -301,6 +302,15 @@ static void watch(struct serve *serve, const struct config *config)
     fanout_add(&serve->fanout, health_events(&serve->health));
 }
 
+static void answer(void *context, const struct http_request *request,
+                   struct http_response *response)
+{
+    struct serve *serve = context;
+    if (!callback_endpoint_answer(&serve->node, &serve->endpoints.bearers, request, response)) {
+        endpoints_answer(&serve->endpoints, request, response);
+    }
+}
+
 static bool open_http(struct serve *serve, const struct config *config, struct error *err)
 {
     const struct config_http *http = &config->http;
@@ -314,8 +324,8 @@ static bool open_http(struct serve *serve, const struct config *config, struct e
                                           .tls_cert = http->tls_cert,
                                           .tls_key = http->tls_key,
                                           .clock = clock_system(),
-                                          .handler = endpoints_answer,
-                                          .context = &serve->endpoints};
+                                          .handler = answer,
+                                          .context = serve};
     if (!listener_open(&serve->listener, &serve->node.loop, &options, err)) {
         return false;
     }

@@ -83,6 +83,9 @@ static void test_shown_url(void **state)
         {"abcdefgh", "https://chat/hook/${HTTP_JOB_BASE}", "https://chat/…"},
         {"abcdefgh", "https://chat/hook?k=${HTTP_JOB_BASE}", "https://chat/…"},
         {"abcdefgh", "https://chat/${HTTP_JOB_BASE}/x?k=1", "https://chat/…/x"},
+        {"abcdefgh", "https://chat/${HTTP_JOB_BASE}/x?k=${HTTP_JOB_BASE}", "https://chat/…/x"},
+        {"abcdefgh?k=1", "https://chat/${HTTP_JOB_BASE}/x", "https://chat/…"},
+        {"abcdefgh", "https://chat/${HTTP_JOB_BASE}/$$x", "https://chat/…"},
         {"app", "https://${HTTP_JOB_BASE}/x", "https://app/x"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
