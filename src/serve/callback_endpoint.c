@@ -190,27 +190,45 @@ static bool is_same_error(const struct ending *ending)
     return same;
 }
 
+static bool is_ended_by_callback(const struct ending *ending)
+{
+    const struct job *job = config_job(ending->node->loaded->config, ending->job);
+    return job != NULL && job->http != NULL && job->http->callback;
+}
+
+// STARTED, and yet no request of ours.
+static void answer_open(const struct ending *ending)
+{
+    if (!uuid_equal(ending->row.node, ending->node->id)) {
+        refuse_end(ending, 409, "This run is under way on another node: tell its end there.");
+    } else if (is_ended_by_callback(ending)) {
+        refuse_end(ending, 503,
+                   "An end of this run is noted, but the store does not take it now. "
+                   "Tell it again until the answer is 200.");
+    } else {
+        refuse_end(ending, 409,
+                   "This is not a run that a callback ends: that needs an http job with "
+                   "\"complete: callback\".");
+    }
+}
+
 // The run is not under way here: it ended before, or is of another kind.
 static void answer_ended(const struct ending *ending)
 {
     enum run_state told = ending->callback.success ? RUN_SUCCESS : RUN_FAILED;
-    struct http_response *response = ending->response;
     if (ending->row.fence != ending->callback.fence) {
-        http_problem(response, 409,
-                     "This run has another fence: the end is of another attempt, and changes "
-                     "nothing.");
+        refuse_end(ending, 409,
+                   "This run has another fence: the end is of another attempt, and "
+                   "changes nothing.");
+    } else if (!run_state_is_final(ending->row.state)) {
+        answer_open(ending);
     } else if (ending->row.state == told && is_same_error(ending)) {
         confirm(ending);
-    } else if (run_state_is_final(ending->row.state)) {
-        http_problem(response, 409, "This run has ended as %s already%s%s; this end is too late.",
+    } else {
+        http_problem(ending->response, 409,
+                     "This run has ended as %s already%s%s; this end is too late.",
                      run_state_name(ending->row.state), ending->error == NULL ? "" : ": ",
                      ending->error == NULL ? "" : ending->error);
-    } else if (uuid_equal(ending->row.node, ending->node->id)) {
-        http_problem(response, 409,
-                     "This run is not one that a callback ends, or its end is being "
-                     "recorded; if it is your own, tell it again in a second.");
-    } else {
-        http_problem(response, 409, "This run is under way on another node: tell it there.");
     }
 }
 
@@ -221,13 +239,7 @@ static void answer_taken(struct ending *ending)
     if (!read_row(ending)) {
         return;
     }
-    if (run_state_is_final(ending->row.state)) {
-        answer_ended(ending);
-        return;
-    }
-    http_problem(ending->response, 503,
-                 "The end is noted, but the store does not take it now. Tell it again until the "
-                 "answer is 200.");
+    answer_ended(ending);
 }
 
 static void answer(struct ending *ending)
