@@ -139,15 +139,18 @@ static bool check_signature(struct ending *ending, const char *signature)
 static bool check_token(struct ending *ending, const struct bearers *bearers)
 {
     const char *name = NULL;
-    if (bearers->count == 0 || http_request_header(ending->request, "Authorization") == NULL) {
+    const struct http_request *request = ending->request;
+    bool can_tell = bearers->count > 0 && http_request_header(request, "Authorization") != NULL;
+    if (!request->peer.is_local && !can_tell) {
         return refuse_unproven(
             ending, "An end must be proven: sign it with the job's secret in " SIGNATURE_HEADER
                     ", or send a token of role operator.");
     }
-    if (!bearers_check(bearers, ending->request, CONFIG_ROLE_OPERATOR, &name, ending->response)) {
+    if (!bearers_check(bearers, request, HTTP_OPERATOR, &name, ending->response)) {
         return false;
     }
-    snprintf(ending->by, sizeof ending->by, "token %s", name);
+    snprintf(ending->by, sizeof ending->by, "%s%s", name == NULL ? "unix socket" : "token ",
+             name == NULL ? "" : name);
     return true;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Any bytes as what somebody may send to end a run: a body, or the header that signs it; and as what
-// an http job may name: a URL, a status. Whatever is taken is within its limits.
+// Any bytes as what somebody may send to end a run: a body, or the header that signs it; and as
+// what an http job may name: a URL, a status. Whatever is taken is within its limits.
 #include "fuzz_target.h"
 
 #include <stdlib.h>

@@ -1,61 +1,15 @@
 """Jobs of kind http against real servers on real sockets, well-behaved and not."""
 
-import contextlib
 import json
 import re
 import socket
-import ssl
-import subprocess
 import time
 
 import pytest
 
 from conftest import until
+from http_jobs import SECRET, configure, detail, ended, hang, job, output, run_once, runs, verified
 from http_peer import Peer, is_signed, reply, reset
-
-SECRET = "0123456789abcdef0123456789abcdef"
-NEVER = '"@once 2099-01-01T00:00:00Z"'
-
-
-def job(url, name="call", schedule=NEVER, more="", **keys):
-    """One http job; `keys` go under http, `more` beside it."""
-    lines = "".join(f", {key}: {json.dumps(value)}" for key, value in keys.items())
-    return f"  - name: {name}\n    schedule: {schedule}\n{more}    http: {{ url: \"{url}\"{lines} }}\n"
-
-
-def configure(ironcron, *jobs, head=""):
-    ironcron.config(head + "jobs:\n" + "".join(jobs))
-    ironcron.config_path.chmod(0o600)
-
-
-def runs(ironcron, name="call"):
-    return ironcron.query("select * from job_runs where job = ? order by fence", name)
-
-
-def detail(ironcron, run):
-    """What the record of its end says besides."""
-    row = ironcron.query("select detail from audit_log where run_id = ? and event = ?", run["run_id"], run["state"])
-    return json.loads(row[0]["detail"])
-
-
-def output(ironcron, run):
-    return ironcron.run("runs", "output", run["run_id"]).stdout
-
-
-def run_once(ironcron, name="call", *arguments, code=None, env=None):
-    """One manual run by a short-lived node; the row of the run."""
-    ironcron.run("run", name, *arguments, code=code, env=env)
-    return runs(ironcron, name)[-1]
-
-
-def verified(ironcron):
-    ironcron.run("audit", "verify")
-
-
-def ended(ironcron, state, name="call", count=1):
-    until(lambda: [r["state"] for r in runs(ironcron, name)].count(state) >= count,
-          lambda: f"{count} {state} of {name}: {runs(ironcron, name)}")
-    return [r for r in runs(ironcron, name) if r["state"] == state]
 
 
 # ---- a good request ------------------------------------------------------------------------------
@@ -201,10 +155,6 @@ def test_secrets_are_in_no_log_error_answer_or_store(ironcron):
 
 
 # ---- servers that do wrong -----------------------------------------------------------------------
-
-
-def hang(connection, request, peer):
-    peer.hang()
 
 
 def hang_after_headers(connection, request, peer):
@@ -413,102 +363,3 @@ def test_a_node_that_dies_leaves_its_request_lost(ironcron):
         with ironcron.serve():
             assert ended(ironcron, "LOST")
     verified(ironcron)
-
-
-# ---- TLS -----------------------------------------------------------------------------------------
-
-
-class Authority:
-    """Certificates made by openssl, as an operator would."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.key, self.cert = folder / "ca.key", folder / "ca.pem"
-        self.openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=test authority", "-days", "2",
-                     "-keyout", self.key, "-out", self.cert)
-
-    def openssl(self, *arguments):
-        subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
-
-    def issue(self, name, days="2", alt="IP:127.0.0.1"):
-        key, request, cert, extra = (self.folder / f"{name}.{end}" for end in ("key", "csr", "pem", "ext"))
-        extra.write_text(f"subjectAltName={alt}\n")
-        self.openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", key, "-out", request)
-        self.openssl("x509", "-req", "-in", request, "-CA", self.cert, "-CAkey", self.key, "-CAcreateserial", "-days", days,
-                     "-extfile", extra, "-out", cert)
-        return self.server(cert, key)
-
-    @staticmethod
-    def server(cert, key):
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(cert, key)
-        return context
-
-
-@pytest.fixture
-def authority(tmp_path):
-    return Authority(tmp_path)
-
-
-def test_tls_with_an_authority_of_our_own(ironcron, authority):
-    with Peer(tls=authority.issue("good")) as peer:
-        configure(ironcron, job(peer.url(), ca="ca.pem"), job(peer.url(), name="untrusting"))
-        assert run_once(ironcron)["state"] == "SUCCESS"
-        run = run_once(ironcron, "untrusting")
-        assert run["state"] == "FAILED" and "not trusted here; give that authority's as \"ca\"" in run["error"], run
-        assert len(peer.requests) == 1
-
-
-@pytest.mark.parametrize("options, words", [
-    ({"days": "-1"}, "has expired; renew it"),
-    ({"alt": "DNS:other.example"}, "is for another name"),
-])
-def test_tls_certificates_that_are_not_right(ironcron, authority, options, words):
-    with Peer(tls=authority.issue("bad", **options)) as peer:
-        configure(ironcron, job(peer.url(), ca="ca.pem"))
-        run = run_once(ironcron)
-        assert run["state"] == "FAILED" and words in run["error"], run
-        assert f"certificate of 127.0.0.1:{peer.port}" in run["error"] and not peer.requests
-
-
-def test_tls_self_signed(ironcron, authority):
-    with Peer(tls=authority.server(authority.cert, authority.key)) as peer:
-        configure(ironcron, job(peer.url()))
-        run = run_once(ironcron)
-        assert run["state"] == "FAILED" and "is self-signed" in run["error"], run
-
-
-class Plain(Peer):
-    """Does not wait for a request that it would understand."""
-
-    def talk(self, connection):
-        with contextlib.suppress(OSError), connection:
-            connection.recv(1)
-            connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-
-
-class Silent(Peer):
-    def talk(self, connection):
-        with connection:
-            self.hang()
-
-
-def test_a_handshake_that_never_ends(ironcron):
-    with Silent() as peer:
-        configure(ironcron, job(peer.url().replace("http:", "https:")))
-        run = run_once(ironcron)
-        assert run["state"] == "FAILED", run
-        assert f"no connection to 127.0.0.1:{peer.port} within 10 s" in run["error"], run
-
-
-def test_tls_where_there_is_none(ironcron):
-    with Plain() as peer:
-        configure(ironcron, job(peer.url().replace("http:", "https:")))
-        run = run_once(ironcron)
-        assert run["state"] == "FAILED" and "no TLS connection" in run["error"], run
-
-
-def test_tls_without_the_file_of_certificates(ironcron):
-    configure(ironcron, job("https://127.0.0.1:1/", ca="missing.pem"))
-    done = ironcron.run("validate", code=None)
-    assert done.returncode != 0 and "missing.pem cannot be read" in done.stdout, done.stdout
