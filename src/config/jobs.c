@@ -394,7 +394,12 @@ static void check_process_keys(const struct draft *draft, const struct yaml_tree
     if (draft->job.kind == JOB_COMMAND || draft->job.kind == JOB_SHELL) {
         return;
     }
+    // On SQLite it has a process, a worker of ours: whose it is and what it may use is its own.
+    bool is_worker = draft->job.sql != NULL && jobs_sql_is_sqlite(draft->load, &draft->job);
     for (size_t i = 0; i < ARRAY_LENGTH(keys); i++) {
+        if (is_worker && (keys[i] == KEY_JOB_USER || keys[i] == KEY_JOB_LIMITS)) {
+            continue;
+        }
         const struct yaml_tree_node *node = yaml_tree_find(map, schema_keys[keys[i]].name);
         if (node != NULL) {
             conform_complain_key(draft->conform, node,
@@ -457,6 +462,7 @@ static void build_job(struct load *load, const struct conform *conform,
     check_kind(&draft, map);
     check_process_keys(&draft, map);
     check_params(&draft);
+    jobs_check_statement(load, conform, map, &draft.job);
     build_schedule(&draft);
     if (draft.name != NULL) {
         add_job(&draft, map);

@@ -5,6 +5,11 @@
 
 #include "base/attributes.h"
 #include "base/nearest.h"
+#include "job/params.h"
+#include "statement/statement.h"
+
+// It travels to a worker process, together with the params, in one message of 256 KB.
+#define SQLITE_STATEMENT_MAX 100000
 
 struct target {
     struct load *load;
@@ -75,4 +80,62 @@ const struct job_sql *jobs_build_sql(struct load *load, const struct conform *co
                          database->name);
     }
     return pool_object(&load->pool, &target.sql, sizeof target.sql);
+}
+
+// ---- the statement ------------------------------------------------------------------------------
+
+static const struct database *database_of(const struct load *load, const struct job *job)
+{
+    const char *name = job->sql->database;
+    return name == NULL
+               ? NULL
+               : database_find(load->config->databases, load->config->database_count, name);
+}
+
+bool jobs_sql_is_sqlite(const struct load *load, const struct job *job)
+{
+    const struct database *database = database_of(load, job);
+    return database != NULL && database->kind == DATABASE_SQLITE;
+}
+
+static bool parse(const struct job *job, const struct database *database, struct error *err)
+{
+    const char *names[JOB_PARAMS_MAX + 1] = {NULL};
+    size_t count = 0;
+    for (const struct job_variable *param = job->params;
+         param != NULL && param->name != NULL && count < JOB_PARAMS_MAX; param++) {
+        names[count++] = param->name;
+    }
+    struct statement statement;
+    enum statement_dialect dialect =
+        database->kind == DATABASE_SQLITE ? STATEMENT_SQLITE : STATEMENT_POSTGRESQL;
+    if (!statement_parse(job->sql->statement, dialect, names, &statement, err)) {
+        return false;
+    }
+    statement_release(&statement);
+    return true;
+}
+
+void jobs_check_statement(struct load *load, const struct conform *conform,
+                          const struct yaml_tree_node *job_map, const struct job *job)
+{
+    const struct yaml_tree_node *map = yaml_tree_find(job_map, "sql");
+    const struct yaml_tree_node *node = map == NULL ? NULL : yaml_tree_find(map, "statement");
+    const struct database *database = job->sql == NULL ? NULL : database_of(load, job);
+    if (node == NULL || database == NULL || job->sql->statement == NULL) {
+        return; // that was told
+    }
+    struct error err = ERROR_INIT;
+    if (!parse(job, database, &err)) {
+        conform_complain(conform, node, "statement: %s",
+                         node->substituted ? "what was put in cannot be used; look for a name "
+                                             "behind a dollar, and for what is not closed"
+                                           : err.text);
+    }
+    if (database->kind == DATABASE_SQLITE && strlen(job->sql->statement) > SQLITE_STATEMENT_MAX) {
+        conform_complain(conform, node,
+                         "statement: has %zu bytes, and on SQLite %d is the most; put it into "
+                         "several jobs",
+                         strlen(job->sql->statement), SQLITE_STATEMENT_MAX);
+    }
 }

@@ -7,10 +7,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define JOB       "jobs:\n  - name: a\n    schedule: \"@daily\"\n    shell: x\n"
-#define DATABASES "databases: [{name: app, url: \"sqlite:x\"}]\n"
-#define JOB_HEAD  "jobs:\n  - name: a\n    schedule: \"@daily\"\n"
-#define LISTEN    "http:\n  listen: \"0.0.0.0:80\"\n"
+#define JOB         "jobs:\n  - name: a\n    schedule: \"@daily\"\n    shell: x\n"
+#define DATABASES   "databases: [{name: app, url: \"sqlite:x\"}]\n"
+#define PG_DATABASE "databases: [{name: app, url: \"postgresql://u@h/d\"}]\n"
+#define JOB_HEAD    "jobs:\n  - name: a\n    schedule: \"@daily\"\n"
+#define LISTEN      "http:\n  listen: \"0.0.0.0:80\"\n"
 
 #define EXPECTED_MAX 6
 
@@ -108,10 +109,30 @@ static const struct mistake mistakes[] = {
     {DATABASES JOB_HEAD "    sql: select 1\n", {"5:10: jobs[].sql: must be a map of keys"}},
     {DATABASES JOB_HEAD "    sql: {database: app, statement: select 1, role: x}\n",
      {"5:53: role: \"app\" is on SQLite, which has no roles"}},
-    {DATABASES JOB_HEAD "    sql: {database: app, statement: select 1}\n    user: root\n"
-                        "    limits: {nice: 1}\n",
+    {PG_DATABASE JOB_HEAD "    sql: {database: app, statement: select 1}\n    user: root\n"
+                          "    env: {A: b}\n",
      {"6:5: \"user\" is for a process, and a job with \"sql\" has none",
-      "7:5: \"limits\" is for a process"}},
+      "7:5: \"env\" is for a process"}},
+    // On SQLite it runs in a worker process, which has a user and limits.
+    {DATABASES JOB_HEAD "    sql: {database: app, statement: select 1}\n    user: root\n"
+                        "    limits: {memory: 100M}\n    env: {A: b}\n",
+     {"8:5: \"env\" is for a process"}},
+    {DATABASES JOB_HEAD "    sql: {database: app, statement: \"select $due_on\"}\n",
+     {"5:37: statement: line 1, column 8: $due_on is unknown, did you mean $due_at?"}},
+    {DATABASES JOB_HEAD "    sql: {database: app, statement: \"select ?\"}\n",
+     {"5:37: statement: line 1, column 8: ? is no parameter here"}},
+    {PG_DATABASE JOB_HEAD "    sql: {database: app, statement: \"select ?, $1\"}\n",
+     {"5:37: statement: line 1, column 11: $1 is no parameter here"}},
+    {PG_DATABASE JOB_HEAD "    params: {day: \"1\"}\n    sql:\n      database: app\n"
+                          "      statement: |\n        select $day;\n        select 2\n",
+     {"8:18: statement: line 1, column 8: $day can be bound in a single statement only, and at "
+      "line "
+      "2, column 1"}},
+    {PG_DATABASE JOB_HEAD
+     "    params: {day: \"1\"}\n    sql: {database: app, statement: \"$dat\"}\n",
+     {"6:37: statement: line 1, column 1: $dat is unknown, did you mean $day?"}},
+    {DATABASES JOB_HEAD "    sql: {database: app, statement: \"-- nothing\"}\n",
+     {"5:37: statement: there is no statement in it"}},
     {DATABASES JOB_HEAD "    sql: {database: app, statement: select 1}\n    shell: x\n",
      {"6:5: this job has \"sql\" already; a job does one thing"}},
     // ---- settings
