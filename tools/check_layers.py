@@ -21,7 +21,7 @@ INSIDE = {
     "runner/process_runner.h": {"runner", "serve"},
 }
 # Third-party headers that belong to a part of their room only.
-HEADERS = {"sqlite3.h": "store/sqlite/"}
+HEADERS = {"sqlite3.h": ("store/sqlite/", "worker/")}
 PAGE = "docs/architecture.md"
 # src/main.c itself.
 MAIN = {"cli"}
@@ -81,7 +81,7 @@ def may_include_library(path, header, table):
     room = room_of(path)
     if not room or header not in table[room].libraries:
         return False
-    return path.startswith(HEADERS.get(header, ""))
+    return path.startswith(HEADERS.get(header, ("",)))
 
 
 def includes(path):

@@ -47,6 +47,8 @@ COMMAND(command_audit_export);
 // completion.c
 COMMAND(command_completion);
 COMMAND(command_complete);
+// command_worker.c
+COMMAND(command_worker);
 // help.c
 COMMAND(command_help);
 

@@ -99,8 +99,7 @@ static bool fork_runner(struct node *node, struct error *err)
     if (!process_runner_new(&options, &node->runner, err)) {
         return false;
     }
-    runner_router_set(&node->router, JOB_COMMAND, node->runner);
-    runner_router_set(&node->router, JOB_SHELL, node->runner);
+    lite_runner_set_processes(&node->lite, node->runner);
     // Signed before anything can be started under the new mark.
     return sign_lock(node, process_runner_mark(node->runner), err);
 }
@@ -140,9 +139,26 @@ static struct job_set set_of(struct loaded *loaded)
                             .release = release_set};
 }
 
+static void use_databases(struct node *node)
+{
+    const struct config *config = node->loaded->config;
+    lite_runner_set_databases(&node->lite, config->databases, config->database_count);
+}
+
+// What is behind it, the runner process, may be replaced.
+static void route_processes(struct node *node)
+{
+    lite_runner_init(&node->lite);
+    runner_router_set(&node->router, JOB_COMMAND, &node->lite.port);
+    runner_router_set(&node->router, JOB_SHELL, &node->lite.port);
+    runner_router_set(&node->router, JOB_SQL, &node->lite.port);
+    use_databases(node);
+}
+
 static bool start_engine(struct node *node, struct error *err)
 {
     const struct config *config = node->loaded->config;
+    lite_runner_protect(&node->lite, config->store_path);
     struct engine_options options = {.node = node->id,
                                      .host = node->host,
                                      .version = IRONCRON_VERSION,
@@ -420,6 +436,7 @@ bool node_open(struct node *node, const struct node_options *options, struct loa
     loaded->references++;
     CHECK(sodium_init() >= 0);
     runner_router_init(&node->router);
+    route_processes(node);
     node->clock = clock_system();
     node->id = new_id(node->clock);
     gethostname(node->host, sizeof node->host - 1);
@@ -439,6 +456,7 @@ bool node_reload(struct node *node, struct loaded *loaded, struct error *err)
     loaded->references++;
     loaded_release(node->loaded);
     node->loaded = loaded;
+    use_databases(node);
     process_runner_set_output_max(node->runner, loaded->config->output_max);
     call_runner_set_output_max(node->calls, loaded->config->output_max);
     return true;

@@ -14,6 +14,7 @@
 #include "runner/router.h"
 #include "serve/actor.h"
 #include "store/store.h"
+#include "worker/lite_runner.h"
 
 // A configuration that several hold: the node, and the engine for the runs that were started under
 // it.
@@ -41,8 +42,9 @@ struct node {
     char actor[ACTOR_SIZE]; // user@host
     struct loaded *loaded;  // the newest configuration
     int lock_fd;
-    struct runner *runner; // the runner process: command and shell jobs
-    struct runner *calls;  // http jobs
+    struct runner *runner;   // the runner process: command and shell jobs
+    struct lite_runner lite; // in front of it: sql jobs on SQLite databases
+    struct runner *calls;    // http jobs
     struct runner_router router;
     struct store *store;
     struct engine *engine;
