@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The demo: validate, dry-run, live, verdict. A small rehearsal of a soak, with real jobs and a real store.
+"""The demo: validate, move in, dry-run, live, verdict. A small rehearsal of a soak, with real jobs and a real store.
 
     rehearse.py IRONCRON FOLDER [--cycles N] [--start-delay-limit SECONDS]
 
@@ -7,6 +7,8 @@ FOLDER is emptied, and holds everything afterwards: store, outputs, logs, metric
 """
 
 import argparse
+import contextlib
+import getpass
 import json
 import math
 import os
@@ -18,6 +20,7 @@ import time
 import urllib.request
 
 import evidence
+import moving_in
 import plan
 import verdict
 
@@ -48,10 +51,10 @@ class Broken(Exception):
 class Node:
     """One `ironcron serve`, from its start until it has ended."""
 
-    def __init__(self, demo, name, *arguments):
+    def __init__(self, demo, name, *arguments, config=None):
         self.log_path = os.path.join(demo.folder, f"{name}.log")
         with open(self.log_path, "wb") as log:
-            self.process = subprocess.Popen(demo.command("serve", *arguments), stdin=subprocess.DEVNULL,
+            self.process = subprocess.Popen(demo.command("serve", *arguments, config=config), stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log, cwd=demo.folder)
         self.address = None
         self.wait(self.is_ready, "is ready")
@@ -93,17 +96,28 @@ class Demo:
         self.binary = os.path.abspath(arguments.ironcron)
         self.folder = os.path.abspath(arguments.folder)
         self.cycles = arguments.cycles
+        self.user = getpass.getuser()
         self.store = os.path.join(self.folder, "ironcron.db")
         self.node = None
         self.seen = {"start_delay_limit": arguments.start_delay_limit, "serve_exits": []}
 
-    def command(self, *arguments):
-        return [self.binary, "-c", os.path.join(self.folder, "ironcron.yml"), *arguments]
+    def command(self, *arguments, config=None):
+        return [self.binary, "-c", config or os.path.join(self.folder, "ironcron.yml"), *arguments]
+
+    def execute(self, *command, errors=subprocess.DEVNULL):
+        done = subprocess.run(command, cwd=self.folder, stdin=subprocess.DEVNULL, text=True, stdout=subprocess.PIPE,
+                              stderr=errors, timeout=120, check=False)
+        return {"exit": done.returncode, "output": done.stdout}
 
     def call(self, *arguments):
-        done = subprocess.run(self.command(*arguments), cwd=self.folder, stdin=subprocess.DEVNULL, text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120, check=False)
-        return {"exit": done.returncode, "output": done.stdout}
+        return self.execute(*self.command(*arguments), errors=subprocess.STDOUT)
+
+    @contextlib.contextmanager
+    def node_of(self, config, name, *arguments):
+        """A node of another configuration, for a while."""
+        self.node = Node(self, name, *arguments, config=config)
+        yield self.node
+        self.stop()
 
     def prepare(self):
         say(f"1. Prepare: {verdict.EVENTS_PLACED:,} analytics_events and {FILES} files in {self.folder}")
@@ -124,8 +138,13 @@ class Demo:
         if self.seen["validate"]["exit"] != 0:
             raise Broken("validation failed")
 
+    def move_in(self):
+        seen = self.seen["moving_in"] = moving_in.move_in(self, os.path.join(self.folder, "crontab"))
+        say(f"3. Move in: ironcron import crontab: {seen['lines']} lines, {seen['jobs']} jobs, each run once in dry-run")
+        say(indent("\n".join(f"not carried over: {text}" for text in seen["lost"])))
+
     def dry_run(self):
-        say(f"3. Dry-run: every slot is claimed and audited for {DRY_SECONDS} s, nothing is executed")
+        say(f"4. Dry-run: every slot is claimed and audited for {DRY_SECONDS} s, nothing is executed")
         self.node = Node(self, "serve-dry-run", "--dry-run")
         begin = math.floor(time.time()) + 2
         self.seen["dry_window"] = [begin, begin + DRY_SECONDS]
@@ -140,7 +159,7 @@ class Demo:
         begin = math.ceil((time.time() + 1) / plan.CYCLE) * plan.CYCLE
         end = begin + self.cycles * plan.CYCLE
         self.seen["live_window"] = [begin, end]
-        say(f"4. Live: {len(plan.slots(begin, end))} slots of {len(plan.JOBS)} jobs planned in {end - begin} s;"
+        say(f"5. Live: {len(plan.slots(begin, end))} slots of {len(plan.JOBS)} jobs planned in {end - begin} s;"
             f" metrics at http://{node.address}/metrics")
         self.watch(end)
         self.settle(begin, end)
@@ -203,7 +222,7 @@ class Demo:
             "DRY_RUN", "SUCCESS", "FAILED", "TIMED_OUT", "SKIPPED", "MISSED", "LOST", "open") if name in counts)
 
     def verify(self):
-        say("5. Audit: ironcron audit verify")
+        say("6. Audit: ironcron audit verify")
         self.seen["verify"] = self.call("audit", "verify")
         say(indent(self.seen["verify"]["output"]))
 
@@ -222,7 +241,7 @@ class Demo:
         say(f"\nWhere to look:\n  metrics   {os.path.relpath(self.folder)}/metrics.txt\n"
             f"  ledger    {os.path.relpath(self.store)}  (any SQLite client; views slots, job_runs, audit_log)\n"
             f"  outputs   {program} -c {config} runs   and   runs output ID\n"
-            f"  logs      {os.path.relpath(self.folder)}/serve-dry-run.log, serve-live.log\n"
+            f"  logs      {os.path.relpath(self.folder)}/serve-moving-in.log, serve-dry-run.log, serve-live.log\n"
             f"  evidence  {os.path.relpath(self.folder)}/evidence.json; judged again by"
             f" {os.path.relpath(HERE)}/verdict.py FILE")
 
@@ -230,6 +249,7 @@ class Demo:
         try:
             self.prepare()
             self.validate()
+            self.move_in()
             self.dry_run()
             self.live()
             self.stop()
@@ -242,7 +262,7 @@ class Demo:
         finally:
             if self.node:
                 self.node.stop()
-        say("6. Verdict")
+        say("7. Verdict")
         passed = verdict.show(verdict.judge(self.seen))
         self.where()
         return 0 if passed else 1

@@ -68,6 +68,17 @@ class Judge:
         seen = self.evidence["validate"]
         return Reason(seen["exit"] == 0, "startup validation", f"exit {seen['exit']}, 0 planned")
 
+    def moved_in(self):
+        seen = self.evidence["moving_in"]
+        named = len(seen["lost"]) == 1 and "MAILTO" in seen["lost"][0]
+        yield Reason(0 < seen["lines"] == seen["jobs"] and named, "crontab imported",
+                     f"{seen['lines']} lines, {seen['jobs']} jobs, {len(seen['lost'])} not carried over, 1 planned",
+                     seen["lost"])
+        dry = [name for name in seen["names"] if seen["states"].get(name) == "DRY_RUN"]
+        yield Reason(seen["validate"] == 0 and len(dry) == seen["jobs"] and not seen["marks"],
+                     "imported jobs run in dry-run", f"{seen['jobs']} jobs, {len(dry)} DRY_RUN,"
+                     f" {len(seen['marks'])} executed, 0 planned", seen["marks"])
+
     def dry_run_decided(self):
         planned = {key: "DRY_RUN" for key in plan.slots(*self.dry)}
         seen = {(s["job"], s["due"]): s["outcome"] for s in self.slots_between(self.dry)}
@@ -208,10 +219,11 @@ class Judge:
 
     def stopped_cleanly(self):
         codes = self.evidence["serve_exits"]
-        return Reason(codes == [0, 0], "serve stopped cleanly", f"exits {codes}, [0, 0] planned")
+        return Reason(codes == [0, 0, 0], "serve stopped cleanly", f"exits {codes}, [0, 0, 0] planned")
 
     def reasons(self):
         yield self.validated()
+        yield from self.moved_in()
         yield self.dry_run_decided()
         yield self.dry_run_executed_nothing()
         yield self.every_slot_once()

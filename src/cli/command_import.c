@@ -31,20 +31,24 @@ static void print_end(const struct crontab_files *import)
             import->yaml.jobs, words_plural(import->yaml.jobs), import->files,
             words_plural(import->files), words_plural(import->files), import->lost,
             words_plural(import->lost), import->notes, words_plural(import->notes));
-    if (import->left_out > 0) {
-        fprintf(stderr, "%zu more entr%s not carried over, because the YAML was full\n",
-                import->left_out, import->left_out == 1 ? "y was" : "ies were");
+    if (import->yaml.parts > 1) {
+        fprintf(stderr,
+                "This is part %zu of %zu, since a configuration file has a limit; %zu jobs are in "
+                "the others: print each with --part N into a file of its own, and list the files "
+                "under \"include\"\n",
+                import->yaml.part, import->yaml.parts, import->yaml.elsewhere);
     }
 }
 
 static void print_result(struct crontab_files *import)
 {
     if (import->remarks != NULL) {
-        json_print(json_pack("{s:o, s:I, s:I, s:I, s:O}", "yaml",
+        json_print(json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:O}", "yaml",
                              json_text(crontab_yaml_text(&import->yaml)), "jobs",
-                             (json_int_t)import->yaml.jobs, "lost",
-                             (json_int_t)(import->lost + import->left_out), "notes",
-                             (json_int_t)import->notes, "remarks", import->remarks));
+                             (json_int_t)import->yaml.jobs, "lost", (json_int_t)import->lost,
+                             "part", (json_int_t)import->yaml.part, "parts",
+                             (json_int_t)import->yaml.parts, "notes", (json_int_t)import->notes,
+                             "remarks", import->remarks));
         return;
     }
     fputs(crontab_yaml_text(&import->yaml), stdout);
@@ -84,7 +88,13 @@ bool command_import_crontab(struct invocation *invocation, int *exit_out, struct
         return error_wrap(err, tz != NULL ? "--tz" : LOCALTIME);
     }
     crontab_files_read(&import, path);
+    if (import.yaml.part > import.yaml.parts) {
+        return error_set(err, ERROR_USAGE, "--part %zu: there %s only %zu part%s", import.yaml.part,
+                         import.yaml.parts == 1 ? "is" : "are", import.yaml.parts,
+                         words_plural(import.yaml.parts));
+    }
     print_result(&import);
-    *exit_out = import.lost + import.left_out > 0 ? 1 : 0;
+    bool is_whole = import.yaml.parts == 1 || invocation_has(invocation, "part");
+    *exit_out = import.lost > 0 || !is_whole ? 1 : 0;
     return true;
 }

@@ -73,7 +73,9 @@ static const struct option export_options[] = {JOB, SINCE, UNTIL, END};
 static const struct option import_options[] = {
     FLAG("system", 0, "the sixth word of an entry is its user, as in /etc/crontab"),
     TAKES("user", 0, VALUE_TEXT, "NAME", "there is no such word; the entries are those of NAME"),
-    TAKES("tz", 0, VALUE_ZONE, "ZONE", "the zone that cron followed (this machine's)"), END};
+    TAKES("tz", 0, VALUE_ZONE, "ZONE", "the zone that cron followed (this machine's)"),
+    TAKES("part", 0, VALUE_COUNT, "N", "of jobs that do not fit into one file, the Nth part (1)"),
+    END};
 static const struct option help_options[] = {
     {"markdown", 0, VALUE_NONE, false, true, NULL, "all commands, as docs/cli.md"}, END};
 
@@ -126,10 +128,12 @@ const struct command command_table[] = {
      "A file in a folder named cron.d, or named crontab, has the user column; --system and --user "
      "say otherwise. A file in a folder named crontabs belongs to the user whose name it has. Of a "
      "folder such as /etc: crontab, cron.d, and the programs of cron.hourly, cron.daily, "
-     "cron.weekly and cron.monthly, at the times that its crontab says. docs/moving-in.md tells "
-     "what is different from cron.",
+     "cron.weekly and cron.monthly, at the times that its crontab says. The users' own crontabs "
+     "lie "
+     "in /var/spool/cron/crontabs. docs/moving-in.md tells what is different from cron.",
      EXAMPLES{"ironcron import crontab /etc >ironcron.yml", "all of a machine's system jobs",
-              "crontab -l | ironcron import crontab -", "one's own", NULL},
+              "ironcron import crontab /var/spool/cron/crontabs >jobs.d/users.yml",
+              "those of all users", "crontab -l | ironcron import crontab -", "one's own", NULL},
      command_import_crontab},
     {"serve", "Setting up", false, NO_ARGUMENTS, serve_options,
      "run the scheduler in the foreground",

@@ -16,6 +16,8 @@
 #include "cli/json.h"
 #include "cli/terminal.h"
 
+#define SPOOL "/var/spool/cron/crontabs"
+
 // ---- remarks ------------------------------------------------------------------------------------
 
 static const char *const remark_words[] = {
@@ -53,18 +55,33 @@ static void remark_file(struct crontab_files *import, const char *path, enum cro
     import->source = source;
 }
 
+// Debian's packages ship a timer beside the crontab, and the crontab then steps aside.
+static bool sleeps_beside_systemd(const struct crontab_entry *entry)
+{
+    static const char sign[] = "/run/systemd/system";
+    char head[8192];
+    if (entry->program == NULL) {
+        return strstr(entry->command, sign) != NULL;
+    }
+    FILE *file = fopen(entry->program, "re");
+    if (file == NULL) {
+        return false;
+    }
+    size_t length = fread(head, 1, sizeof head, file);
+    fclose(file);
+    return memmem(head, length, sign, sizeof sign - 1) != NULL;
+}
+
 static void add(struct crontab_files *import, const struct crontab_source *source,
                 const struct crontab_entry *entry)
 {
     struct error err = ERROR_INIT;
-    bool was_full = import->yaml.full;
-    if (crontab_yaml_add(&import->yaml, source, entry, &err)) {
-        return;
-    }
-    if (was_full) {
-        import->left_out++;
-    } else {
+    if (!crontab_yaml_add(&import->yaml, source, entry, &err)) {
         remark(import, entry->line, CRONTAB_LOST, err.text);
+    } else if (sleeps_beside_systemd(entry)) {
+        remark(import, entry->line, CRONTAB_NOTE,
+               "asks whether systemd runs: most packages leave the work to a timer there, and the "
+               "job then does nothing (systemctl list-timers)");
     }
 }
 
@@ -228,7 +245,7 @@ static void read_crontab(struct crontab_files *import, const struct crontab_sour
     import->files++;
     import->source = *source;
     if (bytes->overflow) {
-        remark(import, 0, CRONTAB_LOST, "larger than 4 MB; split it");
+        remark(import, 0, CRONTAB_LOST, "larger than 16 MB; split it");
     } else {
         crontab_read(buf_string(bytes), bytes->length, has_users, &sink);
     }
@@ -327,6 +344,12 @@ static void take_system_crontab(struct crontab_files *import, const char *path, 
     }
 }
 
+static bool is_etc(const char *path)
+{
+    char absolute[PATH_MAX];
+    return realpath(path, absolute) != NULL && strcmp(absolute, "/etc") == 0;
+}
+
 // A folder such as /etc: its crontab first, which may say when the folders beside it are due.
 static bool take_tree(struct crontab_files *import, const char *path)
 {
@@ -355,6 +378,11 @@ static bool take_tree(struct crontab_files *import, const char *path)
                     "anacron's own table is not read; what it makes up after a night off, "
                     "ironcron makes up by each job's \"missed\"");
     }
+    if (found && is_etc(path) && access(SPOOL, F_OK) == 0) {
+        remark_file(
+            import, path, CRONTAB_NOTE,
+            "users' own crontabs are not there; import them, too: ironcron import crontab " SPOOL);
+    }
     free(crontab);
     free(folder);
     free(anacrontab);
@@ -381,7 +409,8 @@ void crontab_files_init(struct crontab_files *import, const struct invocation *i
                         const char *timezone)
 {
     *import = (struct crontab_files){.invocation = invocation};
-    crontab_yaml_init(&import->yaml, zone_cache_new(), timezone);
+    size_t part = (size_t)invocation_number(invocation, "part", 1);
+    crontab_yaml_init(&import->yaml, zone_cache_new(), timezone, part);
     import->remarks = invocation->json ? json_array() : NULL;
 }
 

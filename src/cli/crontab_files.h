@@ -17,7 +17,6 @@ struct crontab_files {
     bool done[RUN_PARTS_FOLDERS]; // those that its crontab has said the time of
     json_t *remarks;              // NULL: they go to stderr at once
     size_t lost, notes, files;
-    size_t left_out; // entries after the YAML was full
 };
 
 // `timezone` is borrowed: the zone that cron followed.

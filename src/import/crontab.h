@@ -9,7 +9,7 @@
 
 #include "import/crontab_environment.h"
 
-#define CRONTAB_BYTES_MAX ((size_t)4 * 1024 * 1024)
+#define CRONTAB_BYTES_MAX ((size_t)16 * 1024 * 1024)
 #define CRONTAB_LINE_MAX  ((size_t)64 * 1024)
 #define CRONTAB_WORD_SIZE 1100 // of a schedule; the longest that parses, and its NUL
 

@@ -16,16 +16,22 @@
 #define YAML_MAX  ((size_t)4 * 1024 * 1024 - 64 * 1024)
 #define NODES_MAX 450000
 #define JOB_MAX   ((size_t)2 * 1024 * 1024)
-#define NAMES_MAX ((size_t)64 * 1024 * 1024)
+#define NAMES_MAX ((size_t)1024 * 1024 * 1024)
+#define JOBS_MAX  1000000
 #define NAME_SIZE (JOB_NAME_MAX + 1)
 
-void crontab_yaml_init(struct crontab_yaml *yaml, struct zone_cache *zones, const char *timezone)
+#define HEAD        "jobs:\n"
+#define HEAD_LENGTH (sizeof HEAD - 1)
+
+void crontab_yaml_init(struct crontab_yaml *yaml, struct zone_cache *zones, const char *timezone,
+                       size_t part)
 {
-    *yaml = (struct crontab_yaml){.zones = zones, .timezone = timezone};
+    *yaml = (struct crontab_yaml){
+        .zones = zones, .timezone = timezone, .part = part, .parts = 1, .length = HEAD_LENGTH};
     buf_init(&yaml->out, YAML_MAX);
     map_init(&yaml->names);
     arena_init(&yaml->arena, NAMES_MAX);
-    buf_add_string(&yaml->out, "jobs:\n");
+    buf_add_string(&yaml->out, HEAD);
 }
 
 void crontab_yaml_release(struct crontab_yaml *yaml)
@@ -190,15 +196,33 @@ static bool check_schedule(struct crontab_yaml *yaml, const struct crontab_entry
                      entry->schedule);
 }
 
-static bool check_room(struct crontab_yaml *yaml, const struct buf *job, size_t nodes,
-                       struct error *err)
+static bool check_room(const struct crontab_yaml *yaml, const struct buf *job, struct error *err)
 {
-    yaml->full = yaml->full || job->overflow || yaml->out.length + job->length > YAML_MAX ||
-                 yaml->nodes + nodes > NODES_MAX;
-    return !yaml->full || error_set(err, ERROR_LIMIT,
-                                    "with it the YAML would be larger than a configuration file "
-                                    "may be; it and all that follows is left out: import the "
-                                    "crontab in parts and list them under \"include\"");
+    if (job->overflow) {
+        return error_set(err, ERROR_LIMIT,
+                         "the job would be larger than %zu MB: put its command "
+                         "and its environment into a script",
+                         JOB_MAX / 1024 / 1024);
+    }
+    return yaml->jobs + yaml->elsewhere < JOBS_MAX ||
+           error_set(err, ERROR_LIMIT, "more than %d jobs", JOBS_MAX);
+}
+
+static void place(struct crontab_yaml *yaml, const struct buf *job, size_t nodes)
+{
+    if (yaml->length + job->length > YAML_MAX || yaml->nodes + nodes > NODES_MAX) {
+        yaml->parts++;
+        yaml->length = HEAD_LENGTH;
+        yaml->nodes = 0;
+    }
+    yaml->length += job->length;
+    yaml->nodes += nodes;
+    if (yaml->parts == yaml->part) {
+        buf_add(&yaml->out, job->data, job->length);
+        yaml->jobs++;
+    } else {
+        yaml->elsewhere++;
+    }
 }
 
 bool crontab_yaml_add(struct crontab_yaml *yaml, const struct crontab_source *source,
@@ -211,20 +235,15 @@ bool crontab_yaml_add(struct crontab_yaml *yaml, const struct crontab_source *so
     buf_init(&job, JOB_MAX);
     size_t nodes = 24 + (environment != NULL ? 2 * environment->count : 0);
     struct pick pick;
-    if (!check_room(yaml, &job, nodes, err)) {
-        return false;
-    }
     pick_name(yaml, source, entry, &pick);
     if (!check_schedule(yaml, entry, pick.name, timezone, err)) {
         return false;
     }
     add_job(&job, source, entry, pick.name, timezone);
-    if (!check_room(yaml, &job, nodes, err)) {
+    if (!check_room(yaml, &job, err)) {
         return false;
     }
     take_name(yaml, &pick);
-    buf_add(&yaml->out, job.data, job.length);
-    yaml->nodes += nodes;
-    yaml->jobs++;
+    place(yaml, &job, nodes);
     return true;
 }

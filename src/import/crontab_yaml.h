@@ -18,9 +18,13 @@ struct crontab_yaml {
     struct arena arena;
     struct zone_cache *zones;
     const char *timezone; // where no CRON_TZ says otherwise
-    size_t jobs;
-    size_t nodes; // of the document
-    bool full;    // a job did not fit; no other one is taken after it
+    // What does not fit into one configuration file is cut into parts, of which one is written.
+    size_t part;      // the one wanted, from 1
+    size_t parts;     // so far; at the end all that there are
+    size_t jobs;      // of the wanted part
+    size_t elsewhere; // jobs of other parts
+    size_t length;    // of the part that is being filled
+    size_t nodes;
 };
 
 // Where entries come from.
@@ -31,10 +35,11 @@ struct crontab_source {
 };
 
 // `zones` and `timezone` are borrowed.
-void crontab_yaml_init(struct crontab_yaml *yaml, struct zone_cache *zones, const char *timezone);
+void crontab_yaml_init(struct crontab_yaml *yaml, struct zone_cache *zones, const char *timezone,
+                       size_t part);
 void crontab_yaml_release(struct crontab_yaml *yaml);
 // Adds a job. False: it is left out, and err says why.
 bool crontab_yaml_add(struct crontab_yaml *yaml, const struct crontab_source *source,
                       const struct crontab_entry *entry, struct error *err) MUST_USE;
-// The whole document; valid until the next call.
+// The wanted part; valid until the next call.
 const char *crontab_yaml_text(struct crontab_yaml *yaml);

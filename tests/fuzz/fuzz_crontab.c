@@ -57,7 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     struct zone_cache *zones = zone_cache_new();
     const struct crontab_sink sink = {
         .context = &state, .entry = take_entry, .remark = take_remark};
-    crontab_yaml_init(&state.yaml, zones, "UTC");
+    crontab_yaml_init(&state.yaml, zones, "UTC", 1);
     crontab_read((const char *)bytes + 1, length - 1, (bytes[0] & 1) != 0, &sink);
     load(&state);
     crontab_yaml_release(&state.yaml);

@@ -62,7 +62,9 @@ def true_evidence():
             "audit": {"STARTED": len(live), **events, "SKIPPED": 4, "PAUSED": 1},
             "dry_witness": [], "live_witness": [f"{r['job']} {r['run_id']} {r['attempt']}" for r in live],
             "metrics": metrics_of(live, slots), "verify": {"exit": 0, "output": "ok"},
-            "validate": {"exit": 0, "output": "ok"}, "serve_exits": [0, 0], "left_running": [],
+            "validate": {"exit": 0, "output": "ok"}, "serve_exits": [0, 0, 0], "left_running": [],
+            "moving_in": {"lines": 2, "jobs": 2, "lost": ["MAILTO: no mail is sent"], "validate": 0, "marks": [],
+                          "names": ["me-a", "me-b"], "states": {"me-a": "DRY_RUN", "me-b": "DRY_RUN"}},
             "effects": {"rolled_up": verdict.EVENTS_PLACED, "rollups": rollups, "files_placed": 200,
                         "files_archived": 32, "files_waiting": 168},
             "start_delay_limit": 1.0}
@@ -183,11 +185,27 @@ def file_lost(seen):
 
 
 def unclean_stop(seen):
-    seen["serve_exits"] = [0, 70]
+    seen["serve_exits"] = [0, 0, 70]
 
 
 def failed_validation(seen):
     seen["validate"]["exit"] = 1
+
+
+def line_not_imported(seen):
+    seen["moving_in"]["jobs"] = 1
+
+
+def more_not_carried_over(seen):
+    seen["moving_in"]["lost"].append("the line has no command")
+
+
+def imported_job_executed(seen):
+    seen["moving_in"]["marks"].append("a")
+
+
+def imported_job_not_run(seen):
+    del seen["moving_in"]["states"]["me-b"]
 
 
 def nothing_ran(seen):
@@ -195,6 +213,10 @@ def nothing_ran(seen):
 
 
 TAMPERING = [
+    (line_not_imported, "crontab imported"),
+    (more_not_carried_over, "crontab imported"),
+    (imported_job_executed, "imported jobs run in dry-run"),
+    (imported_job_not_run, "imported jobs run in dry-run"),
     (extra_run, "every attempt's end"),
     (same_attempt_twice, "every attempt's end"),
     (missing_slot, "every slot exactly once"),

@@ -26,8 +26,7 @@ static void entry(void *context, const struct crontab_entry *entry)
     struct sink *sink = context;
     const struct crontab_source source = {.file = "tab", .label = "tab"};
     struct error err = ERROR_INIT;
-    bool was_full = sink->yaml.full;
-    if (!crontab_yaml_add(&sink->yaml, &source, entry, &err) && !was_full) {
+    if (!crontab_yaml_add(&sink->yaml, &source, entry, &err)) {
         remark(sink, entry->line, CRONTAB_LOST, err.text);
     }
 }
@@ -47,7 +46,7 @@ static void load(struct imported *imported)
     assert_int_equal(imported->config->job_count, imported->jobs);
 }
 
-struct imported imported_bytes(const char *bytes, size_t length, bool has_users)
+struct imported imported_part(const char *bytes, size_t length, bool has_users, size_t part)
 {
     struct imported imported = {0};
     struct sink sink = {.imported = &imported};
@@ -55,14 +54,20 @@ struct imported imported_bytes(const char *bytes, size_t length, bool has_users)
     struct zone_cache *zones = zone_cache_new();
     buf_init(&imported.remarks, REMARKS_MAX);
     buf_init(&imported.yaml, REMARKS_MAX);
-    crontab_yaml_init(&sink.yaml, zones, "UTC");
+    crontab_yaml_init(&sink.yaml, zones, "UTC", part);
     crontab_read(bytes, length, has_users, &calls);
     buf_add_string(&imported.yaml, crontab_yaml_text(&sink.yaml));
     imported.jobs = sink.yaml.jobs;
+    imported.parts = sink.yaml.parts;
     crontab_yaml_release(&sink.yaml);
     zone_cache_free(zones);
     load(&imported);
     return imported;
+}
+
+struct imported imported_bytes(const char *bytes, size_t length, bool has_users)
+{
+    return imported_part(bytes, length, has_users, 1);
 }
 
 struct imported imported_text(const char *text, bool has_users)

@@ -2,6 +2,8 @@
 // What is written, to the byte; and that it never becomes more than may be loaded.
 #include "imported.h"
 
+#include "base/map.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,22 +75,45 @@ static void texts(void **state)
     }
 }
 
-// A crontab may be as large as a configuration, and its YAML is larger than itself.
-static void what_does_not_fit_is_named_once(void **state)
+static void collect_names(struct map *names, struct imported *imported, struct arena *arena)
+{
+    for (size_t i = 0; i < imported->config->job_count; i++) {
+        const char *name = imported->config->jobs[i].name;
+        assert_null(map_get(names, name));
+        map_put(names, arena_string(arena, name), (void *)(uintptr_t)1);
+    }
+}
+
+// A crontab may be larger than a configuration file, and its YAML is larger than itself. Each part
+// loads by itself, and together they are whole: no name comes twice.
+static void what_does_not_fit_is_in_the_next_part(void **state)
 {
     (void)state;
     static const char *const lines[] = {"* * * * * a\n", "A=1\n* * * * * a\nB=2\n"};
     for (size_t i = 0; i < ARRAY_LENGTH(lines); i++) {
         struct buf text;
+        struct map names;
+        struct arena arena;
+        size_t jobs = 0;
+        size_t parts = 2;
+        map_init(&names);
+        arena_init(&arena, (size_t)64 * 1024 * 1024);
         buf_init(&text, CRONTAB_BYTES_MAX);
         for (int n = 0; n < 60000; n++) {
             buf_add_string(&text, lines[i]);
         }
-        struct imported imported = imported_bytes(text.data, text.length, false);
-        assert_in_range(imported.jobs, 10000, 59999);
-        assert_int_equal(imported.lost, 1);
-        assert_non_null(strstr(buf_string(&imported.remarks), "larger than a configuration file"));
-        imported_release(&imported);
+        for (size_t part = 1; part <= parts; part++) {
+            struct imported imported = imported_part(text.data, text.length, false, part);
+            assert_int_equal(imported.lost, 0);
+            parts = imported.parts;
+            jobs += imported.jobs;
+            collect_names(&names, &imported, &arena);
+            imported_release(&imported);
+        }
+        assert_int_equal(jobs, 60000);
+        assert_in_range(parts, 3, 9);
+        map_release(&names);
+        arena_release(&arena);
         buf_release(&text);
     }
 }
@@ -99,7 +124,7 @@ int main(void)
         cmocka_unit_test(a_document),
         cmocka_unit_test(nothing_to_carry_over),
         cmocka_unit_test(texts),
-        cmocka_unit_test(what_does_not_fit_is_named_once),
+        cmocka_unit_test(what_does_not_fit_is_in_the_next_part),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
