@@ -15,8 +15,10 @@ struct arena_chunk {
     size_t used;
 };
 
-#define CHUNK_SIZE ((size_t)64 * 1024)
-#define HEAD_SIZE  ((sizeof(struct arena_chunk) + 15) & ~(size_t)15)
+// A chunk is about an eighth of what is there: few system calls, little that is never used.
+#define CHUNK_MIN ((size_t)64 * 1024)
+#define CHUNK_MAX ((size_t)1024 * 1024)
+#define HEAD_SIZE ((sizeof(struct arena_chunk) + 15) & ~(size_t)15)
 
 void arena_init(struct arena *arena, size_t maximum)
 {
@@ -35,7 +37,9 @@ void arena_release(struct arena *arena)
 
 static void chunk_add(struct arena *arena, size_t need)
 {
-    size_t size = need + HEAD_SIZE > CHUNK_SIZE ? need + HEAD_SIZE : CHUNK_SIZE;
+    size_t usual = arena->used / 8 < CHUNK_MIN ? CHUNK_MIN : arena->used / 8;
+    usual = usual > CHUNK_MAX ? CHUNK_MAX : usual;
+    size_t size = need + HEAD_SIZE > usual ? need + HEAD_SIZE : usual;
     size = (size + 4095) & ~(size_t)4095;
     CHECK(arena->used + size <= arena->maximum);
     struct arena_chunk *chunk =

@@ -6,11 +6,12 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/check.h"
 #include "base/fnv.h"
 
-static size_t hash(const char *key)
+static uint64_t hash_of(const char *key)
 {
-    return (size_t)fnv_fold(fnv_add(FNV_START, key, strlen(key)));
+    return fnv_add(FNV_START, key, strlen(key));
 }
 
 void map_init(struct map *map)
@@ -26,17 +27,24 @@ void map_release(struct map *map)
 }
 
 // The slot of the key, or the empty slot where it would stand.
-static size_t slot_of(const struct map *map, const char *key)
+static size_t slot_of(const struct map *map, const char *key, uint64_t hash)
 {
-    size_t i = hash(key) & (map->slot_count - 1);
-    while (map->slots[i] != 0) {
-        const struct map_entry *entry = &map->entries[map->slots[i] - 1];
-        if (entry->key != NULL && strcmp(entry->key, key) == 0) {
-            return i;
+    size_t i = (size_t)fnv_fold(hash) & (map->slot_count - 1);
+    while (map->slots[i].index != 0) {
+        if (map->slots[i].hash == (uint32_t)(hash >> 32)) {
+            const struct map_entry *entry = &map->entries[map->slots[i].index - 1];
+            if (entry->key != NULL && strcmp(entry->key, key) == 0) {
+                return i;
+            }
         }
         i = (i + 1) & (map->slot_count - 1);
     }
     return i;
+}
+
+static void slot_fill(struct map *map, size_t slot, size_t entry, uint64_t hash)
+{
+    map->slots[slot] = (struct map_slot){(uint32_t)(entry + 1), (uint32_t)(hash >> 32)};
 }
 
 static void rebuild(struct map *map)
@@ -52,11 +60,13 @@ static void rebuild(struct map *map)
     while (need < (kept + 1) * 2) {
         need *= 2;
     }
+    CHECK(need < UINT32_MAX);
     free(map->slots);
     map->slots = alloc_zero(need, sizeof *map->slots);
     map->slot_count = need;
     for (size_t i = 0; i < kept; i++) {
-        map->slots[slot_of(map, map->entries[i].key)] = i + 1;
+        uint64_t hash = hash_of(map->entries[i].key);
+        slot_fill(map, slot_of(map, map->entries[i].key, hash), i, hash);
     }
 }
 
@@ -65,8 +75,8 @@ void *map_get(const struct map *map, const char *key)
     if (map->slot_count == 0) {
         return NULL;
     }
-    size_t slot = map->slots[slot_of(map, key)];
-    return slot == 0 ? NULL : map->entries[slot - 1].value;
+    size_t index = map->slots[slot_of(map, key, hash_of(key))].index;
+    return index == 0 ? NULL : map->entries[index - 1].value;
 }
 
 void map_put(struct map *map, const char *key, void *value)
@@ -74,14 +84,15 @@ void map_put(struct map *map, const char *key, void *value)
     if ((map->count + 1) * 2 > map->slot_count) {
         rebuild(map);
     }
-    size_t slot = slot_of(map, key);
-    if (map->slots[slot] != 0) {
-        map->entries[map->slots[slot] - 1] = (struct map_entry){key, value};
+    uint64_t hash = hash_of(key);
+    size_t slot = slot_of(map, key, hash);
+    if (map->slots[slot].index != 0) {
+        map->entries[map->slots[slot].index - 1] = (struct map_entry){key, value};
         return;
     }
     ARRAY_RESERVE(map->entries, map->count, map->capacity);
-    map->entries[map->count++] = (struct map_entry){key, value};
-    map->slots[slot] = map->count;
+    map->entries[map->count] = (struct map_entry){key, value};
+    slot_fill(map, slot, map->count++, hash);
     map->live++;
 }
 
@@ -90,9 +101,9 @@ void map_remove(struct map *map, const char *key)
     if (map->slot_count == 0) {
         return;
     }
-    size_t slot = map->slots[slot_of(map, key)];
-    if (slot != 0) {
-        map->entries[slot - 1] = (struct map_entry){NULL, NULL};
+    size_t index = map->slots[slot_of(map, key, hash_of(key))].index;
+    if (index != 0) {
+        map->entries[index - 1] = (struct map_entry){NULL, NULL};
         map->live--;
     }
 }

@@ -4,14 +4,20 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct map {
     struct map_entry *entries; // in order of insertion; removed ones have key NULL
     size_t count;              // entries used, removed ones included
     size_t live;               // entries in use
     size_t capacity;
-    size_t *slots; // index + 1 into entries, 0 = empty
-    size_t slot_count;
+    struct map_slot *slots;
+    size_t slot_count; // a power of two
+};
+
+struct map_slot {
+    uint32_t index; // + 1, into entries; 0 = empty
+    uint32_t hash;  // its upper half, so that other keys are told apart without being looked at
 };
 
 struct map_entry {

@@ -14,6 +14,7 @@ void config_free(struct config *config)
     zone_cache_free(config->zones);
     // The struct is not in its own arena, so that this order works.
     arena_release(&config->arena);
+    free(config->jobs);
     free(config);
 }
 

@@ -12,16 +12,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "config/yaml_tree.h"
 
 #define DIGEST_SIZE 32
 
-struct digest_job {
-    const char *name;
-    uint8_t hash[DIGEST_SIZE];
-};
+// Enough for any file: 4 MB of texts, and at most 500,000 values with their keys, each 18 bytes
+// more.
+#define DIGEST_FORM_MAX ((size_t)64 * 1024 * 1024)
 
-void digest_node(const struct yaml_tree_node *node, uint8_t hash_out[DIGEST_SIZE]);
-// `root` is the main file's map. Sorts `jobs` by name.
-void digest_config(const struct yaml_tree_node *root, struct digest_job *jobs, size_t count,
-                   char hex_out[2 * DIGEST_SIZE + 1]);
+// `scratch` (of DIGEST_FORM_MAX) is only there to be used again for the next job.
+void digest_node(const struct yaml_tree_node *node, struct buf *scratch,
+                 uint8_t hash_out[DIGEST_SIZE]);
+// `root` is the main file's map; `jobs` in the order of their names.
+void digest_config(const struct yaml_tree_node *root, const uint8_t (*jobs)[DIGEST_SIZE],
+                   size_t count, char hex_out[2 * DIGEST_SIZE + 1]);

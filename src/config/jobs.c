@@ -262,7 +262,7 @@ static void apply_description(struct draft *draft, const struct yaml_tree_node *
     struct job *job = &draft->job;
     switch (node->schema->id) {
     case KEY_JOB_NAME:
-        draft->name = job->name = pool_text(&draft->load->pool, node->text);
+        draft->name = job->name = pool_text_alone(&draft->load->pool, node->text);
         return;
     case KEY_JOB_DESCRIPTION:
         job->description = pooled(draft, node->text);
@@ -444,8 +444,8 @@ static void add_job(struct draft *draft, const struct yaml_tree_node *map)
     ARRAY_RESERVE(load->extras, load->job_count, load->extra_capacity);
     load->jobs[load->job_count] = draft->job;
     struct load_job *extra = &load->extras[load->job_count++];
-    *extra = (struct load_job){.digest.name = draft->name, .column = map->column};
-    digest_node(map, extra->digest.hash);
+    *extra = (struct load_job){.column = map->column};
+    digest_node(map, &load->digest_form, extra->digest);
     map_put(&load->names, draft->name, (void *)(uintptr_t)load->job_count);
 }
 

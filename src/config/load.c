@@ -101,27 +101,23 @@ void load_include(struct load *load, const char *name)
 
 // ---- the end ------------------------------------------------------------------------------------
 
-static const struct job *sorted_jobs; // for qsort, which hands nothing through
-
-static int compare_names(const void *a, const void *b)
+static int compare_names(const void *a, const void *b, void *context)
 {
-    const uint32_t *left = a;
-    const uint32_t *right = b;
-    return strcmp(sorted_jobs[*left].name, sorted_jobs[*right].name);
+    const struct job *jobs = context;
+    return strcmp(jobs[*(const uint32_t *)a].name, jobs[*(const uint32_t *)b].name);
 }
 
 static void finish_jobs(struct load *load)
 {
     struct config *config = load->config;
     size_t count = load->job_count;
-    config->jobs = arena_alloc(&config->arena, count + 1, sizeof *config->jobs);
+    config->jobs = alloc_resize(load->jobs, count + 1, sizeof *config->jobs);
+    load->jobs = NULL;
     uint32_t *by_name = arena_alloc(&config->arena, count + 1, sizeof *by_name);
     for (size_t i = 0; i < count; i++) {
-        config->jobs[i] = load->jobs[i];
         by_name[i] = (uint32_t)i;
     }
-    sorted_jobs = config->jobs;
-    qsort(by_name, count, sizeof *by_name, compare_names);
+    qsort_r(by_name, count, sizeof *by_name, compare_names, config->jobs);
     config->by_name = by_name;
     config->job_count = count;
 }
@@ -135,11 +131,11 @@ static void finish(struct load *load, const struct yaml_tree_node *root)
     config->files = files;
     config->file_count = load->file_count;
 
-    struct digest_job *digests = alloc_zero(load->job_count + 1, sizeof *digests);
+    uint8_t(*digests)[DIGEST_SIZE] = alloc_zero(load->job_count + 1, sizeof *digests);
     for (size_t i = 0; i < load->job_count; i++) {
-        digests[i] = load->extras[i].digest;
+        memcpy(digests[i], load->extras[config->by_name[i]].digest, DIGEST_SIZE);
     }
-    digest_config(root, digests, load->job_count, config->hash);
+    digest_config(root, (const uint8_t(*)[DIGEST_SIZE])digests, load->job_count, config->hash);
     free(digests);
 }
 
@@ -189,6 +185,7 @@ static void load_release(struct load *load)
     jobs_defaults_free(load->defaults);
     pool_release(&load->pool);
     map_release(&load->names);
+    buf_release(&load->digest_form);
     free(load->jobs);
     free(load->extras);
     free(load->files);
@@ -214,6 +211,7 @@ static bool load_bytes(const char *name, const char *folder, const struct buf *b
     struct load load = {.config = config, .problems = problems, .substitution = *substitution};
     load.substitution.folder = config->folder;
     pool_init(&load.pool, &config->arena);
+    buf_init(&load.digest_form, DIGEST_FORM_MAX);
     remember_file(&load, name);
     AUTO(yaml_tree_release) struct yaml_tree tree;
     yaml_tree_init(&tree, load.files[0]);

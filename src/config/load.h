@@ -14,7 +14,7 @@
 
 // What of a job is needed only until all jobs are known.
 struct load_job {
-    struct digest_job digest;
+    uint8_t digest[DIGEST_SIZE];
     int column; // where its definition begins
 };
 
@@ -26,6 +26,7 @@ struct load {
     struct job *jobs;
     struct load_job *extras; // one for each job
     size_t job_count, job_capacity, extra_capacity;
+    struct buf digest_form;         // scratch
     struct map names;               // of a job to its index + 1
     struct jobs_defaults *defaults; // what every job starts from
     const char **files;

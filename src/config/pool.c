@@ -95,6 +95,12 @@ const char *pool_text(struct pool *pool, const char *text)
     return text == NULL ? NULL : put(pool, text, strlen(text) + 1, true);
 }
 
+const char *pool_text_alone(struct pool *pool, const char *text)
+{
+    size_t size = strlen(text) + 1;
+    return memcpy(text_place(pool, size), text, size);
+}
+
 const void *pool_object(struct pool *pool, const void *bytes, size_t size)
 {
     return put(pool, bytes, size, false);

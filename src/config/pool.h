@@ -22,5 +22,7 @@ void pool_init(struct pool *pool, struct arena *arena);
 void pool_release(struct pool *pool);
 // The one copy of a text; NULL gives NULL.
 const char *pool_text(struct pool *pool, const char *text);
+// A text that has no equal, such as a job's name: packed with the others, not looked for.
+const char *pool_text_alone(struct pool *pool, const char *text);
 // The one copy of an object, compared byte by byte: its padding must be zero, its pointers pooled.
 const void *pool_object(struct pool *pool, const void *bytes, size_t size);

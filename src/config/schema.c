@@ -37,16 +37,23 @@ static const char *const section_names[SECTION_COUNT] = {
 
 size_t schema_range(enum schema_section section, size_t *first_out)
 {
-    size_t first = 0;
-    while (schema_keys[first].section != section) {
-        first++;
+    static struct {
+        size_t first, end;
+    } ranges[SECTION_COUNT]; // found once: a large load asks millions of times
+    if (ranges[section].end == 0) {
+        size_t first = 0;
+        while (schema_keys[first].section != section) {
+            first++;
+        }
+        size_t end = first;
+        while (end < KEY_COUNT && schema_keys[end].section == section) {
+            end++;
+        }
+        ranges[section].first = first;
+        ranges[section].end = end;
     }
-    size_t end = first;
-    while (end < KEY_COUNT && schema_keys[end].section == section) {
-        end++;
-    }
-    *first_out = first;
-    return end;
+    *first_out = ranges[section].first;
+    return ranges[section].end;
 }
 
 const struct schema_key *schema_find(enum schema_section section, const char *name)

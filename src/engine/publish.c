@@ -44,13 +44,16 @@ struct map job_set_by_name(const struct job_set *set)
 struct publication {
     struct store_op_publish publish;
     struct arena arena;
-    struct map old;   // name → store_job in force before
-    struct map names; // of the new set
+    struct map old;                // name → store_job in force before
+    const struct store_job **olds; // of each item; NULL = new
+    struct map names;              // of the new set
     size_t added, changed, removed;
 };
 
-static void publication_item(struct publication *p, const char *name, const char *spec)
+static void publication_item(struct publication *p, const char *name, const char *spec,
+                             const struct store_job *old)
 {
+    p->olds[p->publish.item_count] = old;
     p->publish.items[p->publish.item_count++] =
         (struct store_publish_item){.name = name, .spec = spec};
 }
@@ -64,21 +67,22 @@ static void publication_fill(struct publication *p, const struct job_set *set,
     for (size_t i = 0; i < load->job_count; i++) {
         map_put(&p->old, load->jobs[i].name, &load->jobs[i]);
     }
-    p->publish.items =
-        arena_alloc(&p->arena, set->count + load->job_count + 1, sizeof *p->publish.items);
+    size_t most = set->count + load->job_count + 1;
+    p->publish.items = arena_alloc(&p->arena, most, sizeof *p->publish.items);
+    p->olds = arena_alloc(&p->arena, most, sizeof *p->olds);
     for (size_t i = 0; i < set->count; i++) {
         char *spec = job_schedule_spec(&set->jobs[i]);
         const struct store_job *old = map_get(&p->old, set->jobs[i].name);
         bool in_force = old != NULL && old->spec != NULL;
         p->added += !in_force;
         p->changed += in_force && strcmp(old->spec, spec) != 0;
-        publication_item(p, set->jobs[i].name, arena_string(&p->arena, spec));
+        publication_item(p, set->jobs[i].name, arena_string(&p->arena, spec), old);
         free(spec);
     }
     for (size_t i = 0; i < load->job_count; i++) {
         const struct store_job *old = &load->jobs[i];
         if (old->spec != NULL && map_get(&p->names, old->name) == NULL) {
-            publication_item(p, old->name, NULL);
+            publication_item(p, old->name, NULL, old);
             p->removed++;
         }
     }
@@ -100,7 +104,7 @@ static bool publication_close_old(struct engine *engine, struct publication *p,
     closing.slots = arena_alloc(&p->arena, STORE_BATCH_MAX, sizeof *closing.slots);
     for (size_t i = 0; i < p->publish.item_count; i++) {
         const struct store_publish_item *item = &p->publish.items[i];
-        const struct store_job *old = map_get(&p->old, item->name);
+        const struct store_job *old = p->olds[i];
         bool ends = old != NULL && old->spec != NULL &&
                     (item->spec == NULL || strcmp(item->spec, old->spec) != 0);
         struct schedule schedule;
@@ -156,8 +160,7 @@ struct engine_job *engine_job_put(struct engine *engine, const struct job *defin
         job->kept = NULL;
     }
     job->job = definition;
-    map_remove(&engine->jobs, definition->name); // the key must be the new definition's
-    map_put(&engine->jobs, definition->name, job);
+    map_put(&engine->jobs, definition->name, job); // the key becomes the new definition's
     return job;
 }
 
@@ -194,7 +197,7 @@ static void jobs_adopt(struct engine *engine, struct publication *p, const struc
 {
     for (size_t i = 0; i < set->count; i++) {
         const struct store_publish_item *item = &p->publish.items[i];
-        const struct store_job *old = map_get(&p->old, item->name);
+        const struct store_job *old = p->olds[i];
         bool same = old != NULL && old->spec != NULL && strcmp(old->spec, item->spec) == 0;
         bool known = map_get(&engine->jobs, item->name) != NULL;
         struct engine_job *job = engine_job_put(engine, &set->jobs[i]);

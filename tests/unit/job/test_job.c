@@ -48,6 +48,13 @@ static void the_spec_is_one_sorted_line(void **state)
     assert_string_equal(
         spec, "{\"dst\":\"run\",\"schedule\":\"15 2 * * *\",\"timezone\":\"Europe/Berlin\"}");
     free(spec);
+    job.schedule_text = "0 0 \\ \" *";
+    job.timezone = "M\xC3\xBCnchen";
+    job.schedule.dst = SCHEDULE_DST_SKIP;
+    spec = job_schedule_spec(&job);
+    assert_string_equal(spec, "{\"dst\":\"skip\",\"schedule\":\"0 0 \\\\ \\\" *\",\"timezone\":"
+                              "\"M\xC3\xBCnchen\"}");
+    free(spec);
 }
 
 static void jitter_is_stable_and_bounded(void **state)
