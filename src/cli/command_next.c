@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // `next`: what a schedule means, asked without a store.
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -149,8 +150,9 @@ static void explain(const struct question *question, struct instant from, json_t
         json_array_append_new(changes, json_change(question, &change));
         from = instant_from_unix(change.change.at);
     }
-    if (document == NULL && json_array_size(changes) == 0) {
-        printf("The clock of %s does not change any more.\n", zone_name(question->zone));
+    bool has_clock = question->schedule.kind == SCHEDULE_CRON;
+    if (document == NULL && has_clock && json_array_size(changes) == 0) {
+        printf("The clock is not changed in %s.\n", zone_name(question->zone));
     }
     if (document != NULL) {
         json_object_set_new(document, "explanation", json_text(buf_string(&words)));
@@ -163,6 +165,18 @@ static struct instant from_of(const struct invocation *invocation)
 {
     return invocation_has(invocation, "from") ? invocation_time(invocation, "from")
                                               : invocation->now;
+}
+
+// H stands for a value that is drawn from the job's name.
+static bool has_hash(const char *text)
+{
+    for (const char *h = strchr(text, 'H'); h != NULL; h = strchr(h + 1, 'H')) {
+        bool in_word = (h > text && isalpha((unsigned char)h[-1])) || isalpha((unsigned char)h[1]);
+        if (!in_word) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void answer(const struct question *question, const struct invocation *invocation)
@@ -229,6 +243,11 @@ bool command_next(struct invocation *invocation, int *exit_out, struct error *er
                !schedule_ever_fires(&question.schedule, invocation->now)) {
         *exit_out = 1;
         fputs("ironcron: this schedule has no slot to come\n", stderr);
+    }
+    if (question.job == NULL && has_hash(question.text)) {
+        fputs("note: H is drawn from a job's name; here it is that of no name. Ask for the job to "
+              "see its times\n",
+              stderr);
     }
     answer(&question, invocation);
     return true;

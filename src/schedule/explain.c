@@ -2,6 +2,7 @@
 // What a schedule means, for people.
 #include <string.h>
 
+#include "schedule/explain_list.h"
 #include "schedule/schedule.h"
 
 #include "time/format.h"
@@ -13,103 +14,8 @@ static const char *const month_names[] = {
     "July",    "August",   "September", "October", "November", "December",
 };
 static const char *const weekday_names[] = {
-    "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday",
+    "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday",
 };
-
-// ---- lists --------------------------------------------------------------------------------------
-
-// "a", "a and b", "a, b and c": the caller says how many there are and adds each by turn.
-struct list {
-    struct buf *out;
-    const char *last_word; // "and", "or"
-    int index;
-    int count;
-};
-
-static void list_separate(struct list *list)
-{
-    if (list->index > 0) {
-        bool is_last = list->index + 1 == list->count;
-        buf_add_string(list->out, is_last ? " " : ", ");
-        buf_printf(list->out, "%s%s", is_last ? list->last_word : "", is_last ? " " : "");
-    }
-    list->index++;
-}
-
-static int count_bits(uint64_t bits)
-{
-    return __builtin_popcountll(bits);
-}
-
-static int lowest_bit(uint64_t bits)
-{
-    return __builtin_ctzll(bits);
-}
-
-static int highest_bit(uint64_t bits)
-{
-    return 63 - __builtin_clzll(bits);
-}
-
-static bool is_run(uint64_t bits)
-{
-    return highest_bit(bits) - lowest_bit(bits) + 1 == count_bits(bits);
-}
-
-static const char *ordinal_suffix(int n)
-{
-    if (n % 100 >= 11 && n % 100 <= 13) {
-        return "th";
-    }
-    static const char *const suffixes[] = {"th", "st", "nd", "rd", "th",
-                                           "th", "th", "th", "th", "th"};
-    return suffixes[n % 10];
-}
-
-// How a value is written: with a name from a table, as an ordinal, or as a plain number.
-struct wording {
-    const char *const *names;
-    int first; // the value of names[0]
-    bool ordinal;
-};
-
-static void add_value(struct buf *out, const struct wording *wording, int value)
-{
-    if (wording->names != NULL) {
-        buf_add_string(out, wording->names[value - wording->first]);
-    } else {
-        buf_printf(out, "%d%s", value, wording->ordinal ? ordinal_suffix(value) : "");
-    }
-}
-
-static void add_values(struct buf *out, const struct wording *wording, uint64_t bits)
-{
-    if (count_bits(bits) > 2 && is_run(bits)) {
-        add_value(out, wording, lowest_bit(bits));
-        buf_add_string(out, " to ");
-        add_value(out, wording, highest_bit(bits));
-        return;
-    }
-    struct list list = {.out = out, .last_word = "and", .count = count_bits(bits)};
-    for (; bits != 0; bits &= bits - 1) {
-        list_separate(&list);
-        add_value(out, wording, lowest_bit(bits));
-    }
-}
-
-// The step when the bits are lowest, lowest + step, … up to the highest; 0 when they are not.
-static int step_of(uint64_t bits, int lowest, int highest)
-{
-    if (count_bits(bits) < 3 || lowest_bit(bits) != lowest) {
-        return 0;
-    }
-    int step = lowest_bit(bits & (bits - 1)) - lowest;
-    uint64_t expected = 0;
-    for (int value = lowest; value <= highest; value += step) {
-        expected |= (uint64_t)1 << value;
-    }
-    return expected == bits ? step : 0;
-}
 
 // ---- time of day --------------------------------------------------------------------------------
 
@@ -134,47 +40,130 @@ static void add_times(const struct cron *cron, struct buf *out)
     }
 }
 
-// One field of the time of day: "every minute", "every 5 minutes", "at minutes 0 and 30".
-static void add_unit(struct buf *out, const char *unit, uint64_t bits)
+// The step when the bits are all of 0, step, 2 * step, … and it goes on evenly in the next round of
+// `round`; 1 when they are all; 0 when they are something else.
+static int even_step(uint64_t bits, int round)
+{
+    int step = step_of(bits, 0, round - 1);
+    return step > 0 && round % step == 0 ? step : 0;
+}
+
+// "at minute 5", "at minutes 0 and 30".
+static void add_numbers(struct buf *out, const char *before, const char *unit, uint64_t bits)
 {
     static const struct wording numbers = {0};
-    int step = step_of(bits, 0, 59);
+    buf_printf(out, "%s%s%s ", before, unit, count_bits(bits) == 1 ? "" : "s");
+    add_values(out, &numbers, bits);
+}
+
+static void add_seconds(const struct cron *cron, struct buf *out)
+{
+    int step = even_step(cron->seconds, 60);
     if (step == 1) {
-        buf_printf(out, "every %s", unit);
-    } else if (step > 1 && 60 % step == 0) {
-        buf_printf(out, "every %d %ss", step, unit);
+        buf_add_string(out, "every second");
+    } else if (step > 1) {
+        buf_printf(out, "every %d seconds", step);
     } else {
-        buf_printf(out, "at %s%s ", unit, count_bits(bits) == 1 ? "" : "s");
-        add_values(out, &numbers, bits);
+        add_numbers(out, "at ", "second", cron->seconds);
     }
 }
 
-static void add_hours(const struct cron *cron, struct buf *out)
+static void add_clock(struct buf *out, const char *before, const struct cron *cron, int hour,
+                      int minute, int second)
 {
-    static const struct wording numbers = {0};
-    int step = step_of(cron->minutes, 0, 59);
-    if (!cron->hours_all) {
-        buf_printf(out, " of hour%s ", count_bits(cron->hours) == 1 ? "" : "s");
-        add_values(out, &numbers, cron->hours);
-    } else if (step == 0 || 60 % step != 0) {
-        buf_add_string(out, " of every hour");
+    buf_printf(out, "%s%02d:%02d", before, hour, minute);
+    if (cron->seconds != 1) {
+        buf_printf(out, ":%02d", second);
+    }
+}
+
+// Hours behind something that goes on through them: "from 08:00 to 18:45", "of every 2nd hour".
+static void add_span(const struct cron *cron, struct buf *out)
+{
+    int step = even_step(cron->hours, 24);
+    if (cron->hours_all) {
+        return;
+    }
+    if (is_run(cron->hours)) {
+        add_clock(out, " from ", cron, lowest_bit(cron->hours), lowest_bit(cron->minutes),
+                  lowest_bit(cron->seconds));
+        add_clock(out, " to ", cron, highest_bit(cron->hours), highest_bit(cron->minutes),
+                  highest_bit(cron->seconds));
+    } else if (step > 1) {
+        buf_printf(out, " of every %d%s hour", step, ordinal_suffix(step));
+    } else {
+        add_numbers(out, " of ", "hour", cron->hours);
+    }
+}
+
+static void add_pattern_with_seconds(const struct cron *cron, struct buf *out)
+{
+    int step = even_step(cron->minutes, 60);
+    add_seconds(cron, out);
+    if (step == 1) {
+        buf_add_string(out, even_step(cron->seconds, 60) > 0 ? "" : " of every minute");
+        add_span(cron, out);
+    } else if (step > 1) {
+        buf_printf(out, " of every %d%s minute", step, ordinal_suffix(step));
+        add_span(cron, out);
+    } else {
+        add_numbers(out, " of ", "minute", cron->minutes);
+        buf_add_string(out, cron->hours_all ? " of every hour" : "");
+        if (!cron->hours_all) {
+            add_numbers(out, " of ", "hour", cron->hours);
+        }
+    }
+}
+
+// One minute of several hours.
+static void add_hourly(const struct cron *cron, struct buf *out)
+{
+    int minute = lowest_bit(cron->minutes);
+    int step = even_step(cron->hours, 24);
+    if (step == 0 && is_run(cron->hours)) {
+        buf_add_string(out, "every hour");
+        add_span(cron, out);
+        return;
+    }
+    if (step == 0) {
+        add_numbers(out, "at ", "minute", cron->minutes);
+        add_numbers(out, " of ", "hour", cron->hours);
+        return;
+    }
+    if (step == 1) {
+        buf_add_string(out, "every hour");
+    } else {
+        buf_printf(out, "every %d hours", step);
+    }
+    if (minute == 0) {
+        buf_add_string(out, " on the hour");
+    } else {
+        buf_printf(out, " at minute %d", minute);
     }
 }
 
 static void add_pattern(const struct cron *cron, struct buf *out)
 {
-    bool every_minute = cron->minutes == (UINT64_C(1) << 60) - 1;
+    int step = even_step(cron->minutes, 60);
     if (cron->seconds != 1) {
-        int step = step_of(cron->seconds, 0, 59);
-        add_unit(out, "second", cron->seconds);
-        if (every_minute && cron->hours_all) {
-            buf_add_string(out, step > 0 && 60 % step == 0 ? "" : " of every minute");
-            return;
+        add_pattern_with_seconds(cron, out);
+    } else if (step > 0) {
+        buf_add_string(out, "every ");
+        if (step > 1) {
+            buf_printf(out, "%d ", step);
         }
-        buf_add_string(out, ", ");
+        buf_printf(out, "minute%s", step > 1 ? "s" : "");
+        add_span(cron, out);
+    } else if (count_bits(cron->minutes) == 1) {
+        add_hourly(cron, out);
+    } else {
+        add_numbers(out, "at ", "minute", cron->minutes);
+        if (cron->hours_all) {
+            buf_add_string(out, " of every hour");
+        } else {
+            add_numbers(out, " of ", "hour", cron->hours);
+        }
     }
-    add_unit(out, "minute", cron->minutes);
-    add_hours(cron, out);
 }
 
 static void add_time_of_day(const struct cron *cron, struct buf *out)
@@ -188,6 +177,8 @@ static void add_time_of_day(const struct cron *cron, struct buf *out)
 }
 
 // ---- days ---------------------------------------------------------------------------------------
+
+#define ALL_MONTHS 0x1ffe
 
 static bool every_day_of_month(const struct cron *cron)
 {
@@ -207,7 +198,7 @@ static void add_last_days(struct list *list, uint32_t last_days)
         if (back == 0) {
             buf_add_string(list->out, "the last day of the month");
         } else {
-            buf_printf(list->out, "the day %d day%s before the month's last", back,
+            buf_printf(list->out, "the day %d day%s before the last day of the month", back,
                        back == 1 ? "" : "s");
         }
     }
@@ -219,16 +210,26 @@ static void add_near_days(struct list *list, uint32_t near_days)
         int day = lowest_bit(near_days);
         list_separate(list);
         if (day == 0) {
-            buf_add_string(list->out, "the last Monday-to-Friday day of the month");
+            buf_add_string(list->out, "the last weekday (Monday to Friday) of the month");
         } else {
-            buf_printf(list->out, "the Monday-to-Friday day nearest to the %d%s", day,
+            buf_printf(list->out, "the weekday (Monday to Friday) nearest to the %d%s", day,
                        ordinal_suffix(day));
         }
     }
 }
 
+// "on the 1st of January and July": the months stand with the days where nothing else does.
+static bool names_months(const struct cron *cron)
+{
+    bool is_plain = cron->days != 0 && step_of(cron->days, 1, 31) <= 1 && cron->last_days == 0 &&
+                    cron->near_days == 0;
+    return is_plain && !every_day_of_month(cron) && every_weekday(cron) &&
+           cron->months != ALL_MONTHS;
+}
+
 static void add_days_of_month(const struct cron *cron, struct buf *out)
 {
+    static const struct wording months = {.names = month_names, .first = 1};
     static const struct wording ordinals = {.ordinal = true};
     int step = cron->days == 0 ? 0 : step_of(cron->days, 1, 31);
     struct list list = {
@@ -244,7 +245,13 @@ static void add_days_of_month(const struct cron *cron, struct buf *out)
         } else {
             buf_add_string(out, "the ");
             add_values(out, &ordinals, cron->days);
-            buf_add_string(out, " of the month");
+            bool is_range = count_bits(cron->months) > 2 && is_run(cron->months);
+            if (!names_months(cron)) {
+                buf_add_string(out, " of the month");
+            } else {
+                buf_add_string(out, is_range ? " of each month from " : " of ");
+                add_values(out, &months, cron->months);
+            }
         }
     }
     add_last_days(&list, cron->last_days);
@@ -260,14 +267,29 @@ static int count_weekday_items(const struct cron *cron)
     return count;
 }
 
-static void add_weekdays(const struct cron *cron, struct buf *out)
+// Monday comes first, so that a weekend stands together.
+static uint64_t from_monday(uint64_t weekdays)
+{
+    return (weekdays & 0x7e) | (weekdays & 1) << 7;
+}
+
+// `only`: they narrow down days that were told before.
+static void add_plain_weekdays(struct buf *out, uint64_t weekdays, bool only)
 {
     static const struct wording names = {.names = weekday_names};
+    uint64_t bits = from_monday(weekdays);
+    bool is_range = count_bits(bits) > 2 && is_run(bits);
+    buf_add_string(out, only ? "" : is_range ? "each day from " : "every ");
+    add_values(out, &names, bits);
+}
+
+static void add_weekdays(const struct cron *cron, struct buf *out, bool only)
+{
     struct list list = {.out = out, .last_word = "and", .count = count_weekday_items(cron)};
-    buf_add_string(out, "on ");
+    buf_add_string(out, only || cron->weekdays == 0 ? "on " : "");
     if (cron->weekdays != 0) {
         list_separate(&list);
-        add_values(out, &names, cron->weekdays);
+        add_plain_weekdays(out, cron->weekdays, only);
     }
     for (int nth = 1; nth <= 5; nth++) {
         for (uint64_t days = cron->nth_weekdays[nth - 1]; days != 0; days &= days - 1) {
@@ -309,15 +331,16 @@ static void add_days(const struct cron *cron, struct buf *out)
         buf_add_string(out, both_must_match(cron) ? ", but only " : ", and also ");
     }
     if (!all_weekdays) {
-        add_weekdays(cron, out);
+        add_weekdays(cron, out, !all_days && both_must_match(cron));
     }
 }
 
 static void add_months(const struct cron *cron, struct buf *out)
 {
     static const struct wording names = {.names = month_names, .first = 1};
-    if (cron->months != 0x1ffe) {
-        buf_add_string(out, " in ");
+    if (cron->months != ALL_MONTHS && !names_months(cron)) {
+        bool is_range = count_bits(cron->months) > 2 && is_run(cron->months);
+        buf_add_string(out, is_range ? " from " : " in ");
         add_values(out, &names, cron->months);
     }
 }
@@ -369,7 +392,8 @@ static void explain_every(const struct schedule *schedule, struct buf *out)
     char period[FORMAT_DURATION_SIZE];
     format_duration(schedule->every, period);
     buf_printf(out,
-               "every %s, counted from 1970-01-01T00:00:00Z, whatever the clock on the wall does",
+               "every %s by elapsed time, whatever the clock on the wall does; counted from "
+               "1970-01-01T00:00:00Z, so that all nodes agree",
                period);
 }
 
