@@ -4,8 +4,6 @@
 // order.
 #include "engine/engine_private.h"
 
-#include <string.h>
-
 #include "base/check.h"
 
 // The last `count` slots at or before `now` and after `after`: returns the first of them in
@@ -85,21 +83,4 @@ void catchup_plan(struct engine *engine, struct engine_job *job, struct instant 
 enum slot_reason catchup_miss_reason(const struct engine_job *job, struct instant due)
 {
     return instant_before(due, job->too_old_before) ? REASON_TOO_OLD : job->miss_reason;
-}
-
-// Was the job paused when this slot was due? Its slots are SKIPPED then, also those of a downtime.
-bool catchup_was_paused(const struct engine *engine, const char *job, struct instant at)
-{
-    for (size_t i = 0; i < engine->pause_count; i++) {
-        const struct pause_span *span = &engine->pauses[i];
-        if (span->job != NULL && strcmp(span->job, job) != 0) {
-            continue;
-        }
-        bool begun = !instant_before(at, span->from);
-        bool over = !instant_is_none(span->to) && !instant_before(at, span->to);
-        if (begun && !over) {
-            return true;
-        }
-    }
-    return false;
 }

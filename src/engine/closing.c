@@ -25,7 +25,7 @@ static bool closing_flush(struct closing *closing, struct error *err)
 
 static bool closing_add(struct closing *closing, struct instant due, struct error *err)
 {
-    bool paused = catchup_was_paused(closing->engine, closing->job, due);
+    bool paused = pauses_cover(&closing->engine->pauses, closing->job, due);
     closing->slots[closing->count++] =
         (struct store_slot){.job_id = closing->job_id,
                             .due_at = due,

@@ -24,50 +24,15 @@ void engine_manual_free(struct engine_manual *manual)
 
 // ---- controls -----------------------------------------------------------------------------------
 
-static void pause_note(struct engine *engine, const struct store_control_row *row)
-{
-    ARRAY_RESERVE(engine->pauses, engine->pause_count, engine->pause_capacity);
-    engine->pauses[engine->pause_count++] = (struct pause_span){
-        .job = row->job == NULL ? NULL : alloc_string(row->job), .from = row->from, .to = row->to};
-}
-
-static bool pause_is(const struct pause_span *span, const struct store_control_row *row)
-{
-    bool same_job =
-        span->job == NULL ? row->job == NULL : row->job != NULL && strcmp(span->job, row->job) == 0;
-    return same_job && instant_equal(span->from, row->from);
-}
-
-// Keeps the spans of pauses true: new ones are added, those no longer in force are closed.
-static void pauses_update(struct engine *engine, const struct store_control_row *rows, size_t count)
-{
-    struct instant now = clock_now(engine->options.clock);
-    for (size_t p = 0; p < engine->pause_count; p++) {
-        bool in_force = false;
-        for (size_t i = 0; i < count; i++) {
-            in_force = in_force ||
-                       (rows[i].kind == CONTROL_PAUSE && pause_is(&engine->pauses[p], &rows[i]));
-        }
-        if (!in_force && instant_is_none(engine->pauses[p].to)) {
-            engine->pauses[p].to = now;
-        }
-    }
-    for (size_t i = 0; i < count; i++) {
-        bool known = rows[i].kind != CONTROL_PAUSE;
-        for (size_t p = 0; p < engine->pause_count && !known; p++) {
-            known = pause_is(&engine->pauses[p], &rows[i]);
-        }
-        if (!known) {
-            pause_note(engine, &rows[i]);
-        }
-    }
-}
-
 static void control_apply(struct engine *engine, const struct store_control_row *row)
 {
     struct engine_job *job = row->job == NULL ? NULL : map_get(&engine->jobs, row->job);
     if (row->job != NULL && job == NULL) {
         return; // of a job that left the configuration
+    }
+    if (job != NULL) {
+        ARRAY_RESERVE(engine->controlled, engine->controlled_count, engine->controlled_capacity);
+        engine->controlled[engine->controlled_count++] = alloc_string(row->job);
     }
     switch (row->kind) {
     case CONTROL_PAUSE:
@@ -84,31 +49,38 @@ static void control_apply(struct engine *engine, const struct store_control_row 
     }
 }
 
-static void controls_apply(struct engine *engine, const struct store_control_row *rows,
-                           size_t count)
+static void controls_clear(struct engine *engine)
 {
     engine->all_paused = false;
     engine->all_dry_run = false;
     engine->all_throttle = 0;
-    size_t at = 0;
-    for (struct engine_job *job; (job = map_next(&engine->jobs, &at)) != NULL;) {
-        job->paused = false;
-        job->dry_run = false;
-        job->throttle = 0;
+    for (size_t i = 0; i < engine->controlled_count; i++) {
+        struct engine_job *job = map_get(&engine->jobs, engine->controlled[i]);
+        if (job != NULL) { // else it has left since
+            job->paused = false;
+            job->dry_run = false;
+            job->throttle = 0;
+        }
+        free(engine->controlled[i]);
     }
+    engine->controlled_count = 0;
+}
+
+// Costs what is in force, however many jobs there are.
+static void controls_apply(struct engine *engine, const struct store_control_row *rows,
+                           size_t count)
+{
+    controls_clear(engine);
     for (size_t i = 0; i < count; i++) {
         control_apply(engine, &rows[i]);
     }
     pauses_update(engine, rows, count);
 }
 
-static bool history_row(void *context, const struct store_control_row *row)
+void control_release(struct engine *engine)
 {
-    struct engine *engine = context;
-    if (row->kind == CONTROL_PAUSE) {
-        pause_note(engine, row);
-    }
-    return true;
+    controls_clear(engine);
+    free(engine->controlled);
 }
 
 // ---- answers to intents -------------------------------------------------------------------------
@@ -260,10 +232,12 @@ static void intent_cancel(struct engine *engine, const struct store_intent *inte
 {
     int cancelled = 0;
     size_t at = 0;
-    for (struct engine_job *job; (job = map_next(&engine->jobs, &at)) != NULL;) {
-        if (intent->job == NULL || strcmp(job->job->name, intent->job) == 0) {
-            cancelled += cancel_of_job(job, intent);
-        }
+    struct engine_job *job = intent->job == NULL ? NULL : map_get(&engine->jobs, intent->job);
+    if (job != NULL) {
+        cancelled = cancel_of_job(job, intent);
+    }
+    while (intent->job == NULL && (job = map_next(&engine->jobs, &at)) != NULL) {
+        cancelled += cancel_of_job(job, intent);
     }
     if (cancelled == 0) {
         refuse(engine, intent, "nothing of it is running");
@@ -358,13 +332,6 @@ void control_turn(struct engine *engine)
     engine->reading_intents = true;
     engine->operations++;
     store_submit(engine->options.store, &take->take.op);
-}
-
-bool control_load_pauses(struct engine *engine, struct error *err)
-{
-    struct store *store = engine->options.store;
-    return store->ops->read_controls(store, true, history_row, engine, err) ||
-           error_wrap(err, "reading the pauses");
 }
 
 bool control_load(struct engine *engine, struct error *err)

@@ -241,7 +241,7 @@ static bool passes_throttle(const struct engine *engine, struct engine_job *job)
 static void miss_some(struct engine *engine, struct engine_job *job)
 {
     do {
-        bool paused = catchup_was_paused(engine, job->job->name, job->next_due);
+        bool paused = pauses_cover(&engine->pauses, job->job->name, job->next_due);
         propose_passed_over(engine, job, job->next_due, paused ? DECIDE_SKIP : DECIDE_MISS,
                             paused ? REASON_PAUSED : catchup_miss_reason(job, job->next_due));
         job->cursor = job->next_due;
@@ -264,7 +264,7 @@ static void decide_slot(struct engine *engine, struct engine_job *job, struct in
         }
     }
     bool made_up = trigger == TRIGGER_CATCHUP;
-    if (is_paused(engine, job) || (made_up && catchup_was_paused(engine, job->job->name, due))) {
+    if (is_paused(engine, job) || (made_up && pauses_cover(&engine->pauses, job->job->name, due))) {
         propose_passed_over(engine, job, due, DECIDE_SKIP, REASON_PAUSED);
     } else if (!passes_throttle(engine, job)) {
         propose_passed_over(engine, job, due, DECIDE_SKIP, REASON_THROTTLED);

@@ -30,15 +30,14 @@ void engine_free(struct engine *engine)
     while (engine->retries.count > 0) {
         retry_free(engine, CONTAINER_OF(heap_top(&engine->retries), struct engine_retry, planned));
     }
+    control_release(engine);
+    pauses_release(&engine->pauses);
+    free(engine->removed);
     size_t at = 0;
     for (struct engine_job *job; (job = map_next(&engine->jobs, &at)) != NULL;) {
         engine_set_release(job->kept);
         free(job);
     }
-    for (size_t i = 0; i < engine->pause_count; i++) {
-        free(engine->pauses[i].job);
-    }
-    free(engine->pauses);
     free(engine->handling);
     free(engine->reload_intents);
     free(engine->held);

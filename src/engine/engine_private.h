@@ -3,8 +3,9 @@
 //
 // Who changes what: planner.c the heap of due times; catchup.c what was missed; decide.c proposals;
 // verdict.c what the store said to them; run.c runs from claim to end; retry.c waiting attempts;
-// control.c controls and intents; start.c, publish.c and closing.c definitions; housekeeping.c
-// sealing, pruning, the runner's deadline; link.c whether the store answers.
+// control.c controls and intents; pauses.c when what was paused; start.c, publish.c and closing.c
+// definitions; housekeeping.c sealing, pruning, the runner's deadline; link.c whether the store
+// answers.
 #pragma once
 
 #include "base/buf.h"
@@ -121,10 +122,13 @@ struct decide_batch {
     size_t capacity;
 };
 
-struct pause_span { // when a job (NULL = all) was paused; to none = still
-    char *job;
-    struct instant from;
-    struct instant to;
+struct pauses {               // pauses.c
+    struct map by_job;        // name → the job's latest
+    struct pause_span *all;   // the latest of all jobs
+    struct pause_span **open; // still in force
+    size_t open_count, open_capacity;
+    size_t count, all_count, all_limit;
+    uint64_t read;
 };
 
 struct engine {
@@ -149,8 +153,9 @@ struct engine {
     struct store_chunk *chunks; // … and which run each piece is of
     size_t chunk_count, chunk_capacity;
     bool storing_output;
-    struct pause_span *pauses;
-    size_t pause_count, pause_capacity;
+    struct pauses pauses;
+    char **controlled; // jobs that a control in force names
+    size_t controlled_count, controlled_capacity;
     bool all_paused;
     bool all_dry_run;
     int all_throttle;
@@ -172,8 +177,9 @@ struct engine {
     struct mono turned_at;
     struct mono fed_at;
     struct mono beaten_at;
-    bool worked;    // runs began or ended since the last beat
-    size_t removed; // jobs that wait for publish_sweep
+    bool worked;                 // runs began or ended since the last beat
+    struct engine_job **removed; // wait for publish_sweep
+    size_t removed_count, removed_capacity;
     bool draining;
     bool live;
     bool busy; // something changed: another turn is worth its while
@@ -189,7 +195,6 @@ struct instant planner_wake(const struct engine *engine);
 // catchup.c
 void catchup_plan(struct engine *engine, struct engine_job *job, struct instant now);
 enum slot_reason catchup_miss_reason(const struct engine_job *job, struct instant due);
-bool catchup_was_paused(const struct engine *engine, const char *job, struct instant at);
 
 // decide.c
 void decide_due(struct engine *engine, struct engine_job *job, struct instant now);
@@ -229,9 +234,17 @@ struct instant retry_when(const struct engine *engine, const struct engine_run_l
 void control_turn(struct engine *engine);
 void control_answer(struct engine *engine, struct uuid intent_id, enum store_intent_state state,
                     struct uuid run_id, const char *answer);
-bool control_load_pauses(struct engine *engine, struct error *err); // their history
-bool control_load(struct engine *engine, struct error *err);        // what is in force
+void control_release(struct engine *engine);
+bool control_load(struct engine *engine, struct error *err); // what is in force
 void engine_manual_free(struct engine_manual *manual);
+
+// pauses.c
+// The history, so far as slots may still be decided by it: before definitions come into force.
+bool pauses_load(struct engine *engine, const struct store_op_load *load, struct error *err);
+void pauses_update(struct engine *engine, const struct store_control_row *rows, size_t count);
+// Was the job paused when this slot was due? Its slots are SKIPPED then, also those of a downtime.
+bool pauses_cover(const struct pauses *pauses, const char *job, struct instant at);
+void pauses_release(struct pauses *pauses);
 
 // closing.c
 struct closing { // one job's remaining slots

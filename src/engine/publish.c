@@ -144,6 +144,16 @@ static bool publication_submit(struct engine *engine, struct publication *p, con
 
 // ---- the engine's own jobs ----------------------------------------------------------------------
 
+static void job_comes_back(struct engine *engine, struct engine_job *job)
+{
+    size_t at = 0;
+    while (engine->removed[at] != job) {
+        at++;
+    }
+    engine->removed[at] = engine->removed[--engine->removed_count];
+    job->removed = false;
+}
+
 struct engine_job *engine_job_put(struct engine *engine, const struct job *definition)
 {
     struct engine_job *job = map_get(&engine->jobs, definition->name);
@@ -154,8 +164,7 @@ struct engine_job *engine_job_put(struct engine *engine, const struct job *defin
         job->next_due = INSTANT_NONE;
         job->cursor = INSTANT_NONE;
     } else if (job->removed) {
-        job->removed = false;
-        engine->removed--;
+        job_comes_back(engine, job);
         engine_set_release(job->kept);
         job->kept = NULL;
     }
@@ -224,21 +233,24 @@ static void job_leave(struct engine *engine, struct engine_job *job)
     job->removed = true;
     job->kept = engine->set; // of the definition it still points to
     job->kept->references++;
-    engine->removed++;
+    ARRAY_RESERVE(engine->removed, engine->removed_count, engine->removed_capacity);
+    engine->removed[engine->removed_count++] = job;
 }
 
 void publish_sweep(struct engine *engine)
 {
-    size_t at = 0;
-    for (struct engine_job *job;
-         engine->removed > 0 && (job = map_next(&engine->jobs, &at)) != NULL;) {
-        if (job->removed && job->running == 0 && job->in_flight == 0 && job->retries == 0) {
-            map_remove(&engine->jobs, job->job->name);
-            engine_set_release(job->kept);
-            free(job);
-            engine->removed--;
+    size_t left = 0;
+    for (size_t i = 0; i < engine->removed_count; i++) {
+        struct engine_job *job = engine->removed[i];
+        if (job->running > 0 || job->in_flight > 0 || job->retries > 0) {
+            engine->removed[left++] = job;
+            continue;
         }
+        map_remove(&engine->jobs, job->job->name);
+        engine_set_release(job->kept);
+        free(job);
     }
+    engine->removed_count = left;
 }
 
 bool publish_all(struct engine *engine, const struct job_set *set, const struct store_op_load *load,
@@ -293,6 +305,7 @@ static bool reload_publish(struct engine *engine, const struct job_set *set, str
 bool publish_reload(struct engine *engine, struct job_set *set, struct error *err)
 {
     struct engine_set *fresh = engine_set_new(set);
+    publish_sweep(engine); // else those that the last reload removed would be looked for one by one
     if (!settle(engine, err) || !reload_publish(engine, &fresh->set, err)) {
         engine_set_release(fresh);
         return false;

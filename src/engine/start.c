@@ -7,19 +7,51 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
+
+static int compare_ids(const void *a, const void *b)
+{
+    int64_t left = (*(struct engine_job *const *)a)->job_id;
+    int64_t right = (*(struct engine_job *const *)b)->job_id;
+    return (left > right) - (left < right);
+}
+
+static struct engine_job *job_of_id(struct engine_job **by_id, size_t count, int64_t job_id)
+{
+    size_t low = 0;
+    size_t high = count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (by_id[middle]->job_id < job_id) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < count && by_id[low]->job_id == job_id ? by_id[low] : NULL;
+}
+
 // Slots whose attempts were under way when the last node ended.
 static void retries_adopt(struct engine *engine, const struct store_op_load *load)
 {
+    if (load->retry_count == 0) {
+        return;
+    }
+    struct engine_job **by_id = alloc_zero(engine->jobs.live, sizeof *by_id);
+    size_t count = 0;
+    size_t at = 0;
+    for (struct engine_job *job; (job = map_next(&engine->jobs, &at)) != NULL;) {
+        by_id[count++] = job;
+    }
+    qsort(by_id, count, sizeof *by_id, compare_ids);
     for (size_t i = 0; i < load->retry_count; i++) {
         const struct store_retry *waiting = &load->retries[i];
-        size_t at = 0;
-        for (struct engine_job *job; (job = map_next(&engine->jobs, &at)) != NULL;) {
-            if (job->job_id == waiting->job_id) {
-                retry_add(engine, job, waiting->due_at, waiting->attempt, waiting->retry_at);
-                break;
-            }
+        struct engine_job *job = job_of_id(by_id, count, waiting->job_id);
+        if (job != NULL) {
+            retry_add(engine, job, waiting->due_at, waiting->attempt, waiting->retry_at);
         }
     }
+    free(by_id);
 }
 
 // Runs of nodes that died are counted here. Whether they are tried again is asked by the store
@@ -176,13 +208,13 @@ static bool start_with(struct engine *engine, const struct store_op_join *joined
         return error_wrap(err, "loading the store");
     }
     const struct job_set *set = &engine->set->set;
-    bool done = true;
+    bool done = pauses_load(engine, &load, err);
     if (boot_known) {
         engine->options.booted_at = INSTANT_NONE;
     }
-    if (engine->options.schedules) {
+    if (done && engine->options.schedules) {
         done = publish_all(engine, set, &load, joined->now, err);
-    } else {
+    } else if (done) {
         jobs_adopt_only(engine, set, &load);
         done = register_jobs(engine, joined->now, err);
     }
@@ -206,8 +238,7 @@ bool start_node(struct engine *engine, struct job_set *set, struct error *err)
         return false;
     }
     engine->unsealed = true;
-    bool done = control_load_pauses(engine, err) && start_with(engine, &joined, boot_known, err) &&
-                control_load(engine, err);
+    bool done = start_with(engine, &joined, boot_known, err) && control_load(engine, err);
     store_op_release(&joined.op);
     return done;
 }

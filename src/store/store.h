@@ -359,6 +359,9 @@ struct store_op_seal {
     bool more;
 };
 
+// A control takes effect a moment after it was written: near its end it may still have been obeyed.
+#define STORE_CONTROL_MARGIN DURATION_S(60)
+
 // Deletes history older than the given instants, a bounded piece a call: never an open run, never
 // an open slot or its run, never unsealed audit rows. Pruned audit rows leave the anchor (last
 // pruned seq and hash). Runs are looked at in the order of their claims, up to the first claimed
@@ -366,7 +369,8 @@ struct store_op_seal {
 struct store_op_prune {
     struct store_op op;
     // by ended_at; slots by due_at, never above the high-water mark; with the runs their output;
-    // ended intents by created_at. Not given = kept
+    // ended intents by created_at; controls that ended more than STORE_CONTROL_MARGIN before it, so
+    // that all slots that are kept can still be recomputed. Not given = kept
     struct instant runs_before;
     struct instant output_before;
     struct instant audit_before;

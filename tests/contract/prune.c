@@ -181,6 +181,39 @@ static void ended_intents_go_pending_ones_stay(void **state)
     contract_holds(c, PART_INTENTS, "intent #3 reload - run - - 0 by - as - - at +0\n");
 }
 
+static void control(struct contract *c, const char *job, int value)
+{
+    struct store_op_control op = {
+        .op.kind = STORE_CONTROL, .kind = CONTROL_PAUSE, .job = job, .value = value, .actor = "by"};
+    CALL_OK(c, &op);
+}
+
+static void ended_controls_go_once_no_slot_needs_them(void **state)
+{
+    struct contract *c = *state;
+    control(c, "a", 1);
+    contract_advance(&c->clock, 1000);
+    control(c, "a", 0); // ended at +1000
+    control(c, NULL, 1);
+    contract_advance(&c->clock, 1000);
+    control(c, NULL, 0); // ended at +2000
+    control(c, "b", 1);  // still in force
+    assert_int_equal(prune(c, 61000, -1, -1, 100).deleted, 0);
+    assert_int_equal(prune(c, 61001, -1, -1, 100).deleted, 1);
+    struct store_op_prune piece = prune(c, 900000, -1, -1, 1);
+    assert_int_equal(piece.deleted, 1);
+    assert_true(piece.more);
+    assert_int_equal(prune(c, 900000, -1, -1, 1).deleted, 0);
+    char *left = contract_dump(c->store, PART_CONTROLS);
+    assert_non_null(strstr(left, "b"));
+    assert_null(strchr(strchr(left, '\n') + 1, '\n')); // one line
+    free(left);
+    struct store_anchor anchor;
+    struct error err = ERROR_INIT;
+    assert_true(c->store->ops->read_anchor(c->store, &anchor, &err));
+    assert_int_equal(anchor.slots_from.us, at_ms(900000).us); // nobody recomputes earlier slots
+}
+
 static void refuses_a_limit_of_zero(void **state)
 {
     struct contract *c = *state;
@@ -194,6 +227,7 @@ static const struct CMUnitTest tests[] = {
     CONTRACT_TEST(output_goes_before_its_run_and_with_it),
     CONTRACT_TEST(the_anchor_takes_over_from_pruned_audit_rows),
     CONTRACT_TEST(ended_intents_go_pending_ones_stay),
+    CONTRACT_TEST(ended_controls_go_once_no_slot_needs_them),
     CONTRACT_TEST(refuses_a_limit_of_zero),
 };
 const struct contract_tests contract_prune_tests = {tests, sizeof tests / sizeof tests[0]};

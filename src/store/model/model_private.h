@@ -103,8 +103,9 @@ int64_t model_live_node(struct model_store *store, struct uuid node);           
 void model_audit_add(struct model_store *store, const char *event, const char *job,
                      struct uuid run_id, struct uuid node, const char *actor, const char *detail);
 void model_run_free(struct model_run *run);
-void model_audit_free(struct store_audit_row *row);  // its texts
-void model_intent_free(struct store_intent *intent); // its texts
+void model_audit_free(struct store_audit_row *row);     // its texts
+void model_intent_free(struct store_intent *intent);    // its texts
+void model_control_free(struct store_control_row *row); // its texts
 // model_finish.c: the state, the slot, the job's facts; the caller adds the audit row.
 void model_run_finish(struct model_store *store, struct model_run *run, enum run_state state,
                       struct instant retry_at);

@@ -175,6 +175,25 @@ static void prune_intents(struct model_store *store, struct store_op_prune *op)
     op->more |= count == op->limit;
 }
 
+static void prune_controls(struct model_store *store, struct store_op_prune *op)
+{
+    struct instant before = instant_add(op->runs_before, DURATION_US(-STORE_CONTROL_MARGIN.us));
+    size_t count = 0;
+    size_t kept = 0;
+    for (size_t i = 0; i < store->control_count; i++) {
+        struct store_control_row *row = &store->controls[i];
+        if (count < op->limit && !instant_is_none(row->to) && instant_before(row->to, before)) {
+            model_control_free(row);
+            count++;
+        } else {
+            store->controls[kept++] = *row;
+        }
+    }
+    store->control_count = kept;
+    op->deleted += count;
+    op->more |= count == op->limit;
+}
+
 enum store_result model_prune(struct model_store *store, struct store_op *base)
 {
     struct store_op_prune *op = CONTAINER_OF(base, struct store_op_prune, op);
@@ -186,6 +205,7 @@ enum store_result model_prune(struct model_store *store, struct store_op *base)
     if (operation_has(op->runs_before)) {
         prune_slots(store, op);
         prune_runs(store, op);
+        prune_controls(store, op);
         mark_kept(store, op);
         prune_intents(store, op);
     }

@@ -124,6 +124,13 @@ static void free_text(const char *text)
     free((void *)(uintptr_t)text);
 }
 
+void model_control_free(struct store_control_row *row)
+{
+    free_text(row->job);
+    free_text(row->actor);
+    free_text(row->reason);
+}
+
 void model_run_free(struct model_run *run)
 {
     for (size_t i = 0; i < run->chunk_count; i++) {
@@ -158,9 +165,7 @@ static void free_nodes(struct model_store *store)
 static void free_operators_rows(struct model_store *store)
 {
     for (size_t i = 0; i < store->control_count; i++) {
-        free_text(store->controls[i].job);
-        free_text(store->controls[i].actor);
-        free_text(store->controls[i].reason);
+        model_control_free(&store->controls[i]);
     }
     free(store->controls);
     for (size_t i = 0; i < store->intent_count; i++) {

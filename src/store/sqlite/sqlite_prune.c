@@ -151,11 +151,12 @@ static void prune_audit(struct sqlite_store *store, struct store_op_prune *op)
     op->more |= count == op->limit;
 }
 
-static void prune_intents(struct sqlite_store *store, struct store_op_prune *op)
+// One statement that deletes at most `limit` rows of before the instant.
+static void prune_rows(struct sqlite_store *store, struct store_op_prune *op, enum sql_id statement,
+                       struct instant before)
 {
-    size_t count =
-        (size_t)sql_run(store, SQL_PRUNE_INTENTS,
-                        VALUES(sql_int(instant_ms(op->runs_before)), sql_int((int64_t)op->limit)));
+    size_t count = (size_t)sql_run(
+        store, statement, VALUES(sql_int(instant_ms(before)), sql_int((int64_t)op->limit)));
     op->deleted += count;
     op->more |= count == op->limit;
 }
@@ -171,8 +172,10 @@ enum store_result sqlite_prune(struct sqlite_store *store, struct store_op *base
     if (operation_has(op->runs_before)) {
         prune_slots(store, op);
         prune_runs(store, op);
+        prune_rows(store, op, SQL_PRUNE_CONTROLS,
+                   instant_add(op->runs_before, DURATION_US(-STORE_CONTROL_MARGIN.us)));
         mark_kept(store, op);
-        prune_intents(store, op);
+        prune_rows(store, op, SQL_PRUNE_INTENTS, op->runs_before);
     }
     if (operation_has(op->output_before)) {
         prune_output(store, op);

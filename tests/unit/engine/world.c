@@ -231,7 +231,7 @@ void world_init(struct world *world, const char *start)
     world->store = open_store(world);
     world->runner.ops = &fake_ops;
     world->runs = alloc_zero(WORLD_RUNS_MAX, sizeof *world->runs);
-    world->jobs = alloc_zero(512, sizeof *world->jobs);
+    world->jobs = alloc_zero(WORLD_JOBS_MAX, sizeof *world->jobs);
     world->zones = zone_cache_new();
     world->events = (struct engine_events){world,          on_started, on_started, on_ended,
                                            on_passed_over, on_lock,    on_stale,   on_store};

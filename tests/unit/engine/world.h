@@ -9,6 +9,7 @@
 
 #define WORLD_RUNS_MAX 200000
 #define WORLD_OPEN_MAX 4096
+#define WORLD_JOBS_MAX 32768
 
 // What the fake runner does with the runs of a job; the job's command is its name.
 struct world_script {
