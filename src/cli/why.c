@@ -40,6 +40,7 @@ static const char *const cause_names[WHY_CAUSE_COUNT] = {
     [WHY_AT_BOOT] = "at_boot",
     [WHY_NOT_DUE] = "not_due",
     [WHY_FUTURE] = "future",
+    [WHY_CLOCK_BACK] = "clock_back",
     [WHY_UNRECORDED] = "unrecorded",
     [WHY_JITTER] = "jitter",
     [WHY_NO_NODE] = "no_node",
@@ -209,11 +210,11 @@ static enum why_cause of_no_row(const struct why_facts *facts)
     if (!facts->is_slot) {
         return of_no_slot(facts);
     }
-    if (is_future) {
-        return WHY_FUTURE;
-    }
     bool is_decided =
         !instant_is_none(facts->high_water) && !instant_before(facts->high_water, facts->at);
+    if (is_future) {
+        return is_decided ? WHY_CLOCK_BACK : WHY_FUTURE;
+    }
     return is_decided ? WHY_UNRECORDED : of_undecided(facts);
 }
 

@@ -40,6 +40,7 @@ enum why_cause {
     WHY_AT_BOOT, // @reboot
     WHY_NOT_DUE,
     WHY_FUTURE,
+    WHY_CLOCK_BACK, // decided beyond it already: the clock was ahead then
     // Due and undecided.
     WHY_UNRECORDED, // below the high-water mark without a row: the ledger has a gap
     WHY_JITTER,

@@ -121,22 +121,53 @@ static void tell_not_due(const struct why_facts *facts, struct why *why)
     }
 }
 
+// What will keep it from being executed, if nobody does something about it.
+static bool add_hindrance(const struct why_facts *facts, struct why *why)
+{
+    if (why_is_in_force(facts->pause)) {
+        buf_add_string(&why->text, " It will be skipped unless that is lifted before: ");
+        why_add_control(facts, &why->text, facts->pause, "paused");
+        why_next_undo(facts, why, facts->pause);
+    } else if (!facts->node_is_live) {
+        buf_add_string(&why->text, " No node is live to run it");
+        buf_add_string(&why->next, "ironcron serve");
+    } else if (why_is_in_force(facts->dry_run)) {
+        buf_add_string(&why->text, " It will be recorded and not executed: ");
+        why_add_control(facts, &why->text, facts->dry_run, "in dry-run");
+        why_next_undo(facts, why, facts->dry_run);
+    } else if (facts->node_is_dry_run) {
+        buf_add_string(&why->text, " It will be recorded and not executed: the node was started "
+                                   "with --dry-run or JOB_DRY_RUN");
+        buf_add_string(&why->next, "ironcron nodes");
+    } else if (why_is_in_force(facts->throttle)) {
+        buf_printf(&why->text,
+                   " It runs if it is the one in %d that is let through: ", facts->throttle->value);
+        why_add_control(facts, &why->text, facts->throttle, "throttled");
+        why_next_undo(facts, why, facts->throttle);
+    } else {
+        return false;
+    }
+    buf_add_char(&why->text, '.');
+    return true;
+}
+
 static void tell_future(const struct why_facts *facts, struct why *why)
 {
     why_add_length(&why->text, "It is not due yet: it comes in ",
                    instant_since(facts->at, facts->now));
     buf_add_char(&why->text, '.');
-    if (why_is_in_force(facts->pause)) {
-        buf_add_string(&why->text, " It will be skipped unless that is lifted before: ");
-        why_add_control(facts, &why->text, facts->pause, "paused");
-        buf_add_char(&why->text, '.');
-        why_next_undo(facts, why, facts->pause);
-    } else if (!facts->node_is_live) {
-        buf_add_string(&why->text, " No node is live to run it.");
-        buf_add_string(&why->next, "ironcron serve");
-    } else {
+    if (!add_hindrance(facts, why)) {
         buf_printf(&why->next, "ironcron next %s --explain", facts->name);
     }
+}
+
+static void tell_clock_back(const struct why_facts *facts, struct why *why)
+{
+    why_add_time(facts, &why->text, "It will not run: the job's slots are decided up to ",
+                 facts->high_water);
+    buf_add_string(&why->text, ", which lies ahead of the clock now, so the clock was set back "
+                               "since. A slot is never decided twice.");
+    buf_add_string(&why->next, "ironcron doctor");
 }
 
 bool why_tell_none(const struct why_facts *facts, struct why *why)
@@ -150,6 +181,7 @@ bool why_tell_none(const struct why_facts *facts, struct why *why)
         [WHY_AT_BOOT] = tell_at_boot,
         [WHY_NOT_DUE] = tell_not_due,
         [WHY_FUTURE] = tell_future,
+        [WHY_CLOCK_BACK] = tell_clock_back,
     };
     why_teller *tell = tellers[why->cause];
     if (tell != NULL) {

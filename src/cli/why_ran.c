@@ -43,7 +43,10 @@ static void tell_failed(const struct why_facts *facts, struct why *why)
         why_add_time(facts, &why->text, "It ran, from ", run->started_at);
         why_add_length(&why->text, ", and failed after ", run->duration);
         buf_printf(&why->text, ": %s.", why_error_of(run, "no reason is known"));
-        why_add_id(&why->next, "ironcron runs output ", run, "");
+        // A process explains itself in its output, a statement or request in its error.
+        bool is_process = run->failure == FAILURE_EXIT || run->failure == FAILURE_SIGNAL;
+        why_add_id(&why->next, is_process ? "ironcron runs output " : "ironcron runs show ", run,
+                   "");
     }
     add_attempts(facts, why);
 }
