@@ -8,6 +8,7 @@
 #include "cli/intent.h"
 #include "cli/json.h"
 #include "cli/run.h"
+#include "cli/run_more.h"
 #include "cli/run_text.h"
 #include "cli/session.h"
 #include "cli/text_table.h"
@@ -22,6 +23,7 @@
 
 struct listing {
     const struct session *session;
+    struct run_more *more;
     struct text_table *table; // or
     json_t *array;
 };
@@ -130,6 +132,7 @@ static bool open_run(struct session *session, const struct invocation *invocatio
 struct trail {
     const struct session *session;
     struct uuid run_id;
+    struct run_more *more;
     struct text_table *table; // or
     json_t *array;
 };
@@ -140,6 +143,7 @@ static bool trail_row(void *context, const struct store_audit_row *row)
     if (!uuid_equal(row->run_id, trail->run_id)) {
         return true;
     }
+    run_more_note(trail->more, row);
     if (trail->array != NULL) {
         json_array_append_new(trail->array, json_audit(row));
         return true;
@@ -270,14 +274,13 @@ static bool print_tail(const struct session *session, const struct store_run_row
     return true;
 }
 
-static bool show_json(const struct session *session, const struct store_run_row *row,
-                      struct error *err)
+static bool show_json(struct trail *trail, const struct store_run_row *row, struct error *err)
 {
     int64_t length = 0;
-    struct trail trail = {.session = session, .run_id = row->run_id, .array = json_array()};
-    if (!read_trail(&trail, row, err) ||
-        !output_length(session->store, row->run_id, &length, err)) {
-        json_decref(trail.array);
+    trail->array = json_array();
+    if (!read_trail(trail, row, err) ||
+        !output_length(trail->session->store, row->run_id, &length, err)) {
+        json_decref(trail->array);
         return false;
     }
     json_t *document = json_run(row);
@@ -285,8 +288,34 @@ static bool show_json(const struct session *session, const struct store_run_row 
     json_object_set_new(document, "reason",
                         json_text(failed ? run_failure_label(row->failure) : NULL));
     json_object_set_new(document, "output_bytes", json_integer(length));
-    json_object_set_new(document, "events", trail.array);
+    json_object_set_new(document, "events", trail->array);
+    run_more_json(trail->more, trail->session->zone, document);
     json_print(document);
+    return true;
+}
+
+static bool show(struct trail *trail, const struct store_run_row *row, struct error *err)
+{
+    const struct session *session = trail->session;
+    AUTO_TEXT_TABLE table = text_table_new("AT|EVENT|ACTOR|DETAIL");
+    AUTO(buf_release) struct buf next;
+    buf_init(&next, 1024);
+    trail->table = table;
+    if (!read_trail(trail, row, err)) {
+        return false;
+    }
+    print_run(session, row);
+    run_more_print_facts(trail->more);
+    run_more_print_attempts(trail->more, session->zone, clock_now(session->clock));
+    putchar('\n');
+    text_table_print(table, stdout, 0);
+    if (!print_tail(session, row, err)) {
+        return false;
+    }
+    run_more_next(trail->more, session->zone, &next);
+    printf("\nnext  ");
+    terminal_put(stdout, COLOUR_BOLD, buf_string(&next));
+    putchar('\n');
     return true;
 }
 
@@ -294,22 +323,14 @@ bool command_runs_show(struct invocation *invocation, int *exit_out, struct erro
 {
     (void)exit_out;
     AUTO(session_release) struct session session = {0};
+    AUTO(run_more_release) struct run_more more = {0};
     struct run_kept kept = {0};
-    if (!open_run(&session, invocation, &kept, err)) {
+    if (!open_run(&session, invocation, &kept, err) ||
+        !run_more_load(&more, session.store, &kept.row, err)) {
         return false;
     }
-    if (invocation->json) {
-        return show_json(&session, &kept.row, err);
-    }
-    AUTO_TEXT_TABLE table = text_table_new("AT|EVENT|ACTOR|DETAIL");
-    struct trail trail = {.session = &session, .run_id = kept.row.run_id, .table = table};
-    if (!read_trail(&trail, &kept.row, err)) {
-        return false;
-    }
-    print_run(&session, &kept.row);
-    putchar('\n');
-    text_table_print(table, stdout, 0);
-    return print_tail(&session, &kept.row, err);
+    struct trail trail = {.session = &session, .run_id = kept.row.run_id, .more = &more};
+    return invocation->json ? show_json(&trail, &kept.row, err) : show(&trail, &kept.row, err);
 }
 
 // ---- output -------------------------------------------------------------------------------------

@@ -207,9 +207,9 @@ const struct command command_table[] = {
               "ironcron runs --job rollup-daily --limit 3", "the last three of a job", NULL},
      command_runs},
     {"runs show", "Looking", false, ONE("ID", VALUE_RUN), NULL, "one run, with its audit trail",
-     "Everything that is kept about a run: times, node, fence, exit code, error, each audit event, "
-     "and the "
-     "last lines of its output.",
+     "Everything that is kept about a run: times, node, fence, exit code, error, what its runner "
+     "told at the end (memory, rows, a status), the attempts at its slot, each audit event, the "
+     "last lines of its output, and the command that goes on.",
      EXAMPLES{"ironcron runs show 019a1b2c", "by the beginning of its id", NULL},
      command_runs_show},
     {"runs output", "Looking", false, ONE("ID", VALUE_RUN), output_options, "what a run printed",

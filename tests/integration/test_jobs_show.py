@@ -94,3 +94,34 @@ jobs:
         text = ironcron.run("jobs", "show", "again").stdout
         assert re.search(r"^waits +the slot of \S+ waits for its next attempt$", text, re.M)
         assert "ironcron why again --at" in text and "W" in strip_of(text)
+
+
+def test_a_run_with_all_that_belongs_to_it(ironcron):
+    ironcron.config("""
+jobs:
+  - { name: third, schedule: "@every 1h", shell: "exit 1" }
+  - name: tries
+    schedule: "* * * * * *"
+    shell: 'echo "attempt $IRONCRON_ATTEMPT"; test $IRONCRON_ATTEMPT = 3'
+    retries: { max: 5, backoff: 100ms, factor: 1, jitter: 0 }
+""")
+    with ironcron.serve():
+        until(lambda: "SUCCESS" in outcomes(ironcron, "tries"), "the third attempt")
+        ironcron.run("run", "third", code=1)
+    first = ironcron.query("select * from slots where job = 'tries' and outcome = 'SUCCESS' order by due_at limit 1")[0]
+    attempts = ironcron.query("select run_id, state from job_runs where job = 'tries' and due_at = ? order by attempt",
+                              first["due_at"])
+    assert [run["state"] for run in attempts] == ["FAILED", "FAILED", "SUCCESS"]
+    for number, run in enumerate(attempts, 1):  # whichever of them is asked for
+        text = ironcron.run("runs", "show", run["run_id"]).stdout
+        assert "attempts at the slot" in text and all(other["run_id"] in text for other in attempts)
+        assert re.search(r"^  slot +SUCCESS$", text, re.M) and f"attempt {number}\n" in text.partition("AT ")[2]
+        assert re.search(r"^  memory +\S+ MB at the most$", text, re.M) and "cpu time" in text
+        assert text.splitlines()[-1].startswith("next  ironcron why tries --at ")
+        document = ironcron.json("runs", "show", run["run_id"])
+        assert [attempt["run_id"] for attempt in document["attempts"]] == [other["run_id"] for other in attempts]
+        assert document["slot_outcome"] == "SUCCESS" and document["facts"]["memory_peak"] > 0
+        assert document["next"].startswith("ironcron why tries --at ")
+    manual = ironcron.json("runs", "--job", "third", "--limit", "1")[0]
+    text = ironcron.run("runs", "show", manual["run_id"]).stdout
+    assert "attempts at the slot" not in text and text.splitlines()[-1] == "next  ironcron jobs show third"
