@@ -329,6 +329,9 @@ static void check_node(struct conform *conform, struct yaml_tree_node *node)
     case TYPE_LIST:
         check_list(conform, node, key, "[ \"jobs.d/*.yml\" ]");
         return;
+    case TYPE_JOBS:
+        check_list(conform, node, key, "[rollup-daily]");
+        return;
     case TYPE_COMMAND:
         check_command(conform, node, key);
         return;

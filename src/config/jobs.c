@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "config/after.h"
 #include "config/jobs_http.h"
 #include "config/jobs_sql.h"
 #include "config/value.h"
@@ -203,6 +204,12 @@ static bool apply_policy(struct draft *draft, const struct yaml_tree_node *node)
         return true;
     case KEY_JOB_ON_LOST:
         job->on_lost = (enum job_on_lost)node->number;
+        return true;
+    case KEY_JOB_AFTER:
+        job->after = node->first == NULL ? NULL : pooled_list(draft, node);
+        return true;
+    case KEY_JOB_AFTER_WITHIN:
+        job->after_within = DURATION_US(node->number);
         return true;
     case KEY_JOB_MUST_SUCCEED_WITHIN:
         job->must_succeed_within = DURATION_US(node->number);
@@ -447,6 +454,7 @@ static void add_job(struct draft *draft, const struct yaml_tree_node *map)
     *extra = (struct load_job){.column = map->column};
     digest_node(map, &load->digest_form, extra->digest);
     map_put(&load->names, draft->name, (void *)(uintptr_t)load->job_count);
+    after_note(load, yaml_tree_find(map, "after"));
 }
 
 static void build_job(struct load *load, const struct conform *conform,

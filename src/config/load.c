@@ -14,6 +14,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "config/after.h"
 #include "config/include.h"
 #include "config/jobs.h"
 #include "config/settings.h"
@@ -147,6 +148,7 @@ static void build(struct load *load, struct yaml_tree *tree)
     load->defaults = jobs_defaults_new(load, &conform, tree->root);
     jobs_build(load, &conform, yaml_tree_find(tree->root, "jobs"));
     include_files(load, &conform, yaml_tree_find(tree->root, "include"));
+    after_check(load);
     if (load->problems->count == 0) {
         finish(load, tree->root);
     }
@@ -188,6 +190,7 @@ static void load_release(struct load *load)
     buf_release(&load->digest_form);
     free(load->jobs);
     free(load->extras);
+    free(load->afters);
     free(load->files);
     // What the tables of a large load took lies below what goes on living: hand it back now.
     malloc_trim(0);

@@ -18,6 +18,14 @@ struct load_job {
     int column; // where its definition begins
 };
 
+// A name under a job's "after", and where it stands.
+struct load_after {
+    size_t job; // its index
+    const char *name;
+    const char *file;
+    int line, column;
+};
+
 struct load {
     struct config *config; // in the making
     struct config_problems *problems;
@@ -26,7 +34,9 @@ struct load {
     struct job *jobs;
     struct load_job *extras; // one for each job
     size_t job_count, job_capacity, extra_capacity;
-    struct buf digest_form;         // scratch
+    struct buf digest_form;    // scratch
+    struct load_after *afters; // in the order of the jobs
+    size_t after_count, after_capacity;
     struct map names;               // of a job to its index + 1
     struct jobs_defaults *defaults; // what every job starts from
     const char **files;

@@ -29,6 +29,8 @@ static const char *type_words(const struct schema_key *key)
         return "name";
     case TYPE_TIMEZONE:
         return "time zone";
+    case TYPE_JOBS:
+        return "list of jobs";
     case TYPE_LIST:
     case TYPE_COMMAND:
         return "list of texts";

@@ -38,6 +38,7 @@ enum schema_type {
     TYPE_COMMAND,   // a list of texts, not empty
     TYPE_VARIABLES, // names of environment variables to texts
     TYPE_PARAMS,    // names of parameters to texts, or to nothing
+    TYPE_JOBS,      // a list of names of jobs
     TYPE_NAMES,     // a list of names of environment variables
     TYPE_LABELS,    // words to texts
     TYPE_TEXTS,     // a text, or a list of them

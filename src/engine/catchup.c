@@ -37,6 +37,13 @@ static bool last_slots(const struct schedule *schedule, struct instant after, st
     }
 }
 
+bool catchup_last(const struct schedule *schedule, struct instant after, struct instant until,
+                  struct instant *last_out)
+{
+    struct instant first;
+    return last_slots(schedule, after, until, 1, &first, last_out);
+}
+
 // The slot before which everything is too old to be made up.
 static struct instant oldest_wanted(const struct engine_job *job, struct instant now)
 {

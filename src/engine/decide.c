@@ -110,6 +110,46 @@ static void propose_run(struct engine *engine, struct engine_job *job, struct in
     propose(engine, &(struct proposal){.job = job, .for_claim = !dry}, &slot);
 }
 
+// The slot is written as waiting; after.c takes it up from there.
+static void propose_wait(struct engine *engine, struct engine_job *job, struct instant due,
+                         enum run_trigger trigger)
+{
+    struct instant from = trigger == TRIGGER_CATCHUP ? clock_now(engine->options.clock)
+                                                     : instant_add(due, job_jitter(job->job, due));
+    struct store_slot slot = {.job_id = job->job_id,
+                              .due_at = due,
+                              .decision = DECIDE_WAIT,
+                              .trigger = trigger,
+                              .attempt = 1,
+                              .wait_until = instant_add(from, job->job->after_within),
+                              .throttle_count = job->throttle_count};
+    propose(engine, &(struct proposal){.job = job}, &slot);
+}
+
+void decide_awaited(struct engine *engine, struct engine_after *after, enum store_decision decision,
+                    enum slot_reason reason)
+{
+    struct engine_job *job = after->job;
+    bool runs = decision == DECIDE_RUN || decision == DECIDE_DRY_RUN;
+    struct store_slot slot = {.job_id = job->job_id,
+                              .due_at = after->due_at,
+                              .decision = decision,
+                              .trigger = after->trigger,
+                              .attempt = 1,
+                              .reason = reason,
+                              .awaited = true,
+                              .forbid_overlap = job->job->overlap != JOB_OVERLAP_ALLOW,
+                              .throttle_count = job->throttle_count,
+                              .detail = reason == REASON_AFTER ? after->detail : NULL};
+    if (runs) {
+        slot.run_id = new_id(engine);
+    }
+    planner_unplan(engine, job);
+    propose(engine,
+            &(struct proposal){.job = job, .after = after, .for_claim = decision == DECIDE_RUN},
+            &slot);
+}
+
 // ---- waiting ------------------------------------------------------------------------------------
 
 void decide_wait(struct engine *engine, struct engine_job *job, struct instant due,
@@ -131,13 +171,13 @@ void decide_wait(struct engine *engine, struct engine_job *job, struct instant d
 }
 
 // A slot that waits for its next attempt is not over: it stands in the way like a running one.
-static bool overlaps(const struct engine_job *job)
+bool decide_overlaps(const struct engine_job *job)
 {
     return job->running + job->retries > 0 && job->job->overlap != JOB_OVERLAP_ALLOW;
 }
 
 // overlap: replace: what runs is ended, what would be tried again is given up.
-static void replace_older(struct engine *engine, struct engine_job *job)
+void decide_replace(struct engine *engine, struct engine_job *job)
 {
     for (struct engine_run_live *run = job->runs; run != NULL; run = run->next) {
         run_cancel(run, "overlap: replace", false);
@@ -151,7 +191,7 @@ static void run_or_wait(struct engine *engine, struct engine_job *job, struct in
 {
     bool dry = decide_is_dry(engine, job);
     bool skips = job->job->overlap == JOB_OVERLAP_SKIP && trigger == TRIGGER_SCHEDULE;
-    if (dry || !overlaps(job)) {
+    if (dry || !decide_overlaps(job)) {
         // A dry slot needs no place.
         if (dry || decide_has_capacity(engine)) {
             propose_run(engine, job, due, trigger);
@@ -170,7 +210,7 @@ static void run_or_wait(struct engine *engine, struct engine_job *job, struct in
     }
     decide_wait(engine, job, due, trigger, WAIT_OVERLAP);
     if (job->job->overlap == JOB_OVERLAP_REPLACE && trigger == TRIGGER_SCHEDULE) {
-        replace_older(engine, job);
+        decide_replace(engine, job);
     }
     // The next slot may supersede the waiting one, but what is made up waits in line.
     if (trigger == TRIGGER_SCHEDULE) {
@@ -178,7 +218,7 @@ static void run_or_wait(struct engine *engine, struct engine_job *job, struct in
     }
 }
 
-static bool is_paused(const struct engine *engine, const struct engine_job *job)
+bool decide_is_paused(const struct engine *engine, const struct engine_job *job)
 {
     return job->paused || engine->all_paused;
 }
@@ -188,7 +228,7 @@ static void waited(struct engine *engine, struct engine_job *job)
 {
     job->wait = WAIT_NONE;
     planner_unplan(engine, job);
-    if (is_paused(engine, job)) {
+    if (decide_is_paused(engine, job)) {
         propose_passed_over(engine, job, job->waiting_due, DECIDE_SKIP, REASON_PAUSED);
     } else {
         run_or_wait(engine, job, job->waiting_due, job->waiting_trigger);
@@ -198,8 +238,8 @@ static void waited(struct engine *engine, struct engine_job *job)
 // The run before has ended.
 void decide_waiting(struct engine *engine, struct engine_job *job)
 {
-    if (job->wait != WAIT_OVERLAP || job->in_flight > 0 || overlaps(job) || engine->draining ||
-        job->removed) {
+    if (job->wait != WAIT_OVERLAP || job->in_flight > 0 || decide_overlaps(job) ||
+        engine->draining || job->removed) {
         return;
     }
     waited(engine, job);
@@ -258,16 +298,19 @@ static void decide_slot(struct engine *engine, struct engine_job *job, struct in
     if (job->wait == WAIT_OVERLAP) {
         job->wait = WAIT_NONE;
         propose_passed_over(engine, job, job->waiting_due, DECIDE_SKIP, REASON_SUPERSEDED);
-        if (overlaps(job)) {
+        if (decide_overlaps(job)) {
             decide_wait(engine, job, due, trigger, WAIT_OVERLAP);
             return;
         }
     }
     bool made_up = trigger == TRIGGER_CATCHUP;
-    if (is_paused(engine, job) || (made_up && pauses_cover(&engine->pauses, job->job->name, due))) {
+    if (decide_is_paused(engine, job) ||
+        (made_up && pauses_cover(&engine->pauses, job->job->name, due))) {
         propose_passed_over(engine, job, due, DECIDE_SKIP, REASON_PAUSED);
     } else if (!passes_throttle(engine, job)) {
         propose_passed_over(engine, job, due, DECIDE_SKIP, REASON_THROTTLED);
+    } else if (job->job->after != NULL) {
+        propose_wait(engine, job, due, trigger);
     } else {
         run_or_wait(engine, job, due, trigger);
     }
@@ -311,8 +354,9 @@ void decide_retry(struct engine *engine, struct engine_retry *retry, struct inst
         return;
     }
     bool runs = job->running > 0 && job->job->overlap != JOB_OVERLAP_ALLOW;
-    bool blocked = engine->draining || job->in_flight > 0 || runs || is_paused(engine, job) ||
-                   !decide_has_capacity(engine) || !link_is_open(engine);
+    bool blocked = engine->draining || job->in_flight > 0 || runs ||
+                   decide_is_paused(engine, job) || !decide_has_capacity(engine) ||
+                   !link_is_open(engine);
     if (blocked) {
         retry->retry_at = instant_add(now, DURATION_S(1));
         heap_push(&engine->retries, &retry->planned);

@@ -33,6 +33,9 @@ void engine_free(struct engine *engine)
     control_release(engine);
     pauses_release(&engine->pauses);
     free(engine->removed);
+    while (engine->afters != NULL) {
+        after_free(engine, engine->afters);
+    }
     size_t at = 0;
     for (struct engine_job *job; (job = map_next(&engine->jobs, &at)) != NULL;) {
         engine_set_release(job->kept);
@@ -86,6 +89,7 @@ static struct instant next_wake(const struct engine *engine)
         return INSTANT_NONE; // the owner's tick goes on
     }
     struct instant wake = sooner(planner_wake(engine), housekeeping_wake(engine));
+    wake = sooner(wake, after_wake(engine));
     if (engine->retries.count > 0) {
         const struct engine_retry *retry =
             CONTAINER_OF(heap_top(&engine->retries), struct engine_retry, planned);
@@ -122,6 +126,7 @@ struct instant engine_turn(struct engine *engine)
         decide_ready(engine);
         planner_turn(engine, now);
         retry_turn(engine, now);
+        after_turn(engine, now);
         engine->live = true;
     }
     decide_flush(engine);

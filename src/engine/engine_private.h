@@ -3,7 +3,7 @@
 //
 // Who changes what: planner.c the heap of due times; catchup.c what was missed; decide.c proposals;
 // verdict.c what the store said to them; run.c runs from claim to end; retry.c waiting attempts;
-// control.c controls and intents; pauses.c when what was paused; start.c, publish.c and closing.c
+// after.c slots that wait for other jobs; control.c controls and intents; pauses.c when what was paused; start.c, publish.c and closing.c
 // definitions; housekeeping.c sealing, pruning, the runner's deadline; link.c whether the store
 // answers.
 #pragma once
@@ -57,9 +57,11 @@ struct engine_job {
     struct instant last_success;
     struct engine_run_live *runs; // STARTED here, newest first
     int running;
-    int retries;   // attempts that wait
-    int in_flight; // proposals in the store; one operation at a time keeps slots in order
-    int throttle;  // factor; 0 = none
+    int retries;      // attempts that wait
+    int afters;       // slots that wait for other jobs
+    uint64_t changes; // counts what may have changed the outcome of a slot
+    int in_flight;    // proposals in the store; one operation at a time keeps slots in order
+    int throttle;     // factor; 0 = none
     int throttle_count;
     bool paused;
     bool dry_run;
@@ -101,6 +103,25 @@ struct engine_retry { // an attempt that waits for its time
     bool abandoned; // to be given up
 };
 
+struct engine_after { // a slot that waits for other jobs
+    struct engine_after *next;
+    struct engine_job *job;
+    struct instant due_at;
+    struct instant until;    // at most
+    struct instant check_at; // it is looked at then, whatever happens
+    enum run_trigger trigger;
+    size_t index;         // of the job that it waits for now, among `after`
+    struct instant since; // that job's slots before it are good; none = not asked yet
+    uint64_t seen;        // that job's changes when it was asked for
+    char *detail;         // for the audit: what stood in the way last
+    bool dry;             // asked for while in dry-run: rehearsals were good enough
+    bool answered;        // asked for at least once
+    bool more;            // there is more to ask at once
+    bool asking;          // in the store
+    bool cleared;         // nothing to wait for any more but its place
+    bool proposed;        // in the store
+};
+
 struct engine_manual { // an intent to run a job that is being claimed
     struct uuid intent_id;
     char *actor;
@@ -111,6 +132,7 @@ struct engine_manual { // an intent to run a job that is being claimed
 struct proposal { // what one item of a decide operation is about
     struct engine_job *job;
     struct engine_retry *retry;   // or NULL
+    struct engine_after *after;   // or NULL
     struct engine_manual *manual; // or NULL
     bool for_claim;               // counts against capacity
 };
@@ -138,6 +160,10 @@ struct engine {
     uint64_t serial;
     struct heap planner;
     struct heap retries;
+    struct engine_after *afters;
+    struct instant after_at;        // when one of them is to be looked at
+    bool after_dirty;               // or at once
+    bool after_asking;              // the store is being asked for some
     struct engine_job *ready_first; // FIFO of jobs that wait for capacity
     struct engine_job *ready_last;
     struct decide_batch *batch; // being filled in this turn
@@ -195,6 +221,9 @@ struct instant planner_wake(const struct engine *engine);
 // catchup.c
 void catchup_plan(struct engine *engine, struct engine_job *job, struct instant now);
 enum slot_reason catchup_miss_reason(const struct engine_job *job, struct instant due);
+// The last slot after `after` and not after `until`; false when there is none.
+bool catchup_last(const struct schedule *schedule, struct instant after, struct instant until,
+                  struct instant *last_out);
 
 // decide.c
 void decide_due(struct engine *engine, struct engine_job *job, struct instant now);
@@ -208,6 +237,23 @@ void decide_wait(struct engine *engine, struct engine_job *job, struct instant d
                  enum run_trigger trigger, enum engine_wait wait);
 bool decide_has_capacity(const struct engine *engine);
 bool decide_is_dry(const struct engine *engine, const struct engine_job *job);
+
+// What is not decided by the mark any more but by the waiting slot itself.
+void decide_awaited(struct engine *engine, struct engine_after *after, enum store_decision decision,
+                    enum slot_reason reason);
+bool decide_overlaps(const struct engine_job *job);
+bool decide_is_paused(const struct engine *engine, const struct engine_job *job);
+void decide_replace(struct engine *engine, struct engine_job *job); // overlap: replace
+
+// after.c
+void after_add(struct engine *engine, struct engine_job *job, struct instant due_at,
+               struct instant until, enum run_trigger trigger);
+void after_free(struct engine *engine, struct engine_after *after);
+void after_keep(struct engine *engine, struct engine_after *after); // was proposed in vain
+void after_changed(struct engine *engine, struct engine_job *job);
+void after_forget(struct engine *engine);
+void after_turn(struct engine *engine, struct instant now);
+struct instant after_wake(const struct engine *engine);
 
 // verdict.c
 void verdict_on_done(struct store_op *op); // of a decide_batch

@@ -242,7 +242,8 @@ void publish_sweep(struct engine *engine)
     size_t left = 0;
     for (size_t i = 0; i < engine->removed_count; i++) {
         struct engine_job *job = engine->removed[i];
-        if (job->running > 0 || job->in_flight > 0 || job->retries > 0) {
+        bool waits = job->retries > 0 || job->afters > 0;
+        if (job->running > 0 || job->in_flight > 0 || waits) {
             engine->removed[left++] = job;
             continue;
         }
@@ -312,6 +313,7 @@ bool publish_reload(struct engine *engine, struct job_set *set, struct error *er
     }
     engine_set_release(engine->set); // runs under way hold it on
     engine->set = fresh;
+    after_forget(engine);
     engine->store_changed = true; // controls name jobs: apply them to the new ones
     return true;
 }

@@ -314,6 +314,7 @@ static void run_finished(struct engine_run_live *run, bool stale, struct instant
         }
     }
     run_free(run);
+    after_changed(engine, job);
     decide_waiting(engine, job);
 }
 

@@ -31,27 +31,54 @@ static struct engine_job *job_of_id(struct engine_job **by_id, size_t count, int
     return low < count && by_id[low]->job_id == job_id ? by_id[low] : NULL;
 }
 
-// Slots whose attempts were under way when the last node ended.
-static void retries_adopt(struct engine *engine, const struct store_op_load *load)
+// What nobody will try again, because its job has left the configuration.
+static bool retry_close(struct engine *engine, const struct store_retry *waiting, struct error *err)
+{
+    struct store_slot slot = {.job_id = waiting->job_id,
+                              .due_at = waiting->due_at,
+                              .decision = DECIDE_SKIP,
+                              .trigger = TRIGGER_RETRY,
+                              .attempt = waiting->attempt,
+                              .reason = REASON_REMOVED};
+    struct store_op_decide decide = {.op = {.kind = STORE_DECIDE},
+                                     .node = engine->options.node,
+                                     .slots = &slot,
+                                     .slot_count = 1};
+    bool done = store_call(engine->options.store, &decide.op, err);
+    if (done) {
+        store_op_release(&decide.op);
+    }
+    return done;
+}
+
+// Slots whose attempts were under way when the last node ended, and those that wait for others.
+static bool retries_adopt(struct engine *engine, const struct store_op_load *load,
+                          struct error *err)
 {
     if (load->retry_count == 0) {
-        return;
+        return true;
     }
-    struct engine_job **by_id = alloc_zero(engine->jobs.live, sizeof *by_id);
+    struct engine_job **by_id = alloc_zero(engine->jobs.live + 1, sizeof *by_id);
     size_t count = 0;
     size_t at = 0;
     for (struct engine_job *job; (job = map_next(&engine->jobs, &at)) != NULL;) {
         by_id[count++] = job;
     }
     qsort(by_id, count, sizeof *by_id, compare_ids);
-    for (size_t i = 0; i < load->retry_count; i++) {
+    bool done = true;
+    for (size_t i = 0; i < load->retry_count && done; i++) {
         const struct store_retry *waiting = &load->retries[i];
         struct engine_job *job = job_of_id(by_id, count, waiting->job_id);
-        if (job != NULL) {
+        if (job == NULL) {
+            done = retry_close(engine, waiting, err);
+        } else if (waiting->attempt == 1) {
+            after_add(engine, job, waiting->due_at, waiting->retry_at, TRIGGER_SCHEDULE);
+        } else {
             retry_add(engine, job, waiting->due_at, waiting->attempt, waiting->retry_at);
         }
     }
     free(by_id);
+    return done;
 }
 
 // Runs of nodes that died are counted here. Whether they are tried again is asked by the store
@@ -222,7 +249,7 @@ static bool start_with(struct engine *engine, const struct store_op_join *joined
         lost_adopt(engine, joined);
     }
     if (done && engine->options.schedules) {
-        retries_adopt(engine, &load);
+        done = retries_adopt(engine, &load, err);
     }
     store_op_release(&load.op);
     return done;

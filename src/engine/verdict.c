@@ -34,6 +34,10 @@ static void verdict_written(struct engine *engine, const struct proposal *p,
 {
     const struct engine_events *events = engine->options.events;
     const struct job *job = p->job->job;
+    if (slot->decision == DECIDE_WAIT) {
+        after_add(engine, p->job, slot->due_at, slot->wait_until, slot->trigger);
+        return;
+    }
     if (slot->decision == DECIDE_DRY_RUN) {
         struct engine_run facts = {.job = job,
                                    .run_id = slot->run_id,
@@ -69,6 +73,8 @@ static void verdict_overlap(struct engine *engine, const struct proposal *p,
     } else if (p->retry != NULL) {
         retry_add(engine, job, slot->due_at, slot->attempt,
                   instant_add(clock_now(engine->options.clock), DURATION_S(1)));
+    } else if (p->after != NULL) {
+        after_keep(engine, p->after);
     } else if (slot->skip_on_overlap) {
         events->on_passed_over(events->context, job->job, slot->due_at, SLOT_SKIPPED,
                                REASON_OVERLAP);
@@ -94,6 +100,10 @@ static void proposal_close(struct engine *engine, const struct proposal *p)
     if (p->retry != NULL) {
         retry_free(engine, p->retry);
     }
+    if (p->after != NULL && p->after->proposed) {
+        after_free(engine, p->after);
+    }
+    after_changed(engine, p->job);
     engine_manual_free(p->manual);
 }
 
@@ -141,6 +151,8 @@ static void proposal_undo(struct engine *engine, const struct proposal *p,
     } else if (p->retry != NULL) {
         retry_add(engine, job, slot->due_at, slot->attempt,
                   instant_add(clock_now(engine->options.clock), DURATION_S(1)));
+    } else if (p->after != NULL) {
+        after_keep(engine, p->after);
     } else if (!instant_before(job->cursor, slot->due_at)) {
         // The first of the job's items of this batch is the earliest: it sets the cursor back.
         job->cursor = instant_add(slot->due_at, DURATION_US(-1));

@@ -97,10 +97,12 @@ struct job {
     struct duration kill_after; // from TERM to KILL
     struct duration missed_within;
     struct duration must_succeed_within; // 0 = none
-    const struct job_retries *retries;   // never NULL; max 0 = none
-    const struct job_command *command;   // never NULL; argv only of command and shell jobs
-    const struct job_sql *sql;           // of sql jobs, else NULL
-    const struct job_http *http;         // of http jobs, else NULL
+    const char *const *after;            // names of jobs, NULL-terminated; NULL = none
+    struct duration after_within;
+    const struct job_retries *retries; // never NULL; max 0 = none
+    const struct job_command *command; // never NULL; argv only of command and shell jobs
+    const struct job_sql *sql;         // of sql jobs, else NULL
+    const struct job_http *http;       // of http jobs, else NULL
     // What a run may be given; name NULL ends, value NULL = must be given; NULL = none declared
     const struct job_variable *params;
     enum job_kind kind : 8;

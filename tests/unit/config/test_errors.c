@@ -13,6 +13,9 @@
 #define JOB_HEAD    "jobs:\n  - name: a\n    schedule: \"@daily\"\n"
 #define LISTEN      "http:\n  listen: \"0.0.0.0:80\"\n"
 
+#define NEXT(name, after)                                                                          \
+    "  - name: " name "\n    schedule: \"@daily\"\n    shell: x\n    after: " after "\n"
+
 #define EXPECTED_MAX 6
 
 struct mistake {
@@ -69,9 +72,19 @@ static const struct mistake mistakes[] = {
     {"alerts: {receivers: [{name: \"${NOPE}\"}]}\n", {"1:1: \"alerts\" is not in this version"}},
     {"retention: []\nsnapshots: []\nsoak: {}\n",
      {"1:1: \"retention\" is not", "2:1: \"snapshots\" is not", "3:1: \"soak\" is not"}},
-    {"jobs:\n  - name: a\n    schedule: \"@daily\"\n    shell: x\n    after: [b]\n"
-     "    nodes: {}\n",
-     {"5:5: \"after\" is not", "6:5: \"nodes\" is not"}},
+    {"jobs:\n  - name: a\n    schedule: \"@daily\"\n    shell: x\n    nodes: {}\n",
+     {"5:5: \"nodes\" is not"}},
+    {JOB "    after: b\n", {"5:12: after: must be a list such as [rollup-daily], not text"}},
+    {JOB "    after: [b]\n", {"5:13: after: there is no job \"b\""}},
+    {JOB "    after: [a]\n",
+     {"5:13: after: these would wait for one another for ever: a waits for a"}},
+    {JOB "    after: [b, b]\n" NEXT("b", "[]"), {"5:16: after: \"b\" is named twice"}},
+    {JOB "    after: [bb]\n" NEXT("bbb", "[c]") NEXT("c", "[bbb, a]"),
+     {"5:13: after: there is no job \"bb\"; did you mean \"bbb\"?",
+      "13:13: after: these would wait for one another for ever: bbb waits for c, c for bbb"}},
+    {JOB "    after: []\n    after_within: 0s\n", {"6:19: after_within: 0s is out of bounds"}},
+    {JOB "    after_within: 6h\ndefaults: {after: [a]}\n",
+     {"6:12: \"after\" cannot have a default"}},
     {JOB "    params: [day]\n", {"5:13: params: must be a map such as { day: today, tenant: ~ }"}},
     {JOB "    params: {day: ~}\n", {"5:14: params: \"day\" must be given, and who gives it"}},
     {JOB "    params: {day: null, b: }\n",

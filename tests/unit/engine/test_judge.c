@@ -60,6 +60,37 @@ static void end_with_a_stale_fence(struct store_op *op)
     }
 }
 
+static void look_at_no_slot(struct store_op *op)
+{
+    if (op->kind == STORE_SLOTS) {
+        struct store_op_slots *slots = CONTAINER_OF(op, struct store_op_slots, op);
+        for (size_t i = 0; i < slots->item_count; i++) {
+            slots->items[i].since = slots->items[i].until;
+        }
+    }
+}
+
+static void a_run_too_early_is_noticed(void **state)
+{
+    (void)state;
+    static const char *const after[] = {"slow", NULL};
+    for (int i = 0; i < 2; i++) {
+        struct world w;
+        world_init(&w, "2026-03-10T00:00:00Z");
+        world_script(&w, scripts, 1);
+        world_job(&w, "slow", "*/10 * * * *");
+        struct job *then = world_job(&w, "then", "1-59/10 * * * *");
+        then->after = after;
+        then->after_within = DURATION_S(3600);
+        world_tamper(&w, i == 0 ? nothing : look_at_no_slot);
+        world_start(&w);
+        world_advance(&w, DURATION_S(1900));
+        assert_int_equal(world_count(&w, "then"), i == 0 ? 3 : 4);
+        assert_int_equal(w.too_early, i == 0 ? 0 : 3); // before the first nothing was due
+        world_release(&w);
+    }
+}
+
 static void each_bug_is_noticed(void **state)
 {
     (void)state;
@@ -99,6 +130,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_bug_is_noticed),
+        cmocka_unit_test(a_run_too_early_is_noticed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

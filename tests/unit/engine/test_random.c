@@ -36,6 +36,7 @@ static const struct job_retries retries = {
 #define JOBS 24
 static struct world_script scripts[JOBS];
 static char names[JOBS][16];
+static const char *afters[JOBS][3];
 
 static void random_job(struct world *w, int i)
 {
@@ -47,6 +48,12 @@ static void random_job(struct world *w, int i)
     job->jitter = dice(3) == 0 ? DURATION_S(dice(25)) : DURATION_S(0);
     if (dice(2) == 0) {
         job->retries = &retries;
+    }
+    if (i > 0 && dice(4) == 0) { // only after earlier ones: no circles
+        afters[i][0] = names[dice((uint32_t)i)];
+        afters[i][1] = dice(3) == 0 ? names[dice((uint32_t)i)] : NULL;
+        job->after = afters[i];
+        job->after_within = DURATION_S(60 + dice(4 * 3600));
     }
     int64_t takes = dice(4) == 0 ? 30 + dice(600) : dice(20);
     scripts[i] = (struct world_script){names[i], takes * 1000 + 100, dice(5) == 0, (int)dice(3)};

@@ -84,6 +84,8 @@ static bool fake_start(struct runner *runner, const struct runner_start *start, 
                             .script = script_of(world, start->job->name),
                             .earlier = runs_before(world, start->job->name)};
     snprintf(run.job, sizeof run.job, "%s", start->job->name);
+    bool waits = start->trigger == TRIGGER_SCHEDULE || start->trigger == TRIGGER_CATCHUP;
+    world->too_early += waits && world_not_done(world, run.job, run.due_at) > 0;
     world->open[world->open_count++] = world->run_count;
     world->runs[world->run_count++] = run;
     return true;

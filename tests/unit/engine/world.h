@@ -59,6 +59,7 @@ struct world {
     int missed[SLOT_REASON_COUNT];
     int stale;
     int store_down;
+    int too_early; // runs that began though a job that they come after had not succeeded
     int max_running;
     bool dry_run;
     bool is_deaf; // the node does not hear that others write to the store
@@ -87,6 +88,8 @@ struct uuid world_intent(struct world *world, enum store_intent_kind kind, const
 int world_count(const struct world *world, const char *job);
 // Pairs of runs that were open at once though their job forbids it, as the world saw them.
 int world_overlaps(const struct world *world);
+// Slots of the jobs that this one comes after, of its day and due by then, that are no SUCCESS.
+int world_not_done(struct world *world, const char *job, struct instant due_at);
 // What `audit verify` finds of one kind; VERIFY_KIND_COUNT = of all kinds, printed.
 int world_findings(struct world *world, enum verify_kind kind);
 // Changes each operation on its way to the store: a bug, seeded to see that it is noticed.
