@@ -3,7 +3,8 @@
 //
 // Who changes what: planner.c the heap of due times; catchup.c what was missed; decide.c proposals;
 // verdict.c what the store said to them; run.c runs from claim to end; retry.c waiting attempts;
-// after.c slots that wait for other jobs; control.c controls and intents; pauses.c when what was paused; start.c, publish.c and closing.c
+// after.c slots that wait for other jobs;
+// control.c controls and intents; pauses.c when what was paused; start.c, publish.c and closing.c
 // definitions; housekeeping.c sealing, pruning, the runner's deadline; link.c whether the store
 // answers.
 #pragma once

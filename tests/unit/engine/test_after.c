@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Jobs that run after others, in virtual time: when they may, when they must not, and what neither a
-// crash nor a reload makes of it.
+// Jobs that run after others, in virtual time: when they may, when they must not, and what neither
+// a crash nor a reload makes of it.
 #include "world.h"
 
 #include <setjmp.h>
