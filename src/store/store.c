@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "store/store.h"
 
+#include <poll.h>
+
 #include "base/check.h"
+
+#define CALL_LOOK_MS 100
 
 const char *store_control_name(enum store_control_kind kind)
 {
@@ -29,12 +33,33 @@ static void call_done(struct store_op *op)
     op->done = NULL;
 }
 
+// Until something comes, but not for ever: deadlines are the pump's. False: nothing is on its way.
+static bool wait_for(struct store *store)
+{
+    struct store_wants wants;
+    if (store->ops->wants == NULL || !store->ops->wants(store, &wants)) {
+        return false;
+    }
+    struct pollfd fd = {.fd = wants.fd,
+                        .events = (short)(POLLIN | (wants.writable ? POLLOUT : 0))};
+    (void)poll(&fd, 1, CALL_LOOK_MS);
+    return true;
+}
+
+void store_settle(struct store *store)
+{
+    while (store_pump(store) || wait_for(store)) {
+    }
+}
+
 bool store_call(struct store *store, struct store_op *op, struct error *err)
 {
     op->done = call_done;
     store_submit(store, op);
     while (op->done != NULL) {
-        (void)store_pump(store);
+        if (!store_pump(store) && op->done != NULL) {
+            (void)wait_for(store);
+        }
     }
     if (op->result == STORE_OK) {
         return true;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The store port: everything that ironcron keeps. Asynchronous, batched, fenced. One conformance
 // suite (tests/contract) runs against each implementation: store/model (memory), store/sqlite,
-// later PostgreSQL.
+// store/postgres.
 //
 // Operations. The caller owns a `struct store_op_…` whose first member is `struct store_op op`,
 // fills its inputs, sets op.kind and op.done, and calls store_submit. Later, from store_pump and
@@ -398,11 +398,19 @@ struct store {
     const struct store_ops *ops;
 };
 
+struct store_wants { // what pump waits for
+    int fd;
+    bool writable; // besides readable
+};
+
 struct store_ops {
     const char *name; // "sqlite", "model"
     void (*submit)(struct store *store, struct store_op *op);
     // Carries out what is queued and calls `done` for what ended. Returns true when work is left.
     bool (*pump)(struct store *store);
+    // True while something is on its way: the descriptor for which to call pump again, since pump
+    // itself never waits. NULL: pump carries everything out.
+    bool (*wants)(struct store *store, struct store_wants *wants_out);
     void (*close)(struct store *store); // queued operations must have ended
     // Somebody else changed the store since the last call of this. Cheap.
     bool (*changed)(struct store *store);
@@ -444,6 +452,8 @@ static inline void store_close(struct store *store)
 }
 
 void store_op_release(struct store_op *op); // frees the outputs
+// Pumps until nothing is left: for start-up, the command line and tests, never on the loop.
+void store_settle(struct store *store);
 // Submits and pumps until it has ended: for start-up and the command line, never on the loop.
 // False with err unless STORE_OK. Sets op->done itself.
 bool store_call(struct store *store, struct store_op *op, struct error *err) MUST_USE;

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+// Audit rows of operators and guards, the chain, and what history lets go.
+#include "store/postgres/postgres_private.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "store/chain.h"
+
+void send_audit(struct postgres_store *store, struct task *task)
+{
+    const struct store_op_audit *op = CONTAINER_OF(task->op, struct store_op_audit, op);
+    struct parameters parameters;
+    parameters_init(&parameters);
+    put_now(store, &parameters);
+    put_text(&parameters, op->event);
+    put_text(&parameters, op->job);
+    put_uuid(&parameters, op->run_id);
+    put_uuid(&parameters, op->node);
+    put_text(&parameters, op->actor);
+    put_text(&parameters, op->detail);
+    task_send(store, PG_AUDIT, &parameters);
+}
+
+// ---- sealing: read what waits, hash it here, write the seals ------------------------------------
+
+struct sealing {
+    int64_t id;
+    uint8_t hash[CHAIN_HASH_SIZE];
+};
+
+static void send_seals(struct postgres_store *store, struct task *task)
+{
+    const struct store_op_seal *op = CONTAINER_OF(task->op, struct store_op_seal, op);
+    const struct sealing *sealings = task->state;
+    struct parameters parameters;
+    parameters_init(&parameters);
+    put_int(&parameters, task->number);
+    array_begin(&parameters);
+    for (size_t i = 0; i < op->sealed; i++) {
+        array_int(&parameters, sealings[i].id);
+    }
+    array_end(&parameters);
+    array_begin(&parameters);
+    for (size_t i = 0; i < op->sealed; i++) {
+        char hex[CHAIN_HEX_SIZE];
+        char bytea[CHAIN_HEX_SIZE + 2];
+        chain_hex(sealings[i].hash, hex);
+        snprintf(bytea, sizeof bytea, "\\x%s", hex);
+        array_text(&parameters, bytea);
+    }
+    array_end(&parameters);
+    task_send(store, PG_SEAL, &parameters);
+}
+
+void send_seal(struct postgres_store *store, struct task *task)
+{
+    struct store_op_seal *op = CONTAINER_OF(task->op, struct store_op_seal, op);
+    if (task->round > 0) {
+        if (op->sealed > 0) {
+            send_seals(store, task);
+        }
+        task_send_plain(store, PG_COMMIT);
+        task->in_block = false;
+        return;
+    }
+    struct parameters parameters;
+    task_send_plain(store, PG_BEGIN);
+    parameters_init(&parameters);
+    put_int(&parameters, (int64_t)op->limit + 1); // one more, to know whether there is more
+    task_send(store, PG_SEAL_BEGIN, &parameters);
+    task->in_block = true;
+    task->committing = false;
+    task->over = false;
+}
+
+static struct store_audit_row content_of(const PGresult *result, int row)
+{
+    return (struct store_audit_row){
+        .at = field_instant(result, row, 1),
+        .event = field_text(result, row, 2),
+        .job = field_text(result, row, 3),
+        .run_id = field_uuid(result, row, 4),
+        .node = field_uuid(result, row, 5),
+        .actor = field_text(result, row, 6),
+        .detail = field_text(result, row, 7),
+    };
+}
+
+void take_seal(struct postgres_store *store, struct task *task, const PGresult *result)
+{
+    (void)store;
+    struct store_op_seal *op = CONTAINER_OF(task->op, struct store_op_seal, op);
+    if (task->round > 0) {
+        return;
+    }
+    size_t waiting = (size_t)PQntuples(result);
+    op->more = waiting > op->limit;
+    op->sealed = op->more ? op->limit : waiting;
+    struct sealing *sealings = alloc_zero(op->sealed + 1, sizeof *sealings);
+    task->state = sealings;
+    uint8_t head[CHAIN_HASH_SIZE] = {0};
+    if (waiting > 0) {
+        task->number = field_int(result, 0, 8);
+        (void)field_bytes(result, 0, 9, head, sizeof head);
+    }
+    for (size_t i = 0; i < op->sealed; i++) {
+        struct store_audit_row row = content_of(result, (int)i);
+        row.seq = task->number + (int64_t)i + 1;
+        memcpy(row.prev_hash, head, sizeof head);
+        chain_hash(&row, head);
+        sealings[i].id = field_int(result, (int)i, 0);
+        memcpy(sealings[i].hash, head, sizeof head);
+    }
+}
+
+// ---- pruning ------------------------------------------------------------------------------------
+
+static void send_prune_part(struct postgres_store *store, enum postgres_statement part,
+                            struct instant before, size_t limit)
+{
+    if (!operation_has(before)) {
+        return;
+    }
+    struct parameters parameters;
+    parameters_init(&parameters);
+    put_int(&parameters, instant_ms(before));
+    put_int(&parameters, (int64_t)limit);
+    task_send(store, part, &parameters);
+}
+
+void send_prune(struct postgres_store *store, struct task *task)
+{
+    struct store_op_prune *op = CONTAINER_OF(task->op, struct store_op_prune, op);
+    op->deleted = 0;
+    op->more = false;
+    if (op->limit == 0) {
+        task->result =
+            operation_refuse(&op->op.err, "pruning was asked for with a limit of zero rows");
+        return;
+    }
+    send_prune_part(store, PG_PRUNE_RUNS, op->runs_before, op->limit);
+    send_prune_part(store, PG_PRUNE_OUTPUT, op->output_before, op->limit);
+    send_prune_part(store, PG_PRUNE_AUDIT, op->audit_before, op->limit);
+}
+
+void take_prune(struct postgres_store *store, struct task *task, const PGresult *result)
+{
+    (void)store;
+    struct store_op_prune *op = CONTAINER_OF(task->op, struct store_op_prune, op);
+    op->deleted += (size_t)field_int(result, 0, 0);
+    op->more |= field_bool(result, 0, 1);
+}

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT
+// Claiming. The slots of one operation go in as few statements as their order allows: scheduled
+// ones of different jobs together, everything else one by one; all in one transaction.
+#include "store/postgres/postgres_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "base/map.h"
+
+// Which slots each statement is about: [from, to).
+struct groups {
+    size_t count;
+    size_t from[STORE_BATCH_MAX + 1];
+};
+
+static bool is_scheduled(const struct store_slot *slot)
+{
+    return slot->trigger == TRIGGER_SCHEDULE || slot->trigger == TRIGGER_CATCHUP;
+}
+
+// Jobs of the group so far, in a small hash table: a batch of a thousand is looked through once.
+#define SEEN_SIZE 4096
+struct seen {
+    int64_t jobs[SEEN_SIZE]; // 0 = free
+};
+
+static bool seen_before(struct seen *seen, int64_t job_id)
+{
+    size_t at = (size_t)((uint64_t)job_id * 0x9e3779b97f4a7c15U >> 52);
+    while (seen->jobs[at] != 0 && seen->jobs[at] != job_id) {
+        at = (at + 1) % SEEN_SIZE;
+    }
+    bool before = seen->jobs[at] == job_id;
+    seen->jobs[at] = job_id;
+    return before;
+}
+
+static struct groups *groups_new(const struct store_op_decide *op)
+{
+    struct groups *groups = alloc_zero(1, sizeof *groups);
+    struct seen *seen = alloc_zero(1, sizeof *seen);
+    bool gathering = false;
+    for (size_t i = 0; i < op->slot_count; i++) {
+        bool gathers = is_scheduled(&op->slots[i]);
+        if (!gathering || !gathers || seen_before(seen, op->slots[i].job_id)) {
+            groups->from[groups->count++] = i;
+            memset(seen, 0, sizeof *seen);
+            (void)seen_before(seen, op->slots[i].job_id);
+        }
+        gathering = gathers;
+    }
+    groups->from[groups->count] = op->slot_count;
+    free(seen);
+    return groups;
+}
+
+// ---- sending ------------------------------------------------------------------------------------
+
+static void send_begin(struct postgres_store *store, const struct store_op_decide *op)
+{
+    struct parameters parameters;
+    parameters_init(&parameters);
+    put_uuid(&parameters, op->node);
+    array_begin(&parameters);
+    for (size_t i = 0; i < op->slot_count; i++) {
+        array_int(&parameters, op->slots[i].job_id);
+    }
+    array_end(&parameters);
+    task_send(store, PG_DECIDE_BEGIN, &parameters);
+}
+
+// What the audit row says, when the slot goes as proposed and when a running run is in its way.
+static const char *detail_of(const struct store_slot *slot, char composed[OPERATION_DETAIL_SIZE])
+{
+    bool runs = slot->decision == DECIDE_RUN || slot->decision == DECIDE_DRY_RUN;
+    if (slot->detail != NULL) {
+        return slot->detail;
+    }
+    operation_slot_detail(slot, runs, slot->reason, composed);
+    return composed;
+}
+
+static const char *overlap_detail_of(const struct store_slot *slot,
+                                     char composed[OPERATION_DETAIL_SIZE])
+{
+    if (slot->decision != DECIDE_RUN || !slot->skip_on_overlap) {
+        return NULL;
+    }
+    operation_slot_detail(slot, false, REASON_OVERLAP, composed);
+    return composed;
+}
+
+#define EACH(put)                                                                                  \
+    do {                                                                                           \
+        array_begin(&parameters);                                                                  \
+        for (const struct store_slot *slot = first; slot < end; slot++) {                          \
+            put;                                                                                   \
+        }                                                                                          \
+        array_end(&parameters);                                                                    \
+    } while (0)
+
+static void send_scheduled(struct postgres_store *store, const struct store_op_decide *op,
+                           size_t from, size_t to)
+{
+    const struct store_slot *first = &op->slots[from];
+    const struct store_slot *end = &op->slots[to];
+    char composed[OPERATION_DETAIL_SIZE];
+    struct parameters parameters;
+    parameters_init(&parameters);
+    put_uuid(&parameters, op->node);
+    put_now(store, &parameters);
+    EACH(array_int(&parameters, slot->job_id));
+    EACH(array_int(&parameters, instant_ms(slot->due_at)));
+    EACH(array_int(&parameters, slot->decision));
+    EACH(array_int(&parameters, slot->trigger));
+    EACH(array_int(&parameters, slot->attempt));
+    EACH(array_uuid(&parameters, slot->run_id));
+    EACH(array_int(&parameters, slot->reason));
+    EACH(array_bool(&parameters, slot->forbid_overlap));
+    EACH(array_bool(&parameters, slot->skip_on_overlap));
+    EACH(array_int(&parameters, slot->throttle_count));
+    EACH(array_text(&parameters, detail_of(slot, composed)));
+    EACH(array_text(&parameters, overlap_detail_of(slot, composed)));
+    task_send(store, PG_DECIDE_SCHEDULED, &parameters);
+}
+
+static void send_other(struct postgres_store *store, const struct store_op_decide *op,
+                       const struct store_slot *slot)
+{
+    char composed[OPERATION_DETAIL_SIZE];
+    char overlapped[OPERATION_DETAIL_SIZE];
+    struct parameters parameters;
+    parameters_init(&parameters);
+    put_uuid(&parameters, op->node);
+    put_now(store, &parameters);
+    put_text(&parameters, op->actor);
+    put_int(&parameters, slot->job_id);
+    put_int(&parameters, instant_ms(slot->due_at));
+    put_int(&parameters, slot->decision);
+    put_int(&parameters, slot->trigger);
+    put_int(&parameters, slot->attempt);
+    put_uuid(&parameters, slot->run_id);
+    put_int(&parameters, slot->reason);
+    put_bool(&parameters, slot->forbid_overlap);
+    put_bool(&parameters, slot->skip_on_overlap);
+    put_text(&parameters, detail_of(slot, composed));
+    put_text(&parameters, overlap_detail_of(slot, overlapped));
+    task_send(store, PG_DECIDE_OTHER, &parameters);
+}
+
+void send_decide(struct postgres_store *store, struct task *task)
+{
+    const struct store_op_decide *op = CONTAINER_OF(task->op, struct store_op_decide, op);
+    struct groups *groups = groups_new(op);
+    task->state = groups;
+    send_begin(store, op);
+    for (size_t i = 0; i < groups->count; i++) {
+        if (is_scheduled(&op->slots[groups->from[i]])) {
+            send_scheduled(store, op, groups->from[i], groups->from[i + 1]);
+        } else {
+            send_other(store, op, &op->slots[groups->from[i]]);
+        }
+    }
+}
+
+// ---- answers ------------------------------------------------------------------------------------
+
+void take_decide(struct postgres_store *store, struct task *task, const PGresult *result)
+{
+    (void)store;
+    struct store_op_decide *op = CONTAINER_OF(task->op, struct store_op_decide, op);
+    if (task->answers == 0) {
+        return; // the node is live, the jobs are there
+    }
+    const struct groups *groups = task->state;
+    CHECK((size_t)task->answers <= groups->count);
+    struct store_slot *first = &op->slots[groups->from[task->answers - 1]];
+    for (int i = 0; i < PQntuples(result); i++) {
+        struct store_slot *slot = &first[field_int(result, i, 0) - 1];
+        slot->verdict = (enum store_verdict)field_int(result, i, 1);
+        slot->fence = field_int(result, i, 2);
+        slot->started_at = field_instant(result, i, 3);
+    }
+}

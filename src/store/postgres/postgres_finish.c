@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+// Ends of runs, guarded by the fence, and their output.
+#include "store/postgres/postgres_private.h"
+
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/check.h"
+
+static bool is_in(const struct store_op_finish *op, size_t from, size_t to, int64_t fence)
+{
+    for (size_t i = from; i < to; i++) {
+        if (op->ends[i].fence == fence) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Fences of one node's ends mostly rise, and then nothing has to be looked for.
+static size_t piece_end(const struct store_op_finish *op, size_t from)
+{
+    int64_t highest = op->ends[from].fence;
+    size_t to = from + 1;
+    for (; to < op->end_count; to++) {
+        int64_t fence = op->ends[to].fence;
+        if (fence <= highest && is_in(op, from, to, fence)) {
+            break;
+        }
+        highest = fence > highest ? fence : highest;
+    }
+    return to;
+}
+
+#define EACH(put)                                                                                  \
+    do {                                                                                           \
+        array_begin(&parameters);                                                                  \
+        for (const struct store_end *end = first; end < last; end++) {                             \
+            put;                                                                                   \
+        }                                                                                          \
+        array_end(&parameters);                                                                    \
+    } while (0)
+
+static void array_error(struct parameters *parameters, const char *error)
+{
+    char kept[OPERATION_ERROR_MAX + 1];
+    size_t length = operation_error_length(error);
+    if (error != NULL) {
+        snprintf(kept, sizeof kept, "%.*s", (int)length, error);
+    }
+    array_text(parameters, error == NULL ? NULL : kept);
+}
+
+static void array_exit(struct parameters *parameters, const struct store_end *end)
+{
+    if (end->has_exit_code) {
+        array_int(parameters, end->exit_code);
+    } else {
+        array_null(parameters);
+    }
+}
+
+static void send_piece(struct postgres_store *store, const struct store_op_finish *op, size_t from,
+                       size_t to)
+{
+    const struct store_end *first = &op->ends[from];
+    const struct store_end *last = &op->ends[to];
+    struct parameters parameters;
+    parameters_init(&parameters);
+    put_uuid(&parameters, op->node);
+    put_now(store, &parameters);
+    EACH(array_uuid(&parameters, end->run_id));
+    EACH(array_int(&parameters, end->fence));
+    EACH(array_int(&parameters, end->state));
+    EACH(array_int(&parameters, end->failure));
+    EACH(array_exit(&parameters, end));
+    EACH(array_error(&parameters, end->error));
+    EACH(array_int(&parameters, duration_ms(end->duration)));
+    EACH(array_instant(&parameters, end->retry_at));
+    EACH(array_text(&parameters, end->detail));
+    task_send(store, PG_FINISH, &parameters);
+}
+
+void send_finish(struct postgres_store *store, struct task *task)
+{
+    const struct store_op_finish *op = CONTAINER_OF(task->op, struct store_op_finish, op);
+    size_t *from = alloc_zero(op->end_count + 2, sizeof *from);
+    task->state = from; // where each piece begins
+    size_t count = 0;
+    for (size_t at = 0; at < op->end_count; at = from[count]) {
+        size_t to = piece_end(op, at);
+        send_piece(store, op, at, to);
+        from[++count] = to;
+    }
+    if (op->end_count == 0) {
+        send_piece(store, op, 0, 0);
+    }
+}
+
+void take_finish(struct postgres_store *store, struct task *task, const PGresult *result)
+{
+    (void)store;
+    struct store_op_finish *op = CONTAINER_OF(task->op, struct store_op_finish, op);
+    const size_t *from = task->state;
+    size_t begin = from[task->answers];
+    size_t count = op->end_count == 0 ? 0 : from[task->answers + 1] - begin;
+    bool *stale = alloc_zero(count + 1, sizeof *stale);
+    CHECK(field_bools(result, 0, 0, stale, count) == count);
+    for (size_t i = 0; i < count; i++) {
+        op->ends[begin + i].stale = stale[i];
+    }
+    free(stale);
+    op->now = field_instant(result, 0, 1);
+}
+
+void send_output(struct postgres_store *store, struct task *task)
+{
+    const struct store_op_output *op = CONTAINER_OF(task->op, struct store_op_output, op);
+    for (size_t i = 0; i < op->chunk_count; i++) {
+        const struct store_chunk *chunk = &op->chunks[i];
+        struct parameters parameters;
+        parameters_init(&parameters);
+        put_uuid(&parameters, chunk->run_id);
+        put_int(&parameters, chunk->offset);
+        put_bytes(&parameters, chunk->bytes, chunk->length);
+        task_send(store, PG_OUTPUT, &parameters);
+    }
+}

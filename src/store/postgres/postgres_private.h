@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MIT
+// Inside the PostgreSQL store.
+//
+// An operation is a task: one or more statements and a sync, which the server carries out as one
+// transaction; its answers come in the same order, and the sync's answer means that it is
+// committed. A task of several rounds (it needs an answer before it can go on) opens a transaction
+// of its own, and has the pipeline for itself until it ends.
+#pragma once
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "store/operation.h"
+#include "store/postgres/postgres_store.h"
+
+enum postgres_statement {
+#define X(id, text) id,
+#include "store/postgres/postgres_sql.def"
+#undef X
+    POSTGRES_STATEMENT_COUNT
+};
+
+const char *postgres_statement_name(enum postgres_statement statement);
+
+enum postgres_link {
+    LINK_DOWN,
+    LINK_CONNECTING,
+    LINK_CHECKING,  // is it what we want?
+    LINK_PREPARING, // every statement of the table, once
+    LINK_UP
+};
+
+struct task {
+    struct store_op *op;
+    struct task *next;
+    struct mono deadline;
+    int round;       // 0, 1, …
+    int answers;     // of this round, with rows, taken so far
+    bool in_block;   // a transaction of its own is open
+    bool committing; // the round that was sent ends in a commit
+    bool over;       // nothing more will be sent
+    enum store_result result;
+    int64_t number; // the operation's own, between rounds
+    void *state;    // likewise; freed at the end
+};
+
+struct postgres_store {
+    struct store store;
+    struct postgres_store_options options;
+    char *url;
+    char *application_name;
+    PGconn *connection;
+    enum postgres_link link;
+    PostgresPollingStatusType polling;
+    struct mono link_deadline;
+    struct operation_queue queue; // not sent
+    struct task *first, *last;    // sent, in order
+    size_t in_flight;
+    PGconn *reader; // for the port's synchronous reading
+};
+
+static inline struct postgres_store *postgres_of(struct store *store)
+{
+    return CONTAINER_OF(store, struct postgres_store, store);
+}
+
+// ---- postgres_values.c: parameters --------------------------------------------------------------
+
+#define PARAMETERS_MAX 20
+// Texts of one statement's parameters, one after the other. Init, put in order, send, release.
+struct parameters {
+    struct buf text;
+    size_t at[PARAMETERS_MAX]; // where in `text`; SIZE_MAX = NULL
+    const char *bytes;         // of the one binary parameter
+    size_t length;
+    int binary; // which one that is; -1 = none
+    int count;
+};
+void parameters_init(struct parameters *parameters);
+void parameters_release(struct parameters *parameters);
+void put_int(struct parameters *parameters, int64_t number);
+void put_null(struct parameters *parameters);
+void put_text(struct parameters *parameters, const char *text_or_null);
+void put_bool(struct parameters *parameters, bool value);
+void put_uuid(struct parameters *parameters, struct uuid id);                    // nil = NULL
+void put_instant(struct parameters *parameters, struct instant t);               // not set = NULL
+void put_bytes(struct parameters *parameters, const char *bytes, size_t length); // borrowed
+// Arrays: begin, elements, end.
+void array_begin(struct parameters *parameters);
+void array_end(struct parameters *parameters);
+void array_int(struct parameters *parameters, int64_t number);
+void array_null(struct parameters *parameters);
+void array_text(struct parameters *parameters, const char *text_or_null);
+void array_bool(struct parameters *parameters, bool value);
+void array_uuid(struct parameters *parameters, struct uuid id);
+void array_instant(struct parameters *parameters, struct instant t);
+
+int64_t field_int(const PGresult *result, int row, int column); // NULL = 0
+bool field_bool(const PGresult *result, int row, int column);
+struct instant field_instant(const PGresult *result, int row, int column); // NULL = none
+struct uuid field_uuid(const PGresult *result, int row, int column);       // NULL = nil
+const char *field_text(const PGresult *result, int row, int column);       // NULL = NULL
+const char *field_string(const PGresult *result, int row, int column, struct arena *arena);
+// bytea as text, decoded; the number of bytes, at most `size`.
+size_t field_bytes(const PGresult *result, int row, int column, void *out, size_t size);
+// The elements of an integer array; the count, at most `size`.
+size_t field_ints(const PGresult *result, int row, int column, int64_t *out, size_t size);
+size_t field_bools(const PGresult *result, int row, int column, bool *out, size_t size);
+
+// ---- postgres_link.c: the connection ------------------------------------------------------------
+
+// Brings the link forward without waiting. False: it failed, and err says why.
+bool link_advance(struct postgres_store *store, struct error *err) MUST_USE;
+void link_close(struct postgres_store *store);
+// Which connection, without secrets: "ironcron at db.internal:5432".
+void link_describe(const struct postgres_store *store, char *out, size_t size);
+// What the server said about a failed statement, in one sentence.
+void link_explain(const struct postgres_store *store, const PGresult *result, struct error *err);
+// A connection for reading, opened and checked when there is none. Blocks, within the deadline.
+bool link_reader(struct postgres_store *store, struct error *err) MUST_USE;
+
+// ---- postgres_task.c: sending -------------------------------------------------------------------
+
+// Puts one statement into the pipeline; releases the parameters.
+void task_send(struct postgres_store *store, enum postgres_statement statement,
+               struct parameters *parameters);
+void task_send_plain(struct postgres_store *store,
+                     enum postgres_statement statement); // without parameters
+void put_now(const struct postgres_store *store, struct parameters *parameters);
+
+// ---- the operations -----------------------------------------------------------------------------
+
+// Sends the statements of the task's round; sets over and committing. Refusing is setting result.
+typedef void task_send_fn(struct postgres_store *store, struct task *task);
+// Takes the answer to the task's statement number `task->answers` of this round.
+typedef void task_take_fn(struct postgres_store *store, struct task *task, const PGresult *result);
+struct task_kind {
+    task_send_fn *send;
+    task_take_fn *take;
+    bool takes_rounds;
+};
+extern const struct task_kind postgres_tasks[STORE_OP_COUNT];
+
+task_send_fn send_join, send_load, send_publish, send_beat, send_leave;
+task_take_fn take_join, take_load, take_publish, take_beat;
+task_send_fn send_decide, send_finish, send_output;
+task_take_fn take_decide, take_finish;
+task_send_fn send_control, send_intent_put, send_intent_take, send_intent_end;
+task_take_fn take_control, take_intent_put, take_intent_take;
+task_send_fn send_audit, send_seal, send_prune;
+task_take_fn take_seal, take_prune;
+task_take_fn take_nothing;
+
+void postgres_intent_row(const PGresult *result, int row, struct arena *arena,
+                         struct store_intent *out);
+
+// ---- reading ------------------------------------------------------------------------------------
+
+bool postgres_read_runs(struct store *, const struct store_run_filter *, store_run_fn *, void *,
+                        struct error *);
+bool postgres_read_slots(struct store *, const struct store_slot_filter *, store_slot_fn *, void *,
+                         struct error *);
+bool postgres_read_audit(struct store *, const struct store_audit_filter *, store_audit_fn *,
+                         void *, struct error *);
+bool postgres_read_force(struct store *, const char *, store_force_fn *, void *, struct error *);
+bool postgres_read_jobs(struct store *, store_job_fn *, void *, struct error *);
+bool postgres_read_controls(struct store *, bool, store_control_fn *, void *, struct error *);
+bool postgres_read_nodes(struct store *, store_node_fn *, void *, struct error *);
+bool postgres_read_anchor(struct store *, struct store_anchor *, struct error *);
+bool postgres_read_intent(struct store *, struct uuid, struct arena *, struct store_intent *,
+                          struct error *);
+bool postgres_read_output(struct store *, struct uuid, int64_t, char *, size_t, size_t *,
+                          struct error *);

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+#include "store/postgres/postgres_question.h"
+
+#include <stdio.h>
+
+void question_init(struct question *question, const char *sql)
+{
+    buf_init(&question->sql, 16384);
+    buf_add_string(&question->sql, sql);
+    parameters_init(&question->parameters);
+    question->joint = " where ";
+}
+
+void question_release(struct question *question)
+{
+    buf_release(&question->sql);
+    parameters_release(&question->parameters);
+}
+
+void question_where(struct question *question, const char *before, const char *after)
+{
+    buf_printf(&question->sql, "%s%s$%d%s", question->joint, before, question->parameters.count,
+               after);
+    question->joint = " and ";
+}
+
+void question_span(struct question *question, const char *column, struct instant since,
+                   struct instant until)
+{
+    char condition[64];
+    if (operation_has(since)) {
+        put_instant(&question->parameters, since);
+        snprintf(condition, sizeof condition, "%s >= ", column);
+        question_where(question, condition, "::bigint");
+    }
+    if (operation_has(until)) {
+        put_instant(&question->parameters, until);
+        snprintf(condition, sizeof condition, "%s < ", column);
+        question_where(question, condition, "::bigint");
+    }
+}
+
+static bool read_rows(struct postgres_store *store, give_fn *give, const void *reader,
+                      struct error *err)
+{
+    bool good = true;
+    bool wanted = true;
+    for (PGresult *result; (result = PQgetResult(store->reader)) != NULL; PQclear(result)) {
+        ExecStatusType status = PQresultStatus(result);
+        if (status == PGRES_SINGLE_TUPLE && wanted) {
+            wanted = give(result, reader);
+            if (!wanted) { // the rest is not even to be sent
+                char ignored[256];
+                PGcancel *cancel = PQgetCancel(store->reader);
+                (void)PQcancel(cancel, ignored, sizeof ignored);
+                PQfreeCancel(cancel);
+            }
+        } else if (status == PGRES_FATAL_ERROR && wanted) {
+            link_explain(store, result, err);
+            good = false;
+        }
+    }
+    return good;
+}
+
+bool question_each(struct question *question, struct store *port, give_fn *give, const void *reader,
+                   struct error *err)
+{
+    struct postgres_store *store = postgres_of(port);
+    if (!link_reader(store, err)) {
+        return false;
+    }
+    const struct parameters *parameters = &question->parameters;
+    const char *values[PARAMETERS_MAX];
+    for (int i = 0; i < parameters->count; i++) {
+        values[i] =
+            parameters->at[i] == SIZE_MAX ? NULL : parameters->text.data + parameters->at[i];
+    }
+    if (PQsendQueryParams(store->reader, buf_string(&question->sql), parameters->count, NULL,
+                          values, NULL, NULL, 0) == 0 ||
+        PQsetSingleRowMode(store->reader) == 0) {
+        return error_set(err, ERROR_UNAVAILABLE, "the store closed the connection; try again");
+    }
+    return read_rows(store, give, reader, err);
+}
+
+void question_limit(struct question *question, size_t limit)
+{
+    if (limit > 0) {
+        buf_printf(&question->sql, " limit %zu", limit);
+    }
+}

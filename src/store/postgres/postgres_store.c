@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: MIT
+// The pump: sends what is queued, takes what is answered, and says how each operation ended.
+#include "store/postgres/postgres_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/check.h"
+
+#define IN_FLIGHT_MAX 16 // operations sent and not answered: enough to hide the way there and back
+#define CALL_DEADLINE DURATION_S(10)
+
+// ---- sending ------------------------------------------------------------------------------------
+
+void put_now(const struct postgres_store *store, struct parameters *parameters)
+{
+    if (store->options.store_clock != NULL) {
+        put_instant(parameters, clock_now(store->options.store_clock));
+    } else {
+        put_null(parameters);
+    }
+}
+
+// A statement that cannot be queued means that the connection is gone, which shows when it is read.
+void task_send(struct postgres_store *store, enum postgres_statement statement,
+               struct parameters *parameters)
+{
+    const char *values[PARAMETERS_MAX] = {NULL};
+    int lengths[PARAMETERS_MAX] = {0};
+    int formats[PARAMETERS_MAX] = {0};
+    for (int i = 0; i < parameters->count; i++) {
+        values[i] =
+            parameters->at[i] == SIZE_MAX ? NULL : parameters->text.data + parameters->at[i];
+    }
+    if (parameters->binary >= 0) {
+        values[parameters->binary] = parameters->bytes;
+        lengths[parameters->binary] = (int)parameters->length;
+        formats[parameters->binary] = 1;
+    }
+    PGconn *connection = store->connection;
+    (void)PQsendQueryPrepared(connection, postgres_statement_name(statement), parameters->count,
+                              values, lengths, formats, 0);
+    parameters_release(parameters);
+}
+
+void task_send_plain(struct postgres_store *store, enum postgres_statement statement)
+{
+    struct parameters none;
+    parameters_init(&none);
+    task_send(store, statement, &none);
+}
+
+static void send_round(struct postgres_store *store, struct task *task)
+{
+    task->answers = 0;
+    task->committing = true;
+    task->over = true;
+    task->deadline = mono_add(clock_mono(store->options.clock), store->options.call_deadline);
+    postgres_tasks[task->op->kind].send(store, task);
+    (void)PQpipelineSync(store->connection);
+}
+
+static struct task *task_new(struct postgres_store *store, struct store_op *op)
+{
+    struct task *task = alloc_zero(1, sizeof *task);
+    task->op = op;
+    if (store->last == NULL) {
+        store->first = task;
+    } else {
+        store->last->next = task;
+    }
+    store->last = task;
+    store->in_flight++;
+    return task;
+}
+
+// What is wrong by itself is refused in its turn, without a word to the server.
+static bool may_send(const struct postgres_store *store)
+{
+    const struct store_op *op = store->queue.first;
+    if (op == NULL || store->link != LINK_UP || store->in_flight >= IN_FLIGHT_MAX) {
+        return false;
+    }
+    bool alone = postgres_tasks[op->kind].takes_rounds ||
+                 (store->first != NULL && postgres_tasks[store->first->op->kind].takes_rounds);
+    return !alone || store->first == NULL;
+}
+
+static bool send_queued(struct postgres_store *store)
+{
+    bool sent = false;
+    while (may_send(store)) {
+        struct store_op *op = store->queue.first;
+        struct error err = ERROR_INIT;
+        if (!operation_check(op, &err)) {
+            if (store->first != NULL) {
+                return sent; // answers come in the order of submission
+            }
+            operation_done(operation_pop(&store->queue), STORE_REFUSED, &err);
+            sent = true;
+            continue;
+        }
+        send_round(store, task_new(store, operation_pop(&store->queue)));
+        sent = true;
+    }
+    return sent;
+}
+
+// ---- ending -------------------------------------------------------------------------------------
+
+static void task_end(struct postgres_store *store, enum store_result result,
+                     const struct error *err)
+{
+    struct task *task = store->first;
+    store->first = task->next;
+    if (store->first == NULL) {
+        store->last = NULL;
+    }
+    store->in_flight--;
+    struct store_op *op = task->op;
+    free(task->state);
+    free(task);
+    operation_done(op, result, err);
+}
+
+// The connection is gone, or nothing on it can be believed. What was sent with its commit may be
+// done; the rest is certainly not.
+static void lose(struct postgres_store *store, const struct error *err)
+{
+    struct error why = *err;
+    link_close(store);
+    struct operation_queue queue = store->queue;
+    store->queue = (struct operation_queue){NULL, NULL};
+    while (store->first != NULL) {
+        const struct task *task = store->first;
+        bool unknown = task->committing && !operation_is_read(task->op);
+        task_end(store, unknown ? STORE_UNKNOWN : STORE_UNAVAILABLE, &why);
+    }
+    for (struct store_op *op; (op = operation_pop(&queue)) != NULL;) {
+        operation_done(op, STORE_UNAVAILABLE, &why);
+    }
+}
+
+// The caller's fault, or one of the moment?
+static enum store_result result_of(const PGresult *result)
+{
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    bool refused = state != NULL && (strcmp(state, "IC001") == 0 || strncmp(state, "22", 2) == 0 ||
+                                     strncmp(state, "23", 2) == 0);
+    return refused ? STORE_REFUSED : STORE_UNAVAILABLE;
+}
+
+static void take_failure(struct postgres_store *store, struct task *task, const PGresult *result)
+{
+    if (task->result == STORE_OK) {
+        task->result = result_of(result);
+        link_explain(store, result, &task->op->err);
+    }
+}
+
+static void take_answer(struct postgres_store *store, struct task *task, const PGresult *result)
+{
+    switch (PQresultStatus(result)) {
+    case PGRES_TUPLES_OK:
+        if (task->result == STORE_OK) {
+            postgres_tasks[task->op->kind].take(store, task, result);
+        }
+        task->answers++;
+        break;
+    case PGRES_FATAL_ERROR:
+        take_failure(store, task, result);
+        break;
+    default: // a command without rows, a prepared statement, or one that was passed over
+        break;
+    }
+}
+
+// The sync's answer: the round is over, and when it was the last, the operation.
+static void round_over(struct postgres_store *store)
+{
+    struct task *task = store->first;
+    bool failed = task->result != STORE_OK;
+    if (failed && task->in_block) {
+        task->in_block = false;
+        task->over = true;
+        task->committing = false;
+        task_send_plain(store, PG_ROLLBACK);
+        (void)PQpipelineSync(store->connection);
+        return;
+    }
+    if (!failed && !task->over) {
+        task->round++;
+        send_round(store, task);
+        return;
+    }
+    struct error err = task->op->err;
+    task_end(store, task->result, &err);
+}
+
+static bool take_answers(struct postgres_store *store)
+{
+    bool taken = false;
+    while (store->link == LINK_UP && !PQisBusy(store->connection)) {
+        PGresult *result = PQgetResult(store->connection);
+        if (result == NULL) {
+            // Between two statements of the pipeline, or nothing is on its way any more.
+            if (store->first == NULL || PQisBusy(store->connection)) {
+                break;
+            }
+            result = PQgetResult(store->connection);
+            if (result == NULL) {
+                break;
+            }
+        }
+        taken = true;
+        if (PQresultStatus(result) == PGRES_PIPELINE_SYNC) {
+            round_over(store);
+        } else if (store->first != NULL) {
+            take_answer(store, store->first, result);
+        }
+        PQclear(result);
+    }
+    return taken;
+}
+
+// ---- the port -----------------------------------------------------------------------------------
+
+static void submit(struct store *port, struct store_op *op)
+{
+    operation_push(&postgres_of(port)->queue, op);
+}
+
+static bool is_overdue(const struct postgres_store *store)
+{
+    return store->first != NULL &&
+           !mono_before(clock_mono(store->options.clock), store->first->deadline);
+}
+
+static void fail_link(struct postgres_store *store, const char *what)
+{
+    char where[300];
+    struct error err = ERROR_INIT;
+    link_describe(store, where, sizeof where);
+    error_set(&err, ERROR_UNAVAILABLE, "the store (%s) %s", where, what);
+    lose(store, &err);
+}
+
+static bool pump(struct store *port)
+{
+    struct postgres_store *store = postgres_of(port);
+    struct error err = ERROR_INIT;
+    if (store->queue.first == NULL && store->first == NULL && store->link != LINK_UP) {
+        return false;
+    }
+    enum postgres_link before = store->link;
+    if (!link_advance(store, &err)) {
+        lose(store, &err);
+        return false;
+    }
+    bool progress = store->link != before && store->link != LINK_CONNECTING;
+    if (store->link != LINK_UP) {
+        return progress;
+    }
+    if (PQconsumeInput(store->connection) == 0) {
+        fail_link(store, "closed the connection");
+        return false;
+    }
+    progress |= take_answers(store);
+    progress |= send_queued(store);
+    if (store->link == LINK_UP && PQflush(store->connection) < 0) {
+        fail_link(store, "closed the connection");
+        return false;
+    }
+    if (store->link == LINK_UP && is_overdue(store)) {
+        fail_link(store, "did not answer in time");
+    }
+    return progress;
+}
+
+static bool wants(struct store *port, struct store_wants *wants_out)
+{
+    const struct postgres_store *store = postgres_of(port);
+    bool waits = store->first != NULL || (store->queue.first != NULL && store->link != LINK_UP);
+    if (store->connection == NULL || !waits) {
+        return false;
+    }
+    *wants_out = (struct store_wants){.fd = PQsocket(store->connection)};
+    if (store->link == LINK_CONNECTING) {
+        wants_out->writable = store->polling == PGRES_POLLING_WRITING;
+    } else {
+        wants_out->writable = PQflush(store->connection) == 1;
+    }
+    return true;
+}
+
+static bool changed(struct store *port)
+{
+    (void)port;
+    return true; // nobody tells: the rows are read
+}
+
+static const char *watch_path(struct store *port)
+{
+    (void)port;
+    return NULL;
+}
+
+static void close_store(struct store *port)
+{
+    struct postgres_store *store = postgres_of(port);
+    CHECK(store->queue.first == NULL && store->first == NULL);
+    PQfinish(store->connection);
+    PQfinish(store->reader);
+    free(store->application_name);
+    free(store->url);
+    free(store);
+}
+
+static const struct store_ops postgres_ops = {
+    .name = "postgresql",
+    .submit = submit,
+    .pump = pump,
+    .wants = wants,
+    .close = close_store,
+    .changed = changed,
+    .watch_path = watch_path,
+    .read_runs = postgres_read_runs,
+    .read_slots = postgres_read_slots,
+    .read_audit = postgres_read_audit,
+    .read_force = postgres_read_force,
+    .read_jobs = postgres_read_jobs,
+    .read_controls = postgres_read_controls,
+    .read_nodes = postgres_read_nodes,
+    .read_anchor = postgres_read_anchor,
+    .read_intent = postgres_read_intent,
+    .read_output = postgres_read_output,
+};
+
+bool postgres_store_open(const struct postgres_store_options *options, struct store **store_out,
+                         struct error *err)
+{
+    char *why = NULL;
+    PQconninfoOption *parsed = PQconninfoParse(options->url, &why);
+    if (parsed == NULL) {
+        PQfreemem(why); // it may quote the URL, and with it a password
+        return error_set(err, ERROR_CONFIG,
+                         "the store's URL is not understood: write "
+                         "postgresql://user@host:5432/database");
+    }
+    PQconninfoFree(parsed);
+    struct postgres_store *store = alloc_zero(1, sizeof *store);
+    store->store.ops = &postgres_ops;
+    store->options = *options;
+    if (store->options.call_deadline.us == 0) {
+        store->options.call_deadline = CALL_DEADLINE;
+    }
+    store->url = alloc_string(options->url);
+    store->application_name = alloc_string(options->application_name);
+    *store_out = &store->store;
+    return true;
+}

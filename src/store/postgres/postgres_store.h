@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+// The store on PostgreSQL 15: schema ironcron, one direct connection, everything asynchronous and
+// pipelined. The tables and what is done to them are schema_1.sql and functions_1.sql; here their
+// calls are sent and their answers taken.
+#pragma once
+
+#include "base/error.h"
+#include "store/store.h"
+#include "time/clock.h"
+
+struct postgres_store_options {
+    const char *url;               // postgresql://…; no password is ever shown
+    const char *application_name;  // what pg_stat_activity shows
+    struct duration call_deadline; // of one call, from its sending; 0 = 10 s
+    // Only for tests: the store's clock. NULL = the database's, which is what decides otherwise.
+    struct clock *store_clock;
+    struct clock *clock; // of this machine: for deadlines
+};
+
+// Does not connect: the first operation does, and so does the first after a connection was lost.
+// False only when the URL makes no sense.
+bool postgres_store_open(const struct postgres_store_options *options, struct store **store_out,
+                         struct error *err) MUST_USE;
+
+// Makes the schema, or brings it up to this program's version, under a lock; nothing to do is fine.
+// Blocks. *from_out: the version found, 0 = none.
+bool postgres_store_migrate(const char *url, int *from_out, struct error *err) MUST_USE;
+// The version that this program wants.
+int postgres_store_version(void);

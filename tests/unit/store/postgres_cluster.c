@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+#include "postgres_cluster.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "sqlite_file.h"
+#include "store/postgres/postgres_store.h"
+
+#define BIN "/usr/lib/postgresql/15/bin"
+
+static char folder[64];
+static int databases;
+
+// The server refuses to be root.
+static const char *as_postgres(void)
+{
+    return geteuid() == 0 ? "setpriv --reuid=postgres --regid=postgres --clear-groups -- " : "";
+}
+
+static void stop(void)
+{
+    free(sqlite_file_shell("cd / && kill -QUIT $(head -n 1 %s/data/postmaster.pid) 2>&1; "
+                           "for i in $(seq 100); do [ -e %s/data/postmaster.pid ] || break; sleep "
+                           "0.05; done; rm -rf %s",
+                           folder, folder, folder));
+}
+
+void postgres_cluster_start(void)
+{
+    const char *root = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+    snprintf(folder, sizeof folder, "%s/ironcron-pg-XXXXXX", root);
+    assert_non_null(mkdtemp(folder));
+    if (geteuid() == 0) {
+        free(sqlite_file_shell("chown postgres: %s", folder));
+    }
+    char *printed = sqlite_file_shell(
+        "cd %s && %s" BIN "/initdb -D data -U postgres -A trust -E UTF8 --locale=C.UTF-8 "
+        "--no-sync >made.log 2>&1 && %s" BIN "/pg_ctl -D data -w -t 60 -l server.log -o \"-c fsync=off "
+        "-c listen_addresses= -c unix_socket_directories=%s -c max_connections=40\" start "
+        ">start.log 2>&1 "
+        "|| cat made.log start.log server.log",
+        folder, as_postgres(), as_postgres(), folder);
+    atexit(stop);
+    if (printed[0] != '\0') {
+        fail_msg("no cluster: %s", printed);
+    }
+    free(printed);
+}
+
+static char *url_of(const char *name)
+{
+    char url[256];
+    snprintf(url, sizeof url, "postgresql:///%s?host=%s&user=postgres", name, folder);
+    return strdup(url);
+}
+
+char *postgres_cluster_psql(const char *url, const char *sql)
+{
+    return sqlite_file_shell("psql -XAtq -v ON_ERROR_STOP=1 -d '%s' -c \"%s\" 2>&1", url, sql);
+}
+
+static void must(char *printed)
+{
+    if (printed[0] != '\0') {
+        fail_msg("psql: %s", printed);
+    }
+    free(printed);
+}
+
+char *postgres_cluster_database(void)
+{
+    char *admin = url_of("postgres");
+    char sql[128];
+    if (databases == 0) {
+        int from = -1;
+        struct error err = ERROR_INIT;
+        must(postgres_cluster_psql(admin, "create database model"));
+        char *model = url_of("model");
+        if (!postgres_store_migrate(model, &from, &err)) {
+            fail_msg("the tables are not made: %s", err.text);
+        }
+        assert_int_equal(from, 0);
+        free(model);
+    }
+    char name[32];
+    snprintf(name, sizeof name, "t%d", ++databases);
+    snprintf(sql, sizeof sql, "create database %s template model", name);
+    must(postgres_cluster_psql(admin, sql));
+    free(admin);
+    return url_of(name);
+}
+
+void postgres_cluster_drop(const char *url)
+{
+    char sql[128];
+    char *admin = url_of("postgres");
+    const char *name = strstr(url, ":///") + 4;
+    snprintf(sql, sizeof sql, "drop database %.*s with (force)", (int)strcspn(name, "?"), name);
+    must(postgres_cluster_psql(admin, sql));
+    free(admin);
+}
+
+struct store *postgres_cluster_open(const char *url, struct clock *store_clock)
+{
+    struct store *store = NULL;
+    struct error err = ERROR_INIT;
+    struct postgres_store_options options = {.url = url,
+                                             .application_name = "ironcron test",
+                                             .store_clock = store_clock,
+                                             .clock = clock_system()};
+    if (!postgres_store_open(&options, &store, &err)) {
+        fail_msg("the store does not open: %s", err.text);
+    }
+    return store;
+}
