@@ -18,10 +18,11 @@ import tempfile
 INSIDE = {
     "store/sqlite/": {"serve", "cli"},
     "store/model/": set(),
+    "store/postgres/": {"serve", "cli"},
     "runner/process_runner.h": {"runner", "serve"},
 }
 # Third-party headers that belong to a part of their room only.
-HEADERS = {"sqlite3.h": ("store/sqlite/", "worker/")}
+HEADERS = {"sqlite3.h": ("store/sqlite/", "worker/"), "libpq-fe.h": ("store/postgres/", "sql/", "config/")}
 PAGE = "docs/architecture.md"
 # src/main.c itself.
 MAIN = {"cli"}

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes a C header in which each file is a string: tools/embed_text.py HEADER FILE…"""
+"""Writes C source in which each file is a string, declared in HEADER: tools/embed_text.py SOURCE HEADER FILE…"""
 
 import pathlib
 import sys
@@ -12,12 +12,13 @@ def literal(text):
 
 
 def main():
-    header, files = sys.argv[1], [pathlib.Path(name) for name in sys.argv[2:]]
-    parts = ["// Made by tools/embed_text.py.\n#pragma once\n"]
+    source, header, *names = sys.argv[1:]
+    files = [pathlib.Path(name) for name in names]
+    parts = [f'// Made by tools/embed_text.py.\n#include "{header}"\n']
     for path in files:
         name = path.name.replace(".", "_")
-        parts.append(f"static const char {name}[] = {{\n{literal(path.read_text(encoding='utf-8'))}\n}};\n")
-    pathlib.Path(header).write_text("\n".join(parts), encoding="utf-8")
+        parts.append(f"const char {name}[] = {{\n{literal(path.read_text(encoding='utf-8'))}\n}};\n")
+    pathlib.Path(source).write_text("\n".join(parts), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -40,8 +40,7 @@ static bool wait_for(struct store *store)
     if (store->ops->wants == NULL || !store->ops->wants(store, &wants)) {
         return false;
     }
-    struct pollfd fd = {.fd = wants.fd,
-                        .events = (short)(POLLIN | (wants.writable ? POLLOUT : 0))};
+    struct pollfd fd = {.fd = wants.fd, .events = (short)(POLLIN | (wants.writable ? POLLOUT : 0))};
     (void)poll(&fd, 1, CALL_LOOK_MS);
     return true;
 }

@@ -72,6 +72,7 @@ begin
     select * into s from ironcron.slot where job_id = p_job and due_at = p_due and node_no = p_no;
     if found then
         v_verdict := case
+            when p_decision = 4 and s.outcome = 0 and s.retry_at is not null and s.attempt = 0 then 2
             when p_decision = 1 and s.outcome = 7 and s.reason = p_reason then 2
             when p_decision = 2 and s.outcome = 8 and s.reason = p_reason then 2
             when p_decision = 0 and p_skips and s.outcome = 7 and s.reason = 1 then 4
@@ -81,20 +82,20 @@ begin
 end $$;
 
 -- Scheduled and made-up slots of different jobs, all at once. Guard: the slot is above the job's mark.
--- Decisions: 0 run, 1 skip, 2 miss, 3 dry-run.
-create function decide_scheduled(p_no bigint, p_node uuid, p_now bigint, p_job bigint[],
-    p_due bigint[], p_decision int[], p_trigger int[], p_attempt int[], p_run uuid[],
-    p_reason int[], p_forbids boolean[], p_skips boolean[], p_throttle int[], p_detail text[],
-    p_overlap_detail text[])
+-- Decisions: 0 run, 1 skip, 2 miss, 3 dry-run, 4 wait for other jobs.
+create function decide_scheduled(p_no bigint, p_node uuid, p_now bigint, p_actor text,
+    p_job bigint[], p_due bigint[], p_decision int[], p_trigger int[], p_attempt int[], p_run uuid[],
+    p_reason int[], p_forbids boolean[], p_skips boolean[], p_throttle int[], p_wait bigint[],
+    p_detail text[], p_overlap_detail text[])
 returns setof answer language plpgsql as $$
 declare v_now bigint := ironcron.now_ms(p_now);
 begin
     return query
     with input as (
         select * from unnest(p_job, p_due, p_decision, p_trigger, p_attempt, p_run, p_reason,
-                             p_forbids, p_skips, p_throttle, p_detail, p_overlap_detail)
+                             p_forbids, p_skips, p_throttle, p_wait, p_detail, p_overlap_detail)
         with ordinality as i (job_id, due_at, decision, trigger, attempt, run_id, reason, forbids,
-                              skips, throttle, detail, overlap_detail, ord)
+                              skips, throttle, wait_until, detail, overlap_detail, ord)
     ), seen as (
         select i.*, i.due_at > j.high_water as above,
                i.decision = 0 and i.forbids
@@ -104,8 +105,9 @@ begin
         select s.*, s.above and (s.skips or not s.blocked) as writes,
                s.decision in (0, 3) and not s.blocked as runs,
                case when s.blocked then 7
-                    else (array[0, 7, 8, 6])[s.decision + 1] end as outcome,
-               case when s.blocked then 1 when s.decision in (0, 3) then 0 else s.reason end as why
+                    else (array[0, 7, 8, 6, 0])[s.decision + 1] end as outcome,
+               case when s.blocked then 1 when s.decision in (0, 3) then 0 when s.decision = 4 then 11
+                    else s.reason end as why
         from seen s
     ), numbered as materialized (
         select w.*, case when w.runs then nextval('ironcron.fence') end as fence
@@ -115,8 +117,10 @@ begin
                last_run = case when n.decision = 3 then n.fence else j.last_run end
         from numbered n where j.job_id = n.job_id
     ), slots as (
-        insert into ironcron.slot (due_at, job_id, outcome, reason, run, attempt, node_no)
-        select due_at, job_id, outcome, why, fence, attempt, p_no from numbered
+        insert into ironcron.slot (due_at, job_id, outcome, reason, run, attempt, node_no, retry_at)
+        select due_at, job_id, outcome, why, fence, case decision when 4 then 0 else attempt end, p_no,
+               case decision when 4 then wait_until end
+        from numbered
     ), runs as (
         insert into ironcron.run (fence, run_id, job_id, due_at, attempt, trigger, state, node_no,
                                   started_at, ended_at, duration)
@@ -124,12 +128,12 @@ begin
                p_no, v_now, case decision when 3 then v_now end, case decision when 3 then 0 end
         from numbered where runs
     ), audits as (
-        insert into ironcron.audit (at, event, job_id, run_id, node, detail)
+        insert into ironcron.audit (at, event, job_id, run_id, node, actor, detail)
         select v_now, case when runs and decision = 0 then 'STARTED' when outcome = 6 then 'DRY_RUN'
                            when outcome = 7 then 'SKIPPED' else 'MISSED' end,
-               job_id, case when runs then run_id end, p_node,
+               job_id, case when runs then run_id end, p_node, p_actor,
                case when blocked then overlap_detail else detail end
-        from numbered order by ord
+        from numbered where decision <> 4 order by ord
     )
     select n.ord::int, case when n.blocked then 4 when n.decision = 0 then 1 else 2 end,
            coalesce(n.fence, 0), case when n.runs then v_now end
@@ -143,11 +147,11 @@ begin
     where not j.writes and j.above and j.blocked;
 end $$;
 
--- One slot that the mark does not guard: another attempt, a manual run, one of the past again.
--- Triggers: 2 retry, 3 manual, 4 backfill.
+-- One slot that the mark does not guard: one that waited, another attempt, a manual run, one of the
+-- past again. Triggers: 0 schedule, 1 catch-up, 2 retry, 3 manual, 4 backfill.
 create function decide_other(p_no bigint, p_node uuid, p_now bigint, p_actor text, p_job bigint,
     p_due bigint, p_decision int, p_trigger int, p_attempt int, p_run uuid, p_reason int,
-    p_forbids boolean, p_skips boolean, p_detail text, p_overlap_detail text)
+    p_forbids boolean, p_skips boolean, p_by_hand boolean, p_detail text, p_overlap_detail text)
 returns setof answer language plpgsql as $$
 declare
     v_now bigint := ironcron.now_ms(p_now);
@@ -161,7 +165,10 @@ begin
     select * into s from ironcron.slot where job_id = p_job and due_at = p_due for update;
     v_there := found;
     if p_trigger = 2 and not coalesce(v_there and p_attempt = s.attempt + 1
-            and (s.outcome = 4 or s.outcome = 0 and s.retry_at is not null), false) then
+            and (s.outcome = 4 or case when p_by_hand then s.outcome in (2, 3, 5)
+                                       else s.outcome = 0 and s.retry_at is not null end), false)
+        or p_trigger < 2 and not coalesce(v_there and s.outcome = 0 and s.retry_at is not null
+                                          and s.attempt = 0, false) then
         return query select * from ironcron.settle(p_no, 1, p_job, p_due, p_decision, p_run, p_reason, p_skips);
         return;
     end if;
@@ -170,7 +177,7 @@ begin
         return query select * from ironcron.settle(p_no, 1, p_job, p_due, p_decision, p_run, p_reason, p_skips);
         return;
     end if;
-    if p_trigger <> 2 then
+    if p_trigger > 2 then
         return query select * from ironcron.settle_run(1, p_job, p_due, p_decision, p_run);
         if found then
             return;
@@ -178,7 +185,7 @@ begin
     end if;
     v_overlaps := p_decision = 0 and p_forbids
         and exists (select from ironcron.run where job_id = p_job and state = 0);
-    if v_overlaps and not (p_trigger = 2 and p_skips) then
+    if v_overlaps and not (p_trigger <= 2 and p_skips) then
         return next row(1, 4, 0, null)::ironcron.answer;
         return;
     end if;
@@ -195,7 +202,7 @@ begin
         end if;
     end if;
     -- What a rehearsal would have done must not hide what really happened.
-    if p_trigger = 2 or p_trigger = 4 and not (v_there and p_decision = 3) then
+    if p_trigger <= 2 or p_trigger = 4 and not (v_there and p_decision = 3) then
         insert into ironcron.slot as o (due_at, job_id, outcome, reason, run, attempt, node_no)
         values (p_due, p_job, v_outcome, case when v_overlaps then 1 when v_runs then 0 else p_reason end,
                 v_fence, case when v_runs or p_trigger <> 2 then p_attempt else p_attempt - 1 end, p_no)
@@ -355,29 +362,20 @@ end $$;
 -- ---- definitions ---------------------------------------------------------------------------------
 
 -- Slots up to a job's mark were decided under the schedule of their time: a change takes over at
--- the mark where that lies after p_at. spec null removes. Answers each item's number (0: unknown).
-create function publish(p_node uuid, p_now bigint, p_actor text, p_detail text, p_at bigint,
-                        p_name text[], p_spec text[])
-returns table (job_ids bigint[], changed boolean) language plpgsql as $$
-declare
-    v_now bigint := ironcron.now_ms(p_now);
-    v_changed boolean := false;
-    v_rows bigint;
+-- the mark where that lies after p_at. spec null removes. Names are different ones.
+create function publish_items(p_at bigint, p_name text[], p_spec text[]) returns boolean
+language plpgsql as $$
+declare v_changed boolean := false; v_rows bigint;
 begin
-    if p_node is not null then
-        perform ironcron.live_node(p_node);
-    end if;
-    perform pg_advisory_xact_lock(1768124270, 1); -- numbers of jobs are given out by one at a time
     create temporary table if not exists published (
         ord bigint primary key, name text, spec text, job_id bigint, mark bigint) on commit delete rows;
     delete from published;
     insert into published (ord, name, spec)
     select ord, name, spec from unnest(p_name, p_spec) with ordinality as i (name, spec, ord);
     insert into ironcron.job (job_id, name, high_water, throttle)
-    select (select coalesce(max(job_id), 0) from ironcron.job) + row_number() over (order by n.ord), n.name, p_at, 0
-    from (select min(p.ord) as ord, p.name from published p
-          where p.spec is not null and not exists (select from ironcron.job j where j.name = p.name)
-          group by p.name) n;
+    select (select coalesce(max(job_id), 0) from ironcron.job) + row_number() over (order by p.ord), p.name, p_at, 0
+    from published p
+    where p.spec is not null and not exists (select from ironcron.job j where j.name = p.name);
     perform 1 from ironcron.job j join published p using (name) order by j.job_id for no key update of j;
     update published p set job_id = j.job_id, mark = greatest(p_at, j.high_water)
     from ironcron.job j where j.name = p.name;
@@ -400,8 +398,29 @@ begin
     v_changed := v_changed or v_rows > 0;
     update ironcron.job j set high_water = p.mark from published p
     where j.job_id = p.job_id and p.spec is not null;
+    return v_changed;
+end $$;
+
+-- Answers each item's number (0: unknown). A name that comes twice is taken one after the other.
+create function publish(p_node uuid, p_now bigint, p_actor text, p_detail text, p_at bigint,
+                        p_name text[], p_spec text[])
+returns table (job_ids bigint[], changed boolean) language plpgsql as $$
+declare v_changed boolean := false;
+begin
+    if p_node is not null then
+        perform ironcron.live_node(p_node);
+    end if;
+    perform pg_advisory_xact_lock(1768124270, 1); -- numbers of jobs are given out by one at a time
+    if (select count(distinct n) = count(*) from unnest(p_name) n) then
+        v_changed := ironcron.publish_items(p_at, p_name, p_spec);
+    else
+        for i in 1 .. cardinality(p_name) loop
+            v_changed := ironcron.publish_items(p_at, p_name[i:i], p_spec[i:i]) or v_changed;
+        end loop;
+    end if;
     if v_changed then
-        perform ironcron.audit_add(v_now, 'CONFIG_PUBLISHED', null, null, null, p_node, p_actor, p_detail);
+        perform ironcron.audit_add(ironcron.now_ms(p_now), 'CONFIG_PUBLISHED', null, null, null, p_node,
+                                   p_actor, p_detail);
     end if;
     return query
     select coalesce(array_agg(coalesce(j.job_id, 0) order by i.ord), '{}'), v_changed

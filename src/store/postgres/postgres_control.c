@@ -117,6 +117,16 @@ void take_intent_take(struct postgres_store *store, struct task *task, const PGr
     }
 }
 
+void send_intent_note(struct postgres_store *store, struct task *task)
+{
+    const struct store_op_intent_note *op = CONTAINER_OF(task->op, struct store_op_intent_note, op);
+    struct parameters parameters;
+    parameters_init(&parameters);
+    put_uuid(&parameters, op->intent_id);
+    put_text(&parameters, op->answer);
+    task_send(store, PG_INTENT_NOTE, &parameters);
+}
+
 void send_intent_end(struct postgres_store *store, struct task *task)
 {
     const struct store_op_intent_end *op = CONTAINER_OF(task->op, struct store_op_intent_end, op);

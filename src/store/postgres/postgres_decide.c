@@ -16,9 +16,11 @@ struct groups {
     size_t from[STORE_BATCH_MAX + 1];
 };
 
+// Guarded by the mark.
 static bool is_scheduled(const struct store_slot *slot)
 {
-    return slot->trigger == TRIGGER_SCHEDULE || slot->trigger == TRIGGER_CATCHUP;
+    return (slot->trigger == TRIGGER_SCHEDULE || slot->trigger == TRIGGER_CATCHUP) &&
+           !slot->awaited;
 }
 
 // Jobs of the group so far, in a small hash table: a batch of a thousand is looked through once.
@@ -112,6 +114,7 @@ static void send_scheduled(struct postgres_store *store, const struct store_op_d
     parameters_init(&parameters);
     put_uuid(&parameters, op->node);
     put_now(store, &parameters);
+    put_text(&parameters, op->actor);
     EACH(array_int(&parameters, slot->job_id));
     EACH(array_int(&parameters, instant_ms(slot->due_at)));
     EACH(array_int(&parameters, slot->decision));
@@ -122,6 +125,7 @@ static void send_scheduled(struct postgres_store *store, const struct store_op_d
     EACH(array_bool(&parameters, slot->forbid_overlap));
     EACH(array_bool(&parameters, slot->skip_on_overlap));
     EACH(array_int(&parameters, slot->throttle_count));
+    EACH(array_instant(&parameters, slot->wait_until));
     EACH(array_text(&parameters, detail_of(slot, composed)));
     EACH(array_text(&parameters, overlap_detail_of(slot, composed)));
     task_send(store, PG_DECIDE_SCHEDULED, &parameters);
@@ -146,6 +150,7 @@ static void send_other(struct postgres_store *store, const struct store_op_decid
     put_int(&parameters, slot->reason);
     put_bool(&parameters, slot->forbid_overlap);
     put_bool(&parameters, slot->skip_on_overlap);
+    put_bool(&parameters, slot->by_hand);
     put_text(&parameters, detail_of(slot, composed));
     put_text(&parameters, overlap_detail_of(slot, overlapped));
     task_send(store, PG_DECIDE_OTHER, &parameters);

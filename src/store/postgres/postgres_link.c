@@ -85,10 +85,18 @@ static PGconn *start(const struct postgres_store *store)
     return PQconnectStartParams(keys, values, 1);
 }
 
+// What the server remarks beside its answers is not for standard error.
+static void ignore_notice(void *context, const char *message)
+{
+    (void)context;
+    (void)message;
+}
+
 static bool begin(struct postgres_store *store, struct error *err)
 {
     store->connection = start(store);
     CHECK(store->connection != NULL);
+    (void)PQsetNoticeProcessor(store->connection, ignore_notice, NULL);
     if (PQstatus(store->connection) == CONNECTION_BAD) {
         return fail(store, "cannot be reached", err);
     }

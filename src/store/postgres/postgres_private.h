@@ -145,9 +145,9 @@ extern const struct task_kind postgres_tasks[STORE_OP_COUNT];
 
 task_send_fn send_join, send_load, send_publish, send_beat, send_leave;
 task_take_fn take_join, take_load, take_publish, take_beat;
-task_send_fn send_decide, send_finish, send_output;
-task_take_fn take_decide, take_finish;
-task_send_fn send_control, send_intent_put, send_intent_take, send_intent_end;
+task_send_fn send_decide, send_slots, send_finish, send_output;
+task_take_fn take_decide, take_slots, take_finish;
+task_send_fn send_control, send_intent_put, send_intent_take, send_intent_note, send_intent_end;
 task_take_fn take_control, take_intent_put, take_intent_take;
 task_send_fn send_audit, send_seal, send_prune;
 task_take_fn take_seal, take_prune;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/postgres_schema_text.h"
+#include "store/postgres/postgres_schema_text.h"
 
 #define MIGRATE_LOCK "select pg_advisory_xact_lock(1768124270, 0)"
 
@@ -50,7 +50,7 @@ static bool version_of(PGconn *connection, int *version_out, struct error *err)
     PGresult *result =
         PQexec(connection, "select value::int from ironcron.meta where key = 'version'");
     bool good = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1;
-    *version_out = good ? atoi(PQgetvalue(result, 0, 0)) : 0;
+    *version_out = good ? (int)strtol(PQgetvalue(result, 0, 0), NULL, 10) : 0;
     PQclear(result);
     return good || error_set(err, ERROR_STORE,
                              "schema ironcron is there, but its version cannot be read: does "

@@ -18,4 +18,6 @@ const struct task_kind postgres_tasks[STORE_OP_COUNT] = {
     [STORE_PRUNE] = {send_prune, take_prune, false},
     [STORE_BEAT] = {send_beat, take_beat, false},
     [STORE_LEAVE] = {send_leave, take_nothing, false},
+    [STORE_SLOTS] = {send_slots, take_slots, false},
+    [STORE_INTENT_NOTE] = {send_intent_note, take_nothing, false},
 };

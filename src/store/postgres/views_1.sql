@@ -19,7 +19,7 @@ select j.name as job, at_ms(s.due_at) as due_at,
            [nullif(s.outcome, 0)] as outcome,
        r.run_id,
        (array['overlap', 'superseded', 'paused', 'throttled', 'downtime', 'too_old', 'removed', 'limit',
-              'busy', 'changed'])[nullif(s.reason, 0)] as reason
+              'busy', 'changed', 'after'])[nullif(s.reason, 0)] as reason
 from slot s join job j using (job_id) left join run r on r.fence = s.run;
 
 create or replace view audit_log as

@@ -34,6 +34,32 @@ static void stop(void)
                            folder, folder, folder));
 }
 
+static void pg_ctl(const char *arguments)
+{
+    char *printed = sqlite_file_shell("cd %s && %s" BIN "/pg_ctl -D data -w -t 60 %s >ctl.log 2>&1 "
+                                      "|| cat ctl.log server.log",
+                                      folder, as_postgres(), arguments);
+    if (printed[0] != '\0') {
+        fail_msg("pg_ctl %s: %s", arguments, printed);
+    }
+    free(printed);
+}
+
+void postgres_cluster_stop(void)
+{
+    pg_ctl("-m immediate stop");
+}
+
+void postgres_cluster_again(void)
+{
+    char arguments[256];
+    snprintf(arguments, sizeof arguments,
+             "-l server.log -o \"-c fsync=off -c listen_addresses= -c unix_socket_directories=%s "
+             "-c max_connections=40\" start",
+             folder);
+    pg_ctl(arguments);
+}
+
 void postgres_cluster_start(void)
 {
     const char *root = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
@@ -44,16 +70,14 @@ void postgres_cluster_start(void)
     }
     char *printed = sqlite_file_shell(
         "cd %s && %s" BIN "/initdb -D data -U postgres -A trust -E UTF8 --locale=C.UTF-8 "
-        "--no-sync >made.log 2>&1 && %s" BIN "/pg_ctl -D data -w -t 60 -l server.log -o \"-c fsync=off "
-        "-c listen_addresses= -c unix_socket_directories=%s -c max_connections=40\" start "
-        ">start.log 2>&1 "
-        "|| cat made.log start.log server.log",
-        folder, as_postgres(), as_postgres(), folder);
+        "--no-sync >made.log 2>&1 || cat made.log",
+        folder, as_postgres());
     atexit(stop);
     if (printed[0] != '\0') {
         fail_msg("no cluster: %s", printed);
     }
     free(printed);
+    postgres_cluster_again();
 }
 
 static char *url_of(const char *name)
@@ -63,9 +87,26 @@ static char *url_of(const char *name)
     return strdup(url);
 }
 
+#define PSQL "psql -XAtq -v ON_ERROR_STOP=1 -d '%s' -c \"%s\""
+
 char *postgres_cluster_psql(const char *url, const char *sql)
 {
-    return sqlite_file_shell("psql -XAtq -v ON_ERROR_STOP=1 -d '%s' -c \"%s\" 2>&1", url, sql);
+    return sqlite_file_shell(PSQL " 2>&1", url, sql);
+}
+
+char *postgres_cluster_try(const char *url, const char *sql)
+{
+    return sqlite_file_shell(PSQL " 2>&1 || true", url, sql);
+}
+
+void postgres_cluster_background(const char *url, const char *sql)
+{
+    free(sqlite_file_shell(
+        "PGAPPNAME=background setsid " PSQL " </dev/null >/dev/null 2>&1 & for i in $(seq 100); do "
+        "[ \"$(psql -XAtq -d '%s' -c \"select count(*) from pg_stat_activity where "
+        "application_name = 'background' and wait_event = 'PgSleep'\")\" = 1 ] && break; sleep "
+        "0.05; done",
+        url, sql, url));
 }
 
 static void must(char *printed)
@@ -122,3 +163,19 @@ struct store *postgres_cluster_open(const char *url, struct clock *store_clock)
     }
     return store;
 }
+
+static struct store *open_store(struct clock *clock, void **context)
+{
+    char *url = postgres_cluster_database();
+    *context = url;
+    return postgres_cluster_open(url, clock);
+}
+
+static void close_store(struct store *store, void *context)
+{
+    store_close(store);
+    postgres_cluster_drop(context);
+    free(context);
+}
+
+const struct contract_backend postgres_backend = {"postgresql", open_store, close_store};

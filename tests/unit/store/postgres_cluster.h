@@ -3,6 +3,8 @@
 // it, gone with the program.
 #pragma once
 
+#include "../../contract/contract.h"
+
 #include <stddef.h>
 
 #include "store/store.h"
@@ -13,5 +15,11 @@ void postgres_cluster_start(void); // once for the program; ended at exit
 char *postgres_cluster_database(void);
 void postgres_cluster_drop(const char *url);
 struct store *postgres_cluster_open(const char *url, struct clock *store_clock);
-// Runs SQL by psql as the superuser; what it printed is the caller's to free.
+// Runs SQL by psql as the superuser; what it printed is the caller's to free. It must succeed.
 char *postgres_cluster_psql(const char *url, const char *sql);
+char *postgres_cluster_try(const char *url, const char *sql);       // it may fail
+void postgres_cluster_background(const char *url, const char *sql); // returns when it has begun
+void postgres_cluster_stop(void);                                   // at once, as a crash does
+void postgres_cluster_again(void);
+
+extern const struct contract_backend postgres_backend;

@@ -6,8 +6,6 @@
 
 #include <stdio.h>
 
-#include "sqlite_file.h"
-
 #define STEP_JOBS     5
 #define RUNS_KNOWN    64
 #define WAITING_KNOWN 8
@@ -35,8 +33,8 @@ struct step {
 
 struct twin {
     struct contract_clock clock;
-    struct sqlite_file file;
-    struct store *stores[2]; // SQLite, model
+    void *context;           // of the first store
+    struct store *stores[2]; // the one that is tested, the model
     uint64_t random;
     struct contract ids; // only for contract_id
     struct uuid nodes[3];

@@ -57,3 +57,21 @@ char *sqlite_file_shell(const char *format, ...)
     free(command);
     return text;
 }
+
+static struct store *open_store(struct clock *clock, void **context)
+{
+    struct sqlite_file *file = calloc(1, sizeof *file);
+    assert_non_null(file);
+    sqlite_file_make(file);
+    *context = file;
+    return sqlite_file_open(file, clock);
+}
+
+static void close_store(struct store *store, void *context)
+{
+    store_close(store);
+    sqlite_file_remove(context);
+    free(context);
+}
+
+const struct contract_backend sqlite_backend = {"sqlite", open_store, close_store};

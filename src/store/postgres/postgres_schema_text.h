@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: MIT
+// The files *.sql beside this one, as text; made at build time.
+#pragma once
+
+extern const char schema_1_sql[];
+extern const char functions_1_sql[];
+extern const char views_1_sql[];
