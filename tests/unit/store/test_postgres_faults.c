@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The PostgreSQL store while its server is broken: what was sent is settled by sending it again, and
-// what could not be sent is said to be so.
+// The PostgreSQL store while its server is broken: what was sent is settled by sending it again,
+// and what could not be sent is said to be so.
 #include "../../contract/contract.h"
 
 #include <signal.h>
