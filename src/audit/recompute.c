@@ -315,9 +315,10 @@ static bool read_spec(const char *text, struct spec *spec, struct error *err)
                 (strcmp(dst, "run") == 0 || strcmp(dst, "skip") == 0);
     json_decref(object);
     spec->dst_run = strcmp(dst, "run") == 0;
-    return good ||
-           error_set(err, ERROR_STORE,
-                     "the store holds a schedule in force that cannot be read: %.500s", text);
+    return good || error_set(err, ERROR_STORE,
+                             "the store holds a schedule in force that cannot be read (look for "
+                             "damage: ironcron doctor --deep): %.500s",
+                             text);
 }
 
 bool verify_recompute(const char *spec_text, const char *hash_name, struct instant from,

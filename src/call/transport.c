@@ -100,7 +100,9 @@ static bool open_multi(struct transport *transport, struct error *err)
 {
     transport->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (transport->epoll_fd < 0) {
-        return error_set(err, ERROR_ENVIRONMENT, "no descriptor to watch sockets with: %s",
+        return error_set(err, ERROR_ENVIRONMENT,
+                         "cannot watch the sockets of HTTP jobs: %s; raise the limit on open files "
+                         "(ulimit -n, LimitNOFILE=)",
                          strerror(errno));
     }
     CHECK(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);

@@ -42,7 +42,9 @@ static bool write_template(const char *path, struct error *err)
                          path);
     }
     if (fd < 0) {
-        return error_set(err, ERROR_IO, "%s cannot be written: %s", path, strerror(errno));
+        return error_set(err, ERROR_IO,
+                         "%s cannot be written: %s; name another file: ironcron init FILE", path,
+                         strerror(errno));
     }
     bool written = write_all(fd, config_template);
     int problem = errno;
@@ -51,7 +53,8 @@ static bool write_template(const char *path, struct error *err)
         return true;
     }
     unlink(path); // half a file would be in the way of the next try
-    return error_set(err, ERROR_IO, "%s could not be written: %s", path,
+    return error_set(err, ERROR_IO,
+                     "%s could not be written: %s; remove what is there of it and try again", path,
                      strerror(written ? errno : problem));
 }
 

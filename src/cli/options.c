@@ -219,7 +219,8 @@ static bool take_rest(struct invocation *invocation, char *const *words, size_t 
                       struct error *err)
 {
     if (count > REPEAT_MAX) {
-        return error_set(err, ERROR_USAGE, "\"%s\": too many words", invocation->command->name);
+        return error_set(err, ERROR_USAGE, "\"%s\" takes %d words at most; leave some out",
+                         invocation->command->name, REPEAT_MAX);
     }
     for (size_t i = 0; i < count; i++) {
         invocation->rest[invocation->rest_count++] = words[i];

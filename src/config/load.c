@@ -88,7 +88,9 @@ void load_include(struct load *load, const char *name)
     AUTO(buf_release) struct buf bytes;
     struct error err = ERROR_INIT;
     if (!read_file(name, &bytes, &err)) {
-        config_problems_add(load->problems, name, 0, 0, "the included file %s", err.text);
+        config_problems_add(load->problems, name, 0, 0,
+                            "the included file %s; correct it, or \"include\" in the main file",
+                            err.text);
         return;
     }
     AUTO(yaml_tree_release) struct yaml_tree tree;

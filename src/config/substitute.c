@@ -103,7 +103,9 @@ static bool add_value(struct substitution *substitution, struct buf *out, const 
 {
     substitution->bytes += length;
     if (substitution->bytes > TOTAL_MAX || out->length + length > SCALAR_MAX) {
-        return error_set(err, ERROR_CONFIG, "substitution makes the configuration too large");
+        return error_set(err, ERROR_CONFIG,
+                         "with what is put in by ${…} the configuration is too large: keep large "
+                         "texts in files that the job reads itself");
     }
     buf_add(out, value, length);
     if (secret) {

@@ -134,7 +134,8 @@ static bool parse_size(const char *text, const char *shown, int64_t *number_out,
     if (unit != NULL) {
         at++;
         if (__builtin_mul_overflow(number, (int64_t)1 << (10 * (unit - units + 1)), &number)) {
-            return error_set(err, ERROR_CONFIG, "\"%.80s\" is too large", shown);
+            return error_set(err, ERROR_CONFIG,
+                             "\"%.80s\" is too large a size to be counted in bytes", shown);
         }
     }
     if (*at != '\0' && strcmp(at, "iB") != 0) {

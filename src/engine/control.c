@@ -190,7 +190,7 @@ static void intent_run(struct engine *engine, const struct store_intent *intent)
         return;
     }
     if (engine->draining) {
-        refuse(engine, intent, "the node is stopping");
+        refuse(engine, intent, "the node is stopping; the next one can do it: ironcron serve");
         return;
     }
     if (!decide_has_capacity(engine)) {
@@ -240,7 +240,7 @@ static void intent_cancel(struct engine *engine, const struct store_intent *inte
         cancelled += cancel_of_job(job, intent);
     }
     if (cancelled == 0) {
-        refuse(engine, intent, "nothing of it is running");
+        refuse(engine, intent, "nothing of it is running now (see: ironcron runs --state started)");
         return;
     }
     char text[64];
@@ -285,7 +285,8 @@ static void intent_carry_out(struct engine *engine, const struct store_intent *i
         break;
     case INTENT_BACKFILL:
     case INTENT_RETRY:
-        refuse(engine, intent, "this node does not do that");
+        refuse(engine, intent,
+               "this node is of an older version and does not know how; restart it");
         break;
     case INTENT_KIND_COUNT:
         break;

@@ -279,7 +279,8 @@ static bool settle(struct engine *engine, struct error *err)
     }
     if (engine->store_down || engine->held_count > 0) {
         return error_set(err, ERROR_UNAVAILABLE,
-                         "the store does not answer; the old configuration stays in force");
+                         "the store does not answer; the old configuration stays in force; try "
+                         "again: ironcron reload");
     }
     return true;
 }

@@ -28,8 +28,10 @@ bool http_unix_address(const char *path, struct sockaddr_un *address_out, int *f
     split(path, folder, &name);
     int fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) {
-        return error_set(err, ERROR_IO, "cannot open the folder %s of the unix socket: %s", folder,
-                         strerror(errno));
+        return error_set(err, ERROR_IO,
+                         "cannot open the folder %s of the unix socket: %s; it lies beside the "
+                         "store, where this user must be able to write",
+                         folder, strerror(errno));
     }
     *address_out = (struct sockaddr_un){.sun_family = AF_UNIX};
     int length = snprintf(address_out->sun_path, sizeof address_out->sun_path,
@@ -86,7 +88,8 @@ bool http_listen_unix(const char *path, struct http_listener *listener_out, stru
         return false;
     }
     if (snprintf(fresh, sizeof fresh, "%s.new", path) >= (int)sizeof fresh) {
-        return error_set(err, ERROR_LIMIT, "the path of the unix socket is too long");
+        return error_set(err, ERROR_LIMIT,
+                         "the path of the unix socket is too long; give the store a shorter one");
     }
     if (!http_unix_address(fresh, &address, &folder_fd, err)) {
         return false;
@@ -101,8 +104,10 @@ bool http_listen_unix(const char *path, struct http_listener *listener_out, stru
         if (fd >= 0) {
             close(fd);
         }
-        return error_set(err, ERROR_ENVIRONMENT, "cannot listen on the unix socket %s: %s", path,
-                         strerror(saved));
+        return error_set(err, ERROR_ENVIRONMENT,
+                         "cannot listen on the unix socket %s: %s; this user must be able to write "
+                         "to its folder",
+                         path, strerror(saved));
     }
     *listener_out = (struct http_listener){.fd = fd, .is_unix = true};
     snprintf(listener_out->address, sizeof listener_out->address, "%s", path);

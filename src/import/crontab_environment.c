@@ -104,7 +104,8 @@ static bool set_variable(struct crontab_environment *environment, const char *na
         variable = same ? &environment->variables[i] : NULL;
     }
     if (variable == NULL && environment->count == CRONTAB_VARIABLES_MAX) {
-        return error_set(err, ERROR_LIMIT, "%.64s: more than %d variables", name,
+        return error_set(err, ERROR_LIMIT,
+                         "%.64s: more than %d variables; set the others in a script", name,
                          CRONTAB_VARIABLES_MAX);
     }
     if (variable == NULL) {

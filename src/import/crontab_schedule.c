@@ -64,7 +64,9 @@ static bool read_word(const char **at, char out[CRONTAB_WORD_SIZE], const char *
         snprintf(out, CRONTAB_WORD_SIZE, "@every %.*ss", (int)digits, word + 1);
         return true;
     }
-    return error_set(err, ERROR_CONFIG, "\"%.*s\" is none of cron's words",
+    return error_set(err, ERROR_CONFIG,
+                     "\"%.*s\" is none of cron's words, which are @reboot, @yearly, @annually, "
+                     "@monthly, @weekly, @daily, @midnight, @hourly",
                      length > 40 ? 40 : (int)length, word);
 }
 

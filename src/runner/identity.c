@@ -100,8 +100,8 @@ static bool identity_read(const char *user, struct identity *identity, struct er
                          err, ERROR_SPAWN,
                          "there is no user %s on this machine: create it, or change the job's user",
                          user)
-                   : error_set(err, ERROR_SPAWN, "cannot look up user %s: %s", user,
-                               strerror(result));
+                   : error_set(err, ERROR_SPAWN, "cannot look up user %s: %s; see: getent passwd",
+                               user, strerror(result));
     }
     *identity = (struct identity){.name = alloc_string(record.pw_name),
                                   .home = alloc_string(record.pw_dir),

@@ -127,12 +127,15 @@ static bool start(struct runner *port, const struct runner_start *start, struct 
     CHECK(start->run != 0 && table_get(&runner->by_run, start->run) == NULL);
     CHECK(job->command->argv != NULL && job->command->argv[0] != NULL);
     if (runner->pid == 0) {
-        return error_set(err, ERROR_SPAWN, "cannot start job %s: the runner process is gone",
+        return error_set(err, ERROR_SPAWN,
+                         "cannot start job %s: the runner process is gone; another one is being "
+                         "started, then run it again",
                          job->name);
     }
     if (runner->descriptions > STARTS_MAX) {
         return error_set(err, ERROR_LIMIT,
-                         "cannot start job %s: the runner process has %zu MB of starts to do first",
+                         "cannot start job %s: the runner process has %zu MB of other starts to do "
+                         "first; lower node.max_running, or give jobs less environment",
                          job->name, runner->descriptions >> 20);
     }
     const struct identity *identity = NULL;
@@ -311,7 +314,9 @@ bool process_runner_new(const struct process_runner_options *options, struct run
 {
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0) {
-        return error_set(err, ERROR_IO, "cannot make the channel to the runner process: %s",
+        return error_set(err, ERROR_IO,
+                         "cannot make the channel to the runner process: %s; raise the limit on "
+                         "open files (ulimit -n, LimitNOFILE=)",
                          strerror(errno));
     }
     uint64_t first_tag = random_first_tag();
@@ -321,7 +326,8 @@ bool process_runner_new(const struct process_runner_options *options, struct run
         close(pair[0]);
         close(pair[1]);
         return error_set(err, ERROR_SPAWN,
-                         "cannot start the runner process: %s: raise the limit on processes",
+                         "cannot start the runner process: %s; raise the limit on processes "
+                         "(ulimit -u, TasksMax=)",
                          strerror(reason));
     }
     if (pid == 0) {

@@ -14,7 +14,8 @@ static bool start(struct runner *port, const struct runner_start *start, struct 
 {
     struct runner *runner = from_port(port)->routes[start->job->kind];
     if (runner == NULL) {
-        return error_set(err, ERROR_SPAWN, "cannot start job %s: nothing here runs jobs of kind %s",
+        return error_set(err, ERROR_SPAWN,
+                         "cannot start job %s: this ironcron was built without jobs of kind %s",
                          start->job->name, job_kind_name(start->job->kind));
     }
     return runner->ops->start(runner, start, err);

@@ -399,11 +399,11 @@ static bool open_loop(struct node *node, struct error *err)
 {
     int result = uv_loop_init(&node->loop);
     if (result != 0) {
-        return error_set(err, ERROR_ENVIRONMENT, "no event loop: %s", uv_strerror(result));
+        return error_set(err, ERROR_ENVIRONMENT, "cannot watch events: %s", uv_strerror(result));
     }
     node->wake_fd = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
     if (node->wake_fd < 0) {
-        return error_set(err, ERROR_ENVIRONMENT, "no timer: %s", strerror(errno));
+        return error_set(err, ERROR_ENVIRONMENT, "cannot set a timer: %s", strerror(errno));
     }
     uv_poll_init(&node->loop, &node->wake_poll, node->wake_fd);
     poll_runner(node);

@@ -88,7 +88,9 @@ bool node_lock_take(const char *store_path, int *fd_out, struct node_lock_holder
 {
     char path[PATH_SIZE];
     if (!lock_path(store_path, path)) {
-        return error_set(err, ERROR_CONFIG, "the path of the store is too long: %s", store_path);
+        return error_set(err, ERROR_CONFIG,
+                         "the path of the store is too long; move it nearer to the root: %s",
+                         store_path);
     }
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) {
@@ -122,7 +124,10 @@ bool node_lock_sign(int fd, const struct node_lock_holder *holder, struct error 
     if (length == 0 || length >= sizeof text ||
         pwrite(fd, text, length + 1, 0) != (ssize_t)length + 1 ||
         ftruncate(fd, (off_t)length + 1) != 0) {
-        return error_set(err, ERROR_IO, "cannot write the lock file: %s", strerror(errno));
+        return error_set(err, ERROR_IO,
+                         "cannot write the lock file beside the store: %s; look at free space and "
+                         "permissions there",
+                         strerror(errno));
     }
     return true;
 }

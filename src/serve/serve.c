@@ -157,7 +157,8 @@ static void reload(struct serve *serve)
         error_set(&err, ERROR_CONFIG, "the configuration has errors: see `ironcron validate`");
     } else if (strcmp(config->store_path, serve->node.loaded->config->store_path) != 0) {
         config_free(config);
-        error_set(&err, ERROR_CONFIG, "the store can't be changed by a reload: restart for that");
+        error_set(&err, ERROR_CONFIG,
+                  "the store cannot be changed by a reload: restart `ironcron serve` for that");
     } else if (!validate(config, true, &code)) {
         config_free(config);
         error_set(&err, ERROR_ENVIRONMENT, "a check failed: see `ironcron validate`");

@@ -104,8 +104,8 @@ size_t operation_weight(const struct store_op *op)
 
 static bool bad(struct error *err, const char *what)
 {
-    return error_set(err, ERROR_REFUSED, "the store was given %s; this is a fault of the caller",
-                     what);
+    return error_set(err, ERROR_REFUSED,
+                     "the store was given %s; this is a fault of ironcron itself, report it", what);
 }
 
 // The audit chain hashes lines: a line feed inside a value would let two rows have the same bytes.

@@ -171,8 +171,9 @@ static bool read_zone_file(const struct zone_cache *cache, const char *name, uin
     }
     int fd AUTO(close_descriptor) = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0 && errno != ENOENT && errno != ENOTDIR) {
-        return error_set(err, ERROR_ENVIRONMENT, "the time zone file %s cannot be opened: %s", path,
-                         strerror(errno));
+        return error_set(err, ERROR_ENVIRONMENT,
+                         "the time zone file %s cannot be opened: %s; reinstall the tzdata package",
+                         path, strerror(errno));
     }
     if (fd < 0 || fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
         return refuse_unknown(cache, name, err);
@@ -184,8 +185,10 @@ static bool read_zone_file(const struct zone_cache *cache, const char *name, uin
             continue;
         }
         if (got < 0) {
-            return error_set(err, ERROR_ENVIRONMENT, "the time zone file %s cannot be read: %s",
-                             path, strerror(errno));
+            return error_set(
+                err, ERROR_ENVIRONMENT,
+                "the time zone file %s cannot be read: %s; reinstall the tzdata package", path,
+                strerror(errno));
         }
         if (got == 0) {
             break;

@@ -20,6 +20,7 @@ def layers(result):
 
 def style(result):
     tool(result, "tools/check_style.py")
+    tool(result, "tools/check_messages.py")
 
 
 def c_files():

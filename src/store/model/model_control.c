@@ -145,7 +145,7 @@ enum store_result model_intent_end(struct model_store *store, struct store_op *b
     const struct store_op_intent_end *op = CONTAINER_OF(base, struct store_op_intent_end, op);
     struct store_intent *intent = intent_find(store, op->intent_id);
     if (intent == NULL) {
-        return operation_refuse(&base->err, "there is no such intent");
+        return operation_refuse(&base->err, "the request is not in the store any more");
     }
     if (intent->state == INTENT_PENDING) {
         intent->state = op->state;
@@ -163,7 +163,7 @@ bool model_read_intent(struct store *port, struct uuid intent_id, struct arena *
 {
     const struct store_intent *intent = intent_find(model_of(port), intent_id);
     if (intent == NULL) {
-        return error_set(err, ERROR_NOT_FOUND, "there is no such intent");
+        return error_set(err, ERROR_NOT_FOUND, "the request is not in the store any more");
     }
     *intent_out = intent_copy(intent, arena);
     return true;

@@ -291,7 +291,9 @@ static bool jobs_exist(struct model_store *store, const struct store_op_decide *
 {
     for (size_t i = 0; i < op->slot_count; i++) {
         if (model_job_at(store, op->slots[i].job_id) == NULL) {
-            return error_set(err, ERROR_REFUSED, "the store knows no job with the number %lld",
+            return error_set(err, ERROR_REFUSED,
+                             "the store knows no job with the number %lld; have the node read its "
+                             "configuration again: ironcron reload",
                              (long long)op->slots[i].job_id);
         }
     }

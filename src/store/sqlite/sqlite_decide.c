@@ -298,7 +298,9 @@ static bool jobs_exist(struct sqlite_store *store, const struct store_op_decide 
         store->job_max = sql_query_integer(store, SQL_JOB_MAX, 0, NULL, 0);
     }
     return highest <= store->job_max ||
-           error_set(err, ERROR_REFUSED, "the store knows no job with the number %lld",
+           error_set(err, ERROR_REFUSED,
+                     "the store knows no job with the number %lld; have the node read its "
+                     "configuration again: ironcron reload",
                      (long long)highest);
 }
 

@@ -70,8 +70,10 @@ void sqlite_explain(int code, sqlite3 *db, const char *path, const char *doing, 
             path);
         return;
     default:
-        error_set(err, ERROR_STORE, "the store %s answered with \"%s\" (code %d, while: %s)", path,
-                  message, code, doing);
+        error_set(err, ERROR_STORE,
+                  "the store %s answered with \"%s\" (code %d, while: %s); "
+                  "https://sqlite.org/rescode.html explains the code",
+                  path, message, code, doing);
     }
 }
 

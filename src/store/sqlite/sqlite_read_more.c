@@ -164,7 +164,7 @@ bool sqlite_read_intent(struct store *port, struct uuid intent_id, struct arena 
     sqlite3_stmt *row = sql_query(store, SQL_INTENT_GET, VALUES(sql_uuid(&intent_id)));
     if (row == NULL) {
         return store->failed == SQLITE_OK
-                   ? error_set(err, ERROR_NOT_FOUND, "there is no such intent")
+                   ? error_set(err, ERROR_NOT_FOUND, "the request is not in the store any more")
                    : read_failed(store, err);
     }
     sqlite_intent_column(row, arena, intent_out);

@@ -260,7 +260,9 @@ static void test_no_start_after_death(void **state)
     assert_int_equal(harness_count_processes(marker), 0);
     struct error err = ERROR_INIT;
     assert_false(harness_try_start(harness, &(struct task){.shell = ":"}, 99, &err));
-    assert_string_equal(err.text, "cannot start job test-job: the runner process is gone");
+    assert_string_equal(
+        err.text, "cannot start job test-job: the runner process is gone; another one is being "
+                  "started, then run it again");
     harness_stop(harness, run, true);
     harness->runner->ops->feed(harness->runner, MONO_NEVER);
     assert_false(process_runner_wants_write(harness->runner));
