@@ -128,7 +128,8 @@ def test_wrong_fences_ids_and_bodies(ironcron, peer):
                      json.dumps(end_of(run, "LOST")).encode(), json.dumps(end_of(run, exit_code=1)).encode()):
             status, problem = tell_end(node, run["run_id"], body, SECRET)
             assert status == 400 and problem["detail"], (body, status, problem)
-        assert tell_end(node, run["run_id"], b"x" * (1 << 20), SECRET)[0] == 413
+        with contextlib.suppress(OSError):  # it may close before all is sent
+            assert tell_end(node, run["run_id"], b"x" * (1 << 20), SECRET)[0] == 413
         status, problem = tell_end(node, run["run_id"], b"", SECRET, method="GET")
         assert status == 405
         assert runs(ironcron)[0]["state"] == "STARTED"
