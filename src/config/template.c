@@ -61,4 +61,10 @@ const char config_template[] =
     "  #   on_lost: retry               # running it twice does no harm\n"
     "  #   must_succeed_within: 26h     # \"ironcron status\" says when the last success is older\n"
     "  #   owner: data-team\n"
-    "  #   runbook: docs/report.md\n";
+    "  #   runbook: docs/report.md\n"
+    "\n"
+    "  # A signed request instead of a process; see docs/http-jobs.md:\n"
+    "  # - name: warm-cache\n"
+    "  #   schedule: \"@every 5m\"\n"
+    "  #   timeout: 30s\n"
+    "  #   http: { url: \"https://app.example.org/jobs/warm\", secret: \"${JOB_SECRET}\" }\n";
