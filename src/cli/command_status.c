@@ -46,7 +46,7 @@ static void print_mode(const struct status *status)
         terminal_put(stdout, COLOUR_WARN, buf_string(&text));
         puts("; go live: ironcron dry-run off");
     } else {
-        puts("live");
+        puts("live; hold everything back: ironcron pause --all");
     }
 }
 
@@ -55,10 +55,10 @@ static void print_store(const struct status *status)
     printf("store    ");
     terminal_put(stdout, COLOUR_NONE, status->session->config->store_path);
     if (status->store_bytes < 0) {
-        puts(", not there yet");
+        puts(", not there yet: ironcron serve");
     } else {
         bool is_small = status->store_bytes < 1000000;
-        printf(is_small ? ", %.0f KB\n" : ", %.1f MB\n",
+        printf(is_small ? ", %.0f KB: ironcron doctor\n" : ", %.1f MB: ironcron doctor\n",
                (double)status->store_bytes / (is_small ? 1e3 : 1e6));
     }
 }
@@ -192,7 +192,7 @@ static void print_late(const struct status *status)
         text_table_cell(table, COLOUR_BAD, view->job->name);
         text_table_cell(table, COLOUR_NONE, due);
         text_table_cell(table, COLOUR_NONE, late);
-        text_table_cellf(table, COLOUR_DIM, "ironcron jobs show %s", view->job->name);
+        text_table_cellf(table, COLOUR_DIM, "ironcron why %s", view->job->name);
     }
     heading("late", count);
     if (count > 0) {

@@ -166,15 +166,16 @@ static void judge(struct status *status)
     }
     judge_node(status);
     if (status->failing > 0) {
-        problem(status, "%zu job%s failing: see above", status->failing,
-                status->failing == 1 ? " is" : "s are");
+        problem(status, "%zu job%s failing: ironcron runs --state failed --since -24h",
+                status->failing, status->failing == 1 ? " is" : "s are");
     }
     if (status->late > 0) {
-        problem(status, "%zu job%s late: see above", status->late,
+        problem(status, "%zu job%s late: ironcron doctor", status->late,
                 status->late == 1 ? " is" : "s are");
     }
     if (status->stale > 0) {
-        problem(status, "%zu job%s had no success for longer than must_succeed_within: see above",
+        problem(status,
+                "%zu job%s had no success for longer than must_succeed_within: ironcron jobs",
                 status->stale, status->stale == 1 ? " has" : "s have");
     }
 }

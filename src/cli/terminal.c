@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -12,6 +13,7 @@
 
 static bool has_colour;
 static bool has_symbols;
+static size_t width;
 
 static const char *const codes[] = {
     [COLOUR_NONE] = "",         [COLOUR_GOOD] = "\033[32m", [COLOUR_BAD] = "\033[1;31m",
@@ -36,6 +38,11 @@ bool terminal_shows_symbols(void)
     return has_symbols;
 }
 
+size_t terminal_width(void)
+{
+    return width;
+}
+
 void terminal_init(bool no_colour)
 {
     const char *wish = getenv("NO_COLOR");
@@ -43,6 +50,9 @@ void terminal_init(bool no_colour)
     bool refused =
         no_colour || (wish != NULL && *wish != '\0') || (term != NULL && strcmp(term, "dumb") == 0);
     has_colour = !refused && isatty(STDOUT_FILENO) == 1;
+    struct winsize size;
+    bool is_told = isatty(STDOUT_FILENO) == 1 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0;
+    width = is_told ? size.ws_col : 0;
     has_symbols = isatty(STDOUT_FILENO) == 1 && is_utf8_locale();
 }
 

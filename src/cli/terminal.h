@@ -18,6 +18,9 @@ void terminal_init(bool no_colour);
 // letters.
 bool terminal_shows_symbols(void);
 
+// Columns of the terminal; 0 where stdout is none, or does not say.
+size_t terminal_width(void);
+
 // Replaces control bytes and broken UTF-8; a newline becomes a space. The caller frees the result;
 // NULL gives "".
 char *terminal_clean(const char *text);

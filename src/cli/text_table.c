@@ -93,11 +93,10 @@ size_t text_table_rows(const struct text_table *table)
     return table->count / table->column_count;
 }
 
-static void print_cell(const struct text_table *table, FILE *out, size_t index,
+static void print_cell(const struct text_table *table, FILE *out, size_t index, bool last,
                        const struct cell *cell)
 {
     const struct column *column = &table->columns[index];
-    bool last = index + 1 == table->column_count;
     size_t padding = column->width - cell->width;
     if (column->right) {
         fprintf(out, "%*s", (int)padding, "");
@@ -110,19 +109,49 @@ static void print_cell(const struct text_table *table, FILE *out, size_t index,
     }
 }
 
+static size_t width_of(const struct text_table *table, size_t columns, size_t indent)
+{
+    size_t width = indent;
+    for (size_t i = 0; i < columns; i++) {
+        width += table->columns[i].width + (i > 0 ? GAP : 0);
+    }
+    return width;
+}
+
+// How many columns stand in a row; the last may have to stand below.
+static size_t columns_beside(const struct text_table *table, size_t indent)
+{
+    size_t room = terminal_width();
+    size_t last = table->column_count - 1;
+    bool may_part = last > 0 && strcmp(table->columns[last].heading, "GO ON") == 0;
+    bool fits = room == 0 || width_of(table, table->column_count, indent) <= room;
+    return fits || !may_part ? table->column_count : last;
+}
+
+static void print_row(const struct text_table *table, FILE *out, size_t indent, size_t beside,
+                      const struct cell *cells)
+{
+    fprintf(out, "%*s", (int)indent, "");
+    for (size_t i = 0; i < beside; i++) {
+        print_cell(table, out, i, i + 1 == beside, &cells[i]);
+    }
+    if (beside < table->column_count) {
+        fprintf(out, "%*s", (int)indent + 2, "");
+        print_cell(table, out, beside, true, &cells[beside]);
+    }
+}
+
 void text_table_print(const struct text_table *table, FILE *out, size_t indent)
 {
     CHECK(table->count % table->column_count == 0);
+    size_t beside = columns_beside(table, indent);
     fprintf(out, "%*s", (int)indent, "");
-    for (size_t i = 0; i < table->column_count; i++) {
+    for (size_t i = 0; i < beside; i++) {
         struct cell heading = {table->columns[i].heading,
                                terminal_columns(table->columns[i].heading), COLOUR_DIM};
-        print_cell(table, out, i, &heading);
+        print_cell(table, out, i, i + 1 == beside, &heading);
     }
-    for (size_t i = 0; i < table->count; i++) {
-        if (i % table->column_count == 0) {
-            fprintf(out, "%*s", (int)indent, "");
-        }
-        print_cell(table, out, i % table->column_count, &table->cells[i]);
+    for (size_t i = 0; i < table->count; i += table->column_count) {
+        print_row(table, out, indent, beside, &table->cells[i]);
     }
 }

@@ -16,8 +16,9 @@ void text_table_cell(struct text_table *table, enum colour colour, const char *t
 void text_table_cellf(struct text_table *table, enum colour colour, const char *format, ...)
     PRINTF(3, 4);
 size_t text_table_rows(const struct text_table *table);
-// Each row gets `indent` spaces in front. Nothing is cut: what goes on in a narrow terminal's next
-// line can still be read and copied.
+// Each row gets `indent` spaces in front. Nothing is cut. Where a terminal is too narrow for all
+// columns, the last one, when it is "GO ON", has a line of its own below its row, so that a command
+// can still be copied; anything else goes on in the terminal's next line.
 void text_table_print(const struct text_table *table, FILE *out, size_t indent);
 
 // A table is released at the end of its block.

@@ -1,8 +1,14 @@
 """`jobs show`: the history of a job as a strip, its durations, what waits."""
 
+import fcntl
+import os
+import pty
 import re
+import struct
+import subprocess
+import termios
 
-from conftest import until
+from conftest import PATIENCE, environment, until
 from test_cli import on_a_terminal
 
 
@@ -125,3 +131,32 @@ jobs:
     manual = ironcron.json("runs", "--job", "third", "--limit", "1")[0]
     text = ironcron.run("runs", "show", manual["run_id"]).stdout
     assert "attempts at the slot" not in text and text.splitlines()[-1] == "next  ironcron jobs show third"
+
+
+def at_width(ironcron, columns, *arguments):
+    """What is printed on a terminal of so many columns."""
+    leader, follower = pty.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    process = subprocess.Popen(ironcron.command("--no-color", *arguments), stdout=follower, stderr=subprocess.DEVNULL,
+                               env=environment(ironcron.folder, {"TERM": "xterm"}))
+    os.close(follower)
+    text = b""
+    try:
+        while piece := os.read(leader, 65536):
+            text += piece
+    except OSError:
+        pass
+    os.close(leader)
+    process.wait(PATIENCE)
+    return text.decode().replace("\r\n", "\n").splitlines()
+
+
+def test_commands_stay_whole_on_a_narrow_terminal(ironcron):
+    ironcron.config('jobs:\n  - { name: a-job-that-fails, schedule: "0 0 1 1 *", shell: "exit 3" }\n')
+    ironcron.run("run", "a-job-that-fails", code=1)
+    command = "ironcron runs show " + ironcron.json("runs")[0]["run_id"]
+    narrow = at_width(ironcron, 80, "status")
+    assert "    " + command in narrow and all(len(line) <= 80 for line in narrow if command in line)
+    wide = at_width(ironcron, 200, "status")
+    assert [line for line in wide if line.endswith(command) and "a-job-that-fails" in line]
+    assert [line for line in ironcron.run("status", code=1).stdout.splitlines() if line.endswith(command) and "FAILED" in line]
