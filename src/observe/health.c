@@ -28,8 +28,14 @@ void health_tick(struct health *health)
 void health_set(struct health *health, enum health_check check, const char *reason)
 {
     CHECK(check != HEALTH_LOOP && check < HEALTH_CHECK_COUNT);
+    char since[FORMAT_TIME_SIZE];
+    if (reason != NULL && !health->failing[check]) {
+        health->since[check] = clock_now(health->clock);
+    }
     health->failing[check] = reason != NULL;
-    snprintf(health->reason[check], HEALTH_REASON_SIZE, "%s", reason == NULL ? "" : reason);
+    format_utc_ms(health->since[check], since);
+    snprintf(health->reason[check], HEALTH_REASON_SIZE, "since %s: %s", since,
+             reason == NULL ? "" : reason);
 }
 
 const struct engine_events *health_events(struct health *health)

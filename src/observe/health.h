@@ -20,6 +20,7 @@ struct health {
     struct mono last_tick;
     bool has_ticked;
     bool failing[HEALTH_CHECK_COUNT]; // of all but the loop
+    struct instant since[HEALTH_CHECK_COUNT];
     char reason[HEALTH_CHECK_COUNT][HEALTH_REASON_SIZE];
     struct engine_events events; // to learn of the store from the engine
 };
@@ -35,7 +36,8 @@ void health_set(struct health *health, enum health_check check, const char *reas
 const struct engine_events *health_events(struct health *health);
 
 const char *health_check_name(enum health_check check); // "store"
-// NULL when the check holds, else why not; lives until the health changes or the next call.
+// NULL when the check holds, else why not and since when; lives until the health changes or the
+// next call.
 const char *health_reason(struct health *health, enum health_check check);
 bool health_is_live(struct health *health);
 bool health_is_ready(struct health *health);

@@ -194,6 +194,8 @@ def test_not_due_and_not_there(ironcron):
         ironcron.run("reload")
         document = why(ironcron, "night", "-1s")
         assert document["cause"] in ("not_due", "not_configured")
+        # A job that left before its first slot has no definition to look at any more.
+        assert why(ironcron, "night", code=None)["cause"] in ("future", "not_due", "not_configured")
 
 
 @pytest.mark.parametrize("name,at,cause,instead", [

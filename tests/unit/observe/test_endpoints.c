@@ -37,6 +37,12 @@ struct world {
     struct http_response response;
 };
 
+static struct instant virtual_now(struct clock *clock)
+{
+    (void)clock;
+    return instant_from_unix(1767225600); // 2026-01-01
+}
+
 static struct mono virtual_mono(struct clock *clock)
 {
     return CONTAINER_OF(clock, struct world, clock)->now;
@@ -44,7 +50,7 @@ static struct mono virtual_mono(struct clock *clock)
 
 static void world_open(struct world *world)
 {
-    *world = (struct world){.clock = {.mono = virtual_mono}, .now = {1000000}};
+    *world = (struct world){.clock = {.now = virtual_now, .mono = virtual_mono}, .now = {1000000}};
     health_init(&world->health, &world->clock, DURATION_S(30));
     world->metrics = metrics_new(&(struct metrics_options){.version = "1"});
     endpoints_init(&world->endpoints, world->metrics, &world->health);
@@ -205,8 +211,8 @@ static void readyz_names_each_failing_check(void **state)
     world_open(&world);
     assert_int_equal(ask(&world, "/readyz", NULL, NULL), 503);
     expect_body(&world, "[-] loop failed: starting\n");
-    expect_body(&world, "[-] store failed: starting\n");
-    expect_body(&world, "[-] runner failed: starting\n");
+    expect_body(&world, "[-] store failed: since 2026-01-01T00:00:00.000Z: starting\n");
+    expect_body(&world, "[-] runner failed: since 2026-01-01T00:00:00.000Z: starting\n");
     expect_body(&world, "[+] draining ok\n");
     make_ready(&world);
     assert_int_equal(ask(&world, "/readyz", NULL, NULL), 200);
@@ -216,8 +222,8 @@ static void readyz_names_each_failing_check(void **state)
     events->on_store(events->context, &err);
     health_set(&world.health, HEALTH_DRAINING, "told to stop");
     assert_int_equal(ask(&world, "/readyz", NULL, NULL), 503);
-    expect_body(&world, "[-] store failed: disk \"full\"\n");
-    expect_body(&world, "[-] draining failed: told to stop\n");
+    expect_body(&world, "[-] store failed: since 2026-01-01T00:00:00.000Z: disk \"full\"\n");
+    expect_body(&world, "[-] draining failed: since 2026-01-01T00:00:00.000Z: told to stop\n");
     expect_body(&world, "[+] runner ok\n");
     expect_body(&world, "not ready\n");
     events->on_store(events->context, NULL);
@@ -247,14 +253,15 @@ static void readyz_speaks_json_when_asked(void **state)
     json_t *body = body_json(&world);
     assert_int_equal(json_array_size(json_object_get(body, "checks")), HEALTH_CHECK_COUNT);
     json_decref(body);
-    health_set(&world.health, HEALTH_RUNNER, "the runner \"died\"\n");
+    health_set(&world.health, HEALTH_RUNNER,
+               "since 2026-01-01T00:00:00.000Z: the runner \"died\"\n");
     assert_int_equal(ask(&world, "/readyz", "Accept", "application/json, */*;q=0.1"), 503);
     assert_string_equal(world.response.content_type, "application/problem+json");
     body = body_json(&world);
     const json_t *runner = json_array_get(json_object_get(body, "checks"), HEALTH_RUNNER);
     assert_string_equal(json_string_value(json_object_get(runner, "name")), "runner");
     assert_string_equal(json_string_value(json_object_get(runner, "reason")),
-                        "the runner \"died\"\n");
+                        "since 2026-01-01T00:00:00.000Z: the runner \"died\"\n");
     assert_true(json_is_false(json_object_get(runner, "ok")));
     assert_int_equal(json_integer_value(json_object_get(body, "status")), 503);
     json_decref(body);
