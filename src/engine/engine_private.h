@@ -20,6 +20,8 @@
 #define CATCHUP_MAX 1000
 // The owner turns the engine about each second and a half, also when nothing happens.
 #define GAP DURATION_S(2)
+// Due slots, and due attempts, that are looked at in one turn.
+#define TURN_MAX 1000
 // Attempts at one slot (contract: retries 100).
 #define ATTEMPTS_MAX 100
 // Output that waits for a store that does not take it; more is dropped and counted.

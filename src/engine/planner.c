@@ -50,12 +50,18 @@ void planner_unplan(struct engine *engine, struct engine_job *job)
     heap_remove(&engine->planner, &job->planned);
 }
 
-// Each due job is taken out, and put back by whoever decides on its slot.
+// Each due job is taken out, and put back by whoever decides on its slot. Where a great many are
+// due at once the rest waits for the next turn, so that the owner's loop is not held up.
 void planner_turn(struct engine *engine, struct instant now)
 {
+    int taken = 0;
     for (struct heap_node *top; (top = heap_top(&engine->planner)) != NULL;) {
         struct engine_job *job = CONTAINER_OF(top, struct engine_job, planned);
         if (instant_before(now, job->wake)) {
+            return;
+        }
+        if (taken++ == TURN_MAX) {
+            engine->busy = true;
             return;
         }
         heap_remove(&engine->planner, &job->planned);

@@ -46,9 +46,14 @@ void retry_free(struct engine *engine, struct engine_retry *retry)
 
 void retry_turn(struct engine *engine, struct instant now)
 {
+    int taken = 0;
     for (struct heap_node *top; (top = heap_top(&engine->retries)) != NULL;) {
         struct engine_retry *retry = CONTAINER_OF(top, struct engine_retry, planned);
         if (instant_before(now, retry->retry_at)) {
+            return;
+        }
+        if (taken++ == TURN_MAX) {
+            engine->busy = true;
             return;
         }
         heap_remove(&engine->retries, &retry->planned);

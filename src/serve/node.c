@@ -21,8 +21,8 @@
 
 // Controls of other processes take effect within two seconds even where no notification works.
 #define TICK_MS 1500
-// Then the loop gets its turn, so that HTTP and signals are heard under load.
-#define ROUNDS_A_TURN 64
+// So long a turn decides and stores; then it is the turn of what else the loop has: HTTP, signals.
+#define TURN_TIME DURATION_MS(20)
 // The loop turns more often than this whenever it can.
 #define STALL     DURATION_S(2)
 #define LOCK_WAIT DURATION_S(90)
@@ -235,13 +235,13 @@ void node_turn(struct node *node)
     if (!runner_is_there(node)) {
         return;
     }
-    struct instant wake = INSTANT_NONE;
-    bool more = true;
-    for (int i = 0; i < ROUNDS_A_TURN && more; i++) {
+    struct instant wake;
+    bool more;
+    do {
         wake = engine_turn(node->engine);
         more = pump(node);
         more = engine_is_busy(node->engine) || more;
-    }
+    } while (more && mono_since(clock_mono(node->clock), node->turned_at).us < TURN_TIME.us);
     if (more) {
         uv_idle_start(&node->again, on_again);
     } else {
@@ -291,8 +291,9 @@ static void on_watch(uv_fs_event_t *handle, const char *name, int events, int st
     (void)status;
     struct node *node = handle->data;
     look_at_store(node);
+    // Not at once: what a turn writes is the next event, and libuv reads events until none is left.
     if (engine_is_busy(node->engine)) {
-        node_turn(node);
+        uv_idle_start(&node->again, on_again);
     }
 }
 

@@ -26,6 +26,7 @@ static struct counts {
     size_t lookups; // in maps
     size_t allocs;
     size_t store_calls;
+    size_t claims, most_claims_a_turn;
 } counts;
 
 void *__real_map_next(const struct map *map, size_t *at);
@@ -66,6 +67,26 @@ bool __wrap_store_call(struct store *store, struct store_op *op, struct error *e
 {
     counts.store_calls++;
     return __real_store_call(store, op, err);
+}
+
+struct uuid __real_uuid_v7(int64_t unix_ms, const uint8_t random[10]);
+struct uuid __wrap_uuid_v7(int64_t unix_ms, const uint8_t random[10]);
+struct uuid __wrap_uuid_v7(int64_t unix_ms, const uint8_t random[10])
+{
+    counts.claims++;
+    return __real_uuid_v7(unix_ms, random);
+}
+
+struct instant __real_engine_turn(struct engine *engine);
+struct instant __wrap_engine_turn(struct engine *engine);
+struct instant __wrap_engine_turn(struct engine *engine)
+{
+    counts.claims = 0;
+    struct instant wake = __real_engine_turn(engine);
+    if (counts.claims > counts.most_claims_a_turn) {
+        counts.most_claims_a_turn = counts.claims;
+    }
+    return wake;
 }
 
 static void count_from_here(void)
@@ -141,6 +162,27 @@ static void a_control_costs_the_same_however_many_jobs_wait(void **state)
     world_release(&w);
 }
 
+// All due at the same instant: a piece a turn, so that none of them holds the loop up.
+static void many_due_at_once_come_piece_by_piece(void **state)
+{
+    (void)state;
+    struct world w;
+    start(&w);
+    world_stop(&w);
+    for (size_t i = 0; i < w.job_count; i++) {
+        w.jobs[i].schedule_text = "* * * * *";
+        w.jobs[i].schedule = w.jobs[w.job_count - 1].schedule;
+    }
+    w.dry_run = true;
+    world_start(&w);
+    world_advance(&w, DURATION_S(30));
+    count_from_here();
+    world_advance(&w, DURATION_S(35));
+    assert_int_equal(w.ended[RUN_DRY_RUN], w.job_count);
+    assert_in_range(counts.most_claims_a_turn, 1, 1000);
+    world_release(&w);
+}
+
 // Each waiting attempt finds its job by one search, not by a walk through all.
 static void attempts_that_wait_are_adopted(void **state)
 {
@@ -207,6 +249,7 @@ int main(void)
         cmocka_unit_test(a_start_asks_each_schedule_once),
         cmocka_unit_test(a_slot_costs_the_same_however_many_jobs_wait),
         cmocka_unit_test(a_control_costs_the_same_however_many_jobs_wait),
+        cmocka_unit_test(many_due_at_once_come_piece_by_piece),
         cmocka_unit_test(attempts_that_wait_are_adopted),
         cmocka_unit_test(a_thousand_pauses),
     };
