@@ -35,19 +35,24 @@ static void wish_release(struct wish *wish)
 static bool carry_out(struct wish *wish, const struct invocation *invocation, struct error *err)
 {
     struct session *session = &wish->session;
-    if (!session_config(session, invocation, err)) {
+    // A typo in one job must not keep anybody from pausing another.
+    if (!session_config_to_look(session, invocation, err)) {
         return false;
     }
     // A control of a job that has left the configuration can still be lifted.
-    if (wish->job != NULL && wish->value != 0 && session_job(session, wish->job, err) == NULL) {
-        return false;
+    bool must_be_there = wish->job != NULL && wish->value != 0;
+    if (must_be_there && !session->config->is_faulty &&
+        session_job(session, wish->job, err) == NULL) {
+        return false; // before the store is made
     }
-    if (!session_write(session, err) || !control_set_load(&wish->before, session, err)) {
+    if (!session_write(session, err) ||
+        (must_be_there && !session_knows_job(session, wish->job, err)) ||
+        !control_set_load(&wish->before, session, err)) {
         return false;
     }
     if (wish->job != NULL && wish->value == 0 &&
         control_set_exact(&wish->before, wish->job, wish->kind) == NULL &&
-        session_job(session, wish->job, err) == NULL) {
+        !session_knows_job(session, wish->job, err)) {
         return false;
     }
     struct store_op_control control = {

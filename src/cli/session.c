@@ -188,6 +188,28 @@ const struct job *session_job(const struct session *session, const char *name, s
     return job;
 }
 
+struct job_search {
+    const char *name;
+    bool found;
+};
+
+static bool look_at_job(void *context, const struct store_job *row)
+{
+    struct job_search *search = context;
+    search->found = row->spec != NULL && strcmp(row->name, search->name) == 0;
+    return !search->found;
+}
+
+bool session_knows_job(const struct session *session, const char *name, struct error *err)
+{
+    if (!session->config->is_faulty || session->store == NULL) {
+        return session_job(session, name, err) != NULL;
+    }
+    struct job_search search = {.name = name};
+    return session->store->ops->read_jobs(session->store, look_at_job, &search, err) &&
+           (search.found || session_no_job(session, name, err));
+}
+
 // ---- runs by the beginning of their id ----------------------------------------------------------
 
 struct id_search {

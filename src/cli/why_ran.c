@@ -121,6 +121,9 @@ static void tell_running(const struct why_facts *facts, struct why *why)
                        facts->job->timeout);
         buf_add_char(&why->text, '.');
     }
+    if (facts->job != NULL && facts->job->http != NULL && facts->job->http->callback) {
+        buf_add_string(&why->text, " It ends by the callback of its endpoint, or by its timeout.");
+    }
     why_add_id(&why->next, "ironcron runs output ", run, " -f");
 }
 

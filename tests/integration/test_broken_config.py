@@ -87,6 +87,16 @@ def test_a_live_node_is_seen_behind_a_mistake(ironcron):
         assert status["node"]["pid"] == node.pid
         assert [job["job"] for job in status["failed"]] == ["fails"]
         assert {slot["job"] for slot in status["next_hour"]} == {"tick", "fails"}
+        # Nor does it tie the hands of who wants to hold something back.
+        ironcron.run("pause", "fails", "--reason", "too loud")
+        until(lambda: ironcron.query("select 1 from slots where job = 'fails' and reason = 'paused'"), "it is paused")
+        assert {job["job"]: job["paused"] for job in ironcron.json("jobs")}["fails"]
+        ironcron.run("resume", "fails")
+        ironcron.run("throttle", "tick", "x2")
+        ironcron.run("throttle", "tick", "off")
+        assert "there is no job" in ironcron.run("pause", "nobody", code=1).stderr
+        ironcron.run("pause", "--all")
+        ironcron.run("resume", "--all")
         assert ironcron.json("why", "rare", "--at", "2001-01-01T00:00:00Z", code=None)["policy"] is None
 
 

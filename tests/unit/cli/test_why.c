@@ -90,6 +90,8 @@ static const struct store_run_row sql_failed = {.job = "j",
                                                 .failure = FAILURE_SQL,
                                                 .ended_at = {3000000},
                                                 .error = "relation \"events\" does not exist"};
+static const struct job_http callback = {.callback = true};
+static struct job called_back = {.name = "j", .retries = &no_retries, .http = &callback};
 static struct job jittered = {.name = "j", .retries = &no_retries, .jitter = {3600000000}};
 static const struct store_node_row stopped = {.host = "db1", .state = "stopped", .last_seen = {0}};
 static const struct store_node_row next_node = {.host = "db1", .started_at = {90000000}};
@@ -206,6 +208,14 @@ static const struct example {
       .node_is_live = true,
       .run_is_with_node = true,
       .output_bytes = 7}},
+    {"running",
+     "It ends by the callback of its endpoint",
+     "ironcron runs output 00000000",
+     {.job = &called_back,
+      ROW(SLOT_OPEN, 0),
+      .run = &started,
+      .node_is_live = true,
+      .run_is_with_node = true}},
     {"cut_off",
      "The next node records it as LOST",
      "ironcron serve",
