@@ -48,7 +48,8 @@ void session_release(struct session *session);
 // ERROR_NOT_FOUND with the nearest name when there is no such job.
 bool session_no_job(const struct session *session, const char *name, struct error *err);
 const struct job *session_job(const struct session *session, const char *name, struct error *err);
-// Is there such a job: in the configuration, or, where that has mistakes, in force in the open store?
+// Is there such a job: in the configuration, or, where that has mistakes, in force in the open
+// store?
 bool session_knows_job(const struct session *session, const char *name, struct error *err) MUST_USE;
 // A run by its id or the beginning of one.
 bool session_run_id(const struct session *session, const char *text, struct uuid *id_out,
