@@ -63,7 +63,7 @@ const char config_template[] =
     "  #   owner: data-team\n"
     "  #   runbook: docs/report.md\n"
     "\n"
-    "  # A signed request instead of a process; see docs/http-jobs.md:\n"
+    "  # # A signed request instead of a process; see docs/http-jobs.md:\n"
     "  # - name: warm-cache\n"
     "  #   schedule: \"@every 5m\"\n"
     "  #   timeout: 30s\n"
