@@ -2,7 +2,7 @@
 
 import json
 
-from conftest import until
+from conftest import HTTP_LISTEN, until
 
 SECRET = "0123456789abcdef0123456789abcdef"
 NEVER = '"@once 2099-01-01T00:00:00Z"'
@@ -15,6 +15,7 @@ def job(url, name="call", schedule=NEVER, more="", **keys):
 
 
 def configure(ironcron, *jobs, head=""):
+    head += "" if "listen:" in head else HTTP_LISTEN
     ironcron.config(head + "jobs:\n" + "".join(jobs))
     ironcron.config_path.chmod(0o600)
 
