@@ -202,6 +202,13 @@ static void on_done(void *context, CURL *easy, CURLcode code)
 
 // ---- deadlines ----------------------------------------------------------------------------------
 
+// May somebody be at work on it?
+static bool is_sent(const struct call *call)
+{
+    return call->phase == CALL_AWAITING ||
+           (call->phase == CALL_REQUESTING && transfer_was_sent(&call->transfer));
+}
+
 static void describe_progress(struct call *call)
 {
     if (call->phase == CALL_REQUESTING) {
@@ -220,8 +227,8 @@ static void time_out(struct call_runner *runner, struct call *call)
     char limit[FORMAT_DURATION_SIZE];
     format_duration(call->job->timeout, limit);
     describe_progress(call);
-    buf_printf(&call->error, " within the timeout of %s; it was given up, the server may go on",
-               limit);
+    buf_printf(&call->error, " within the timeout of %s; it was given up%s", limit,
+               is_sent(call) ? ", the server may go on" : "");
     end(runner, call, RUNNER_TIMED_OUT);
 }
 
@@ -325,7 +332,7 @@ static void stop(struct runner *port, uint64_t run, bool at_once)
     struct call_runner *runner = from_port(port);
     struct call *call = table_get(&runner->by_run, run);
     if (call != NULL && call->phase != CALL_ENDED) {
-        if (call->phase != CALL_WAITING) {
+        if (is_sent(call)) {
             buf_add_string(&call->error, "the server may go on with it");
         }
         end(runner, call, RUNNER_CANCELLED);

@@ -165,14 +165,8 @@ static bool lookup_start(struct lookup *lookup, const struct map *hosts)
            getaddrinfo_a(GAI_NOWAIT, lookup->list, (int)lookup->count, NULL) == 0;
 }
 
-// Where a thread still waits for the name server its requests are left to it.
 static void lookup_release(struct lookup *lookup)
 {
-    static struct lookup left;
-    if (is_under_way(lookup)) {
-        left = *lookup;
-        return;
-    }
     for (size_t i = 0; i < lookup->count; i++) {
         if (lookup->requests[i].ar_result != NULL) {
             freeaddrinfo(lookup->requests[i].ar_result);
@@ -181,12 +175,16 @@ static void lookup_release(struct lookup *lookup)
     }
     free(lookup->requests);
     free(lookup->list);
-    (void)left;
+    *lookup = (struct lookup){0};
 }
 
 static void inspect_hosts(struct inspection *inspection)
 {
-    struct lookup lookup;
+    static struct lookup lookup; // a thread that still waits for the name server writes into it
+    if (is_under_way(&lookup)) {
+        return;
+    }
+    lookup_release(&lookup);
     bool started = lookup_start(&lookup, &inspection->hosts);
     for (int i = 0; started && i < RESOLVE_LOOKS && is_under_way(&lookup); i++) {
         usleep(RESOLVE_LOOK_US);
@@ -195,7 +193,9 @@ static void inspect_hosts(struct inspection *inspection)
         judge_host(inspection, inspection->hosts.entries[i].value, lookup.requests[i].ar_name,
                    gai_error(lookup.list[i]));
     }
-    lookup_release(&lookup);
+    if (!is_under_way(&lookup)) {
+        lookup_release(&lookup);
+    }
 }
 
 void validate_http(const struct config *config, const struct validate_options *options,
