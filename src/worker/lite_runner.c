@@ -185,7 +185,7 @@ void lite_runner_protect(struct lite_runner *runner, const char *store_path)
 {
     struct stat status;
     // By name only: opening it would cost the node its locks.
-    if (stat(store_path, &status) == 0) {
+    if (store_path != NULL && stat(store_path, &status) == 0) {
         runner->store = (struct order_store){.device = status.st_dev, .inode = status.st_ino};
     }
 }

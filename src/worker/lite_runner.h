@@ -18,7 +18,7 @@ struct lite_runner {
 };
 
 void lite_runner_init(struct lite_runner *runner);
-// The store's file, which is there by now: no job writes to it.
+// The store's file, which is there by now: no job writes to it. NULL where it is no file.
 void lite_runner_protect(struct lite_runner *runner, const char *store_path);
 // At first, and when the runner process was replaced. Takes over its events.
 void lite_runner_set_processes(struct lite_runner *runner, struct runner *processes);

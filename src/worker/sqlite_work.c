@@ -360,8 +360,8 @@ static bool finish(struct work *work)
 
 static void roll_back(struct work *work)
 {
-    sqlite3_progress_handler(work->db, 0, NULL, NULL); // it would interrupt this as well
     if (work->db != NULL && sqlite3_get_autocommit(work->db) == 0) {
+        sqlite3_progress_handler(work->db, 0, NULL, NULL); // it would interrupt this as well
         work->is_own = true;
         (void)sqlite3_exec(work->db, "ROLLBACK", NULL, NULL, NULL);
     }
