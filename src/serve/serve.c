@@ -18,6 +18,7 @@
 #include "serve/listener.h"
 #include "serve/node.h"
 #include "serve/node_lock.h"
+#include "serve/notify.h"
 #include "time/format.h"
 
 // How long after the end of `drain` the ends may take to reach the store before we give up: the
@@ -26,6 +27,8 @@
 // A loop that has not turned for so long is not alive.
 #define LOOP_LIMIT  DURATION_S(10)
 #define ZONES_EVERY DURATION_S(10)
+// The lock of a node that has just died is waited for, and a store may have to be migrated.
+#define START_PATIENCE DURATION_S(180)
 
 enum stopping { STOP_NOT, STOP_DRAINING, STOP_ENDING, STOP_AT_ONCE };
 
@@ -37,6 +40,7 @@ struct serve {
     struct endpoints endpoints;
     struct fanout fanout;
     struct listener listener;
+    struct notify notify;
     uv_signal_t signals[3];
     enum stopping stopping;
     struct mono stop_deadline; // of the present phase of stopping
@@ -151,6 +155,7 @@ static void reload(struct serve *serve)
 {
     struct error err = ERROR_INIT;
     enum error_code code;
+    notify_reloading(&serve->notify);
     struct config *config = load(serve->options->config_path);
     bool done = false;
     if (config == NULL) {
@@ -171,6 +176,7 @@ static void reload(struct serve *serve)
     } else {
         LOG(LOG_ERROR, "reload_refused", "%s; the old configuration stays in force", err.text);
     }
+    notify_ready(&serve->notify);
 }
 
 // The rules of time zones change several times a year; what is in use is read anew.
@@ -187,6 +193,30 @@ static void look_at_zones(struct serve *serve)
     }
 }
 
+// ---- what the service manager is told -----------------------------------------------------------
+
+static void tell_status(struct serve *serve)
+{
+    static const char *const stages[] = {[STOP_DRAINING] = "stopping, running jobs may finish",
+                                         [STOP_ENDING] = "stopping, running jobs are ended",
+                                         [STOP_AT_ONCE] = "stopping at once"};
+    struct engine *engine = serve->node.engine;
+    char text[NOTIFY_SIZE];
+    snprintf(text, sizeof text, "%s: %zu jobs, %d running",
+             serve->stopping != STOP_NOT ? stages[serve->stopping]
+             : engine_is_dry_run(engine) ? "dry-run"
+                                         : "live",
+             serve->node.loaded->config->job_count, engine_running(engine));
+    notify_status(&serve->notify, text);
+}
+
+// A manager that loses patience would kill what `drain` lets finish.
+static void ask_for_patience(struct serve *serve, struct mono now)
+{
+    struct duration left = mono_since(serve->stop_deadline, now);
+    notify_extend(&serve->notify, (struct duration){left.us + LAST_WAIT.us});
+}
+
 // ---- stopping -----------------------------------------------------------------------------------
 
 static void stop_next(struct serve *serve)
@@ -198,6 +228,7 @@ static void stop_next(struct serve *serve)
     case STOP_NOT:
         serve->stopping = STOP_DRAINING;
         serve->stop_deadline = mono_add(now, drain);
+        notify_stopping(&serve->notify);
         health_set(&serve->health, HEALTH_DRAINING, "the node is stopping");
         LOG(LOG_INFO, "draining", "no new runs; %d running may finish",
             engine_running(node->engine));
@@ -224,6 +255,7 @@ static void stop_next(struct serve *serve)
 
 static void stop_at_once(struct serve *serve, const char *why)
 {
+    notify_stopping(&serve->notify);
     serve->stopping = STOP_AT_ONCE;
     serve->stop_deadline = mono_add(clock_mono(serve->node.clock), LAST_WAIT);
     LOG(LOG_WARN, "stop_at_once", "%s: %d runs are killed", why,
@@ -251,6 +283,11 @@ static void on_turn(struct node *node)
 {
     struct serve *serve = node->context;
     health_tick(&serve->health);
+    if (!serve->notify.is_ready) {
+        notify_ready(&serve->notify);
+        tell_status(serve);
+    }
+    notify_turn(&serve->notify);
     if (engine_wants_reload(node->engine)) {
         reload(serve);
     }
@@ -286,9 +323,13 @@ static void on_tick(struct node *node)
     struct serve *serve = node->context;
     look_at_lock(serve);
     look_at_zones(serve);
-    if (serve->stopping != STOP_NOT &&
-        !mono_before(clock_mono(node->clock), serve->stop_deadline)) {
+    tell_status(serve);
+    struct mono now = clock_mono(node->clock);
+    if (serve->stopping != STOP_NOT && !mono_before(now, serve->stop_deadline)) {
         stop_next(serve);
+    }
+    if (serve->stopping != STOP_NOT) {
+        ask_for_patience(serve, now);
     }
 }
 
@@ -373,6 +414,7 @@ static bool start(struct serve *serve, struct config *config, bool dry_run, stru
     struct node_options options = {
         .command = "serve", .dry_run = dry_run, .schedules = true, .events = &serve->fanout.events};
     struct loaded *loaded = loaded_new(config, false);
+    notify_extend(&serve->notify, START_PATIENCE);
     bool open = node_open(&serve->node, &options, loaded, err);
     loaded_release(loaded);
     if (!open) {
@@ -425,6 +467,7 @@ static int serve_config(struct serve *serve, struct config *config, bool dry_run
     node_close(&serve->node);
     endpoints_release(&serve->endpoints);
     metrics_free(serve->metrics);
+    notify_close(&serve->notify);
     return serve->exit_code;
 }
 
@@ -433,6 +476,9 @@ int serve_run(const struct serve_options *options)
     log_configure(options->json_logs ? LOG_FORMAT_JSON : LOG_FORMAT_LOGFMT, LOG_INFO, timestamp);
     signal(SIGPIPE, SIG_IGN);
     struct error err = ERROR_INIT;
+    static struct serve serve; // large, and one for the process
+    serve = (struct serve){.options = options};
+    notify_open(&serve.notify, clock_system());
     bool dry_run = false;
     if (!serve_dry_run_from_environment(&dry_run, &err)) {
         return fail(&err);
@@ -447,7 +493,5 @@ int serve_run(const struct serve_options *options)
         LOG(LOG_ERROR, "start_refused", "startup validation failed: see `ironcron validate`");
         return error_exit_code(code);
     }
-    static struct serve serve; // large, and one for the process
-    serve = (struct serve){.options = options};
     return serve_config(&serve, config, dry_run || options->dry_run);
 }

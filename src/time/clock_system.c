@@ -31,3 +31,9 @@ struct clock *clock_system(void)
     static struct clock clock = {.now = system_now, .mono = system_mono};
     return &clock;
 }
+
+int64_t clock_monotonic_us(void)
+{
+    struct timespec reading = read_clock(CLOCK_MONOTONIC);
+    return (int64_t)reading.tv_sec * 1000000 + reading.tv_nsec / 1000;
+}
