@@ -77,7 +77,9 @@ static const struct option import_options[] = {
     TAKES("part", 0, VALUE_COUNT, "N", "of jobs that do not fit into one file, the Nth part (1)"),
     END};
 static const struct option help_options[] = {
-    {"markdown", 0, VALUE_NONE, false, true, NULL, "all commands, as docs/cli.md"}, END};
+    {"markdown", 0, VALUE_NONE, false, true, NULL, "all commands, as docs/cli.md"},
+    {"man", 0, VALUE_NONE, false, true, NULL, "ironcron(1); of the configuration: ironcron.yml(5)"},
+    END};
 
 #define NO_ARGUMENTS                                                                               \
     {                                                                                              \

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "cli/hint.h"
+#include "cli/manual.h"
 #include "cli/run.h"
 #include "cli/terminal.h"
 #include "config/config.h"
@@ -14,16 +15,14 @@
 #define HELP_MAX   (1024 * 1024)
 #define HELP_WIDTH 96
 
-static const struct {
-    int code;
-    const char *meaning;
-} exit_codes[] = {
+const struct help_exit_code help_exit_codes[] = {
     {0, "yes, or done"},
     {1, "the answer is no: a check failed, the run failed, there is no such job or run"},
     {2, "wrong usage"},
     {70, "a bug in ironcron, with a report"},
     {75, "the store cannot be reached now; try again later"},
     {78, "the configuration is wrong by itself"},
+    {0, NULL},
 };
 
 // Breaks lines between words; a blank line begins a new paragraph.
@@ -99,7 +98,7 @@ void help_usage(const struct command *command, struct buf *out)
 
 // ---- for the terminal ---------------------------------------------------------------------------
 
-static void option_words(const struct option *option, char *out, size_t size)
+void help_option_words(const struct option *option, char *out, size_t size)
 {
     char letter[8] = "";
     if (option->letter != 0) {
@@ -113,8 +112,8 @@ static void add_options(struct buf *out, const struct option *list)
 {
     for (; list != NULL && list->name != NULL; list++) {
         if (!list->hidden) {
-            char words[80];
-            option_words(list, words, sizeof words);
+            char words[HELP_OPTION_SIZE];
+            help_option_words(list, words, sizeof words);
             buf_printf(out, "  %-22s %s\n", words, list->summary);
         }
     }
@@ -150,8 +149,8 @@ void help_overview(struct buf *out)
     buf_add_string(out, "\nOptions of all commands\n");
     add_options(out, global_options);
     buf_add_string(out, "\nExit codes\n");
-    for (size_t i = 0; i < ARRAY_LENGTH(exit_codes); i++) {
-        buf_printf(out, "  %-14d %s\n", exit_codes[i].code, exit_codes[i].meaning);
+    for (const struct help_exit_code *code = help_exit_codes; code->meaning != NULL; code++) {
+        buf_printf(out, "  %-14d %s\n", code->code, code->meaning);
     }
     buf_add_string(out, "\nTimes are RFC 3339, a date, or -2h for two hours ago.\n"
                         "More about a command: ironcron help COMMAND. About ironcron.yml: "
@@ -207,8 +206,8 @@ static void markdown_options(struct buf *out, const struct option *list)
     buf_add_string(out, "| option | meaning |\n|---|---|\n");
     for (; list->name != NULL; list++) {
         if (!list->hidden) {
-            char words[80];
-            option_words(list, words, sizeof words);
+            char words[HELP_OPTION_SIZE];
+            help_option_words(list, words, sizeof words);
             buf_printf(out, "| `%s` | %s |\n", words, list->summary);
         }
     }
@@ -259,8 +258,8 @@ void help_markdown(struct buf *out)
     markdown_options(out, global_options);
     buf_add_string(out, "They may stand before the command or after it.\n\n"
                         "## Exit codes\n\n| code | meaning |\n|---|---|\n");
-    for (size_t i = 0; i < ARRAY_LENGTH(exit_codes); i++) {
-        buf_printf(out, "| %d | %s |\n", exit_codes[i].code, exit_codes[i].meaning);
+    for (const struct help_exit_code *code = help_exit_codes; code->meaning != NULL; code++) {
+        buf_printf(out, "| %d | %s |\n", code->code, code->meaning);
     }
     buf_add_string(out, "\n");
     each_group(out, markdown_group);
@@ -286,7 +285,7 @@ static bool unknown_topic(const char *name, struct error *err)
 static bool help_topic(const struct invocation *invocation, struct buf *out, struct error *err)
 {
     if (strcmp(invocation->rest[0], "configuration") == 0) {
-        config_reference(out);
+        (invocation_has(invocation, "man") ? config_manual : config_reference)(out);
         return true;
     }
     char *words[REPEAT_MAX];
@@ -315,6 +314,8 @@ bool command_help(struct invocation *invocation, int *exit_out, struct error *er
     buf_init(&out, HELP_MAX);
     if (invocation_has(invocation, "markdown")) {
         help_markdown(&out);
+    } else if (invocation_has(invocation, "man") && invocation->rest_count == 0) {
+        manual_commands(&out);
     } else if (invocation->rest_count == 0) {
         help_overview(&out);
     } else if (!help_topic(invocation, &out, err)) {

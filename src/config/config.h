@@ -107,3 +107,5 @@ const char *config_nearest_job(const struct config *config, const char *name);
 extern const char config_template[];
 // Every key, with type, default and meaning, as Markdown: docs/configuration.md is made of it.
 void config_reference(struct buf *out);
+// The same as a manual page: ironcron.yml(5).
+void config_manual(struct buf *out);

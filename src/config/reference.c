@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "config/config.h"
+#include "config/reference.h"
 #include "config/schema.h"
 #include "config/value.h"
 
@@ -54,7 +55,7 @@ static const char *type_words(const struct schema_key *key)
     UNREACHABLE();
 }
 
-static void add_type(struct buf *out, const struct schema_key *key)
+void reference_type(struct buf *out, const struct schema_key *key)
 {
     buf_add_string(out, type_words(key));
     if (key->choices != NULL) {
@@ -76,8 +77,13 @@ static void add_type(struct buf *out, const struct schema_key *key)
     }
 }
 
-static void add_notes(struct buf *out, const struct schema_key *key)
+void reference_meaning(struct buf *out, const struct schema_key *key)
 {
+    if (key->type == TYPE_LATER) {
+        buf_printf(out, "Refused in this version: %s.", key->doc);
+    } else {
+        buf_add_string(out, key->doc);
+    }
     if ((key->flags & SCHEMA_REQUIRED) != 0) {
         buf_add_string(out, " Required.");
     }
@@ -103,36 +109,33 @@ static void add_section(struct buf *out, enum schema_section section)
     for (; at < end; at++) {
         const struct schema_key *key = &schema_keys[at];
         buf_printf(out, "| `%s` | ", key->name);
-        add_type(out, key);
+        reference_type(out, key);
         buf_printf(out, " | %s%s%s | ", key->fallback == NULL ? "" : "`",
                    key->fallback == NULL ? "" : key->fallback, key->fallback == NULL ? "" : "`");
-        if (key->type == TYPE_LATER) {
-            buf_printf(out, "Refused in this version: %s.", key->doc);
-        } else {
-            buf_add_string(out, key->doc);
-        }
-        add_notes(out, key);
+        reference_meaning(out, key);
         buf_add_string(out, " |\n");
     }
 }
 
+const char reference_preface[] =
+    "One YAML file, 4 MB at most, without anchors, aliases, merge keys and tags. A "
+    "value's type is\n"
+    "what this page says, whatever it looks like: `no` can be a name, and quotes change "
+    "nothing.\n"
+    "Durations: `250ms`, `90s`, `5m`, `1h30m`, `7d`. Sizes: `512K`, `10M`, `1G`, where K "
+    "is 1,024\n"
+    "bytes. Paths are relative to the folder of the configuration.\n\n"
+    "In a value, `${NAME}` takes an environment variable, `${file:PATH}` the content of a "
+    "file less\n"
+    "its last newline, and `$$` is a dollar; any other `${` is an error, and so is a "
+    "variable that\n"
+    "is not set. What was put in is not looked at again.\n\n"
+    "`ironcron validate` tells every mistake at once, each with file, line and column.\n";
+
 void config_reference(struct buf *out)
 {
-    buf_add_string(
-        out, "# Configuration reference\n\n"
-             "One YAML file, 4 MB at most, without anchors, aliases, merge keys and tags. A "
-             "value's type is\n"
-             "what this page says, whatever it looks like: `no` can be a name, and quotes change "
-             "nothing.\n"
-             "Durations: `250ms`, `90s`, `5m`, `1h30m`, `7d`. Sizes: `512K`, `10M`, `1G`, where K "
-             "is 1,024\n"
-             "bytes. Paths are relative to the folder of the configuration.\n\n"
-             "In a value, `${NAME}` takes an environment variable, `${file:PATH}` the content of a "
-             "file less\n"
-             "its last newline, and `$$` is a dollar; any other `${` is an error, and so is a "
-             "variable that\n"
-             "is not set. What was put in is not looked at again.\n\n"
-             "`ironcron validate` tells every mistake at once, each with file, line and column.\n");
+    buf_add_string(out, "# Configuration reference\n\n");
+    buf_add_string(out, reference_preface);
     for (enum schema_section section = 0; section < SECTION_COUNT; section++) {
         add_section(out, section);
     }
