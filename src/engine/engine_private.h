@@ -2,8 +2,8 @@
 // What the files of this room share. Nobody else includes it.
 //
 // Who changes what: planner.c the heap of due times; catchup.c what was missed; decide.c proposals;
-// verdict.c what the store said to them; run.c runs from claim to end; retry.c waiting attempts;
-// after.c slots that wait for other jobs;
+// verdict.c what the store said to them; run.c runs from claim to end, end_text.c their last words;
+// retry.c waiting attempts; after.c slots that wait for other jobs;
 // control.c controls and intents; pauses.c when what was paused; start.c, publish.c and closing.c
 // definitions; housekeeping.c sealing, pruning, the runner's deadline; link.c whether the store
 // answers.
@@ -265,6 +265,10 @@ void verdict_on_done(struct store_op *op); // of a decide_batch
 struct engine_run_live *run_claimed(struct engine *engine, struct engine_job *job,
                                     const struct store_slot *slot);
 void run_start(struct engine_run_live *run, const char *params); // JSON object given, or NULL
+// How a run ended, in a sentence (end_text.c). `has_process`: what ran was a process of the job's
+// own.
+void end_text(const struct job *job, const char *cancelled_by, bool has_process,
+              const struct runner_end *end, char *out, size_t size);
 void run_cancel(struct engine_run_live *run, const char *by, bool at_once);
 void run_free(struct engine_run_live *run);
 void run_flush(struct engine *engine); // outputs and ends into the store

@@ -183,45 +183,6 @@ static void run_end(struct engine_run_live *run, enum run_state state, enum run_
     engine->busy = true;
 }
 
-static void end_text(const struct engine_run_live *run, const struct runner_end *end, char *out,
-                     size_t size)
-{
-    char limit[FORMAT_DURATION_SIZE];
-    format_duration(run->facts.job->timeout, limit);
-    if (end->error != NULL && end->kind != RUNNER_CANCELLED) {
-        snprintf(out, size, "%s", end->error);
-        return;
-    }
-    switch (end->kind) {
-    case RUNNER_SUCCEEDED:
-    case RUNNER_FAILED:
-        snprintf(out, size, "failed, and nothing says why");
-        break;
-    case RUNNER_EXITED:
-        snprintf(out, size, "exit code %d", end->exit_code);
-        break;
-    case RUNNER_SIGNALLED:
-        snprintf(out, size, "ended by signal %d (%s)", end->signal, strsignal(end->signal));
-        break;
-    case RUNNER_TIMED_OUT:
-        snprintf(out, size, "not done after its timeout of %s; all its processes were ended",
-                 limit);
-        break;
-    case RUNNER_CANCELLED:
-        snprintf(out, size, "cancelled by %s%s%s",
-                 run->cancelled_by == NULL ? "?" : run->cancelled_by,
-                 end->error == NULL || has_process(run) ? "" : "; ",
-                 end->error == NULL || has_process(run) ? "" : end->error);
-        break;
-    case RUNNER_SPAWN_FAILED:
-        snprintf(out, size, "could not be started");
-        break;
-    case RUNNER_GONE:
-        snprintf(out, size, "the runner process was lost");
-        break;
-    }
-}
-
 static void run_on_end(void *context, uint64_t handle, const struct runner_end *end)
 {
     (void)context;
@@ -248,7 +209,7 @@ static void run_on_end(void *context, uint64_t handle, const struct runner_end *
         return;
     }
     char text[4096];
-    end_text(run, end, text, sizeof text);
+    end_text(run->facts.job, run->cancelled_by, has_process(run), end, text, sizeof text);
     enum run_failure failure = end->kind == RUNNER_FAILED ? end->failure : ends[end->kind].failure;
     run_end(run, ends[end->kind].state, failure, text);
 }
