@@ -17,6 +17,7 @@
 #include "runner/process_runner.h"
 #include "serve/host_boot.h"
 #include "serve/node_lock.h"
+#include "sql/sql_runner.h"
 #include "store/sqlite/sqlite_store.h"
 
 // Controls of other processes take effect within two seconds even where no notification works.
@@ -151,7 +152,6 @@ static void route_processes(struct node *node)
     lite_runner_init(&node->lite);
     runner_router_set(&node->router, JOB_COMMAND, &node->lite.port);
     runner_router_set(&node->router, JOB_SHELL, &node->lite.port);
-    runner_router_set(&node->router, JOB_SQL, &node->lite.port);
     use_databases(node);
 }
 
@@ -396,6 +396,20 @@ static void open_calls(struct node *node)
     runner_router_set(&node->router, JOB_HTTP, node->calls);
 }
 
+static void open_sql(struct node *node)
+{
+    const struct config *config = node->loaded->config;
+    struct sql_runner_options options = {.loop = &node->loop,
+                                         .clock = node->clock,
+                                         .output_max = config->output_max,
+                                         .on_told = on_calls,
+                                         .context = node};
+    node->sql = sql_runner_new(&options);
+    sql_runner_set_databases(node->sql, config->databases, config->database_count);
+    sql_runner_set_sqlite(node->sql, &node->lite.port);
+    runner_router_set(&node->router, JOB_SQL, node->sql);
+}
+
 static bool open_loop(struct node *node, struct error *err)
 {
     int result = uv_loop_init(&node->loop);
@@ -412,6 +426,7 @@ static bool open_loop(struct node *node, struct error *err)
     uv_idle_init(&node->loop, &node->again);
     uv_fs_event_init(&node->loop, &node->watch);
     open_calls(node);
+    open_sql(node);
     node->wake_poll.data = node->tick.data = node;
     node->again.data = node->watch.data = node;
     uv_poll_start(&node->wake_poll, UV_READABLE, on_wake);
@@ -460,6 +475,8 @@ bool node_reload(struct node *node, struct loaded *loaded, struct error *err)
     use_databases(node);
     process_runner_set_output_max(node->runner, loaded->config->output_max);
     call_runner_set_output_max(node->calls, loaded->config->output_max);
+    sql_runner_set_output_max(node->sql, loaded->config->output_max);
+    sql_runner_set_databases(node->sql, loaded->config->databases, loaded->config->database_count);
     return true;
 }
 
@@ -480,6 +497,7 @@ static void close_handle(uv_handle_t *handle, void *context)
 void node_close(struct node *node)
 {
     if (node->wake_fd >= 0) {
+        sql_runner_free(node->sql);
         uv_walk(&node->loop, close_handle, node->runner_poll);
         uv_run(&node->loop, UV_RUN_DEFAULT);
         uv_loop_close(&node->loop);

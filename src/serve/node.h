@@ -45,6 +45,7 @@ struct node {
     struct runner *runner;   // the runner process: command and shell jobs
     struct lite_runner lite; // in front of it: sql jobs on SQLite databases
     struct runner *calls;    // http jobs
+    struct runner *sql;      // sql jobs; hands those on SQLite databases to the one above
     struct runner_router router;
     struct store *store;
     struct engine *engine;
