@@ -17,7 +17,7 @@
 #include "runner/process_runner.h"
 #include "serve/host_boot.h"
 #include "serve/node_lock.h"
-#include "sql/sql_runner.h"
+#include "serve/node_runners.h"
 #include "store/sqlite/sqlite_store.h"
 
 // Controls of other processes take effect within two seconds even where no notification works.
@@ -138,21 +138,6 @@ static struct job_set set_of(struct loaded *loaded)
                             .zones = config->zones,
                             .owner = loaded,
                             .release = release_set};
-}
-
-static void use_databases(struct node *node)
-{
-    const struct config *config = node->loaded->config;
-    lite_runner_set_databases(&node->lite, config->databases, config->database_count);
-}
-
-// What is behind it, the runner process, may be replaced.
-static void route_processes(struct node *node)
-{
-    lite_runner_init(&node->lite);
-    runner_router_set(&node->router, JOB_COMMAND, &node->lite.port);
-    runner_router_set(&node->router, JOB_SHELL, &node->lite.port);
-    use_databases(node);
 }
 
 static bool start_engine(struct node *node, struct error *err)
@@ -379,35 +364,9 @@ static void watch_runner(struct node *node)
     uv_poll_start(node->runner_poll, events, on_runner);
 }
 
-static void on_calls(void *context)
+static void on_told(void *context)
 {
     node_turn(context);
-}
-
-static void open_calls(struct node *node)
-{
-    struct call_runner_options options = {.loop = &node->loop,
-                                          .clock = node->clock,
-                                          .output_max = node->loaded->config->output_max,
-                                          .accepts_callbacks = node->options.schedules,
-                                          .on_quiet = on_calls,
-                                          .context = node};
-    node->calls = call_runner_new(&options);
-    runner_router_set(&node->router, JOB_HTTP, node->calls);
-}
-
-static void open_sql(struct node *node)
-{
-    const struct config *config = node->loaded->config;
-    struct sql_runner_options options = {.loop = &node->loop,
-                                         .clock = node->clock,
-                                         .output_max = config->output_max,
-                                         .on_told = on_calls,
-                                         .context = node};
-    node->sql = sql_runner_new(&options);
-    sql_runner_set_databases(node->sql, config->databases, config->database_count);
-    sql_runner_set_sqlite(node->sql, &node->lite.port);
-    runner_router_set(&node->router, JOB_SQL, node->sql);
 }
 
 static bool open_loop(struct node *node, struct error *err)
@@ -425,8 +384,7 @@ static bool open_loop(struct node *node, struct error *err)
     uv_timer_init(&node->loop, &node->tick);
     uv_idle_init(&node->loop, &node->again);
     uv_fs_event_init(&node->loop, &node->watch);
-    open_calls(node);
-    open_sql(node);
+    node_runners_open(node, on_told);
     node->wake_poll.data = node->tick.data = node;
     node->again.data = node->watch.data = node;
     uv_poll_start(&node->wake_poll, UV_READABLE, on_wake);
@@ -452,7 +410,7 @@ bool node_open(struct node *node, const struct node_options *options, struct loa
     loaded->references++;
     CHECK(sodium_init() >= 0);
     runner_router_init(&node->router);
-    route_processes(node);
+    node_runners_init(node);
     node->clock = clock_system();
     node->id = new_id(node->clock);
     gethostname(node->host, sizeof node->host - 1);
@@ -472,11 +430,7 @@ bool node_reload(struct node *node, struct loaded *loaded, struct error *err)
     loaded->references++;
     loaded_release(node->loaded);
     node->loaded = loaded;
-    use_databases(node);
-    process_runner_set_output_max(node->runner, loaded->config->output_max);
-    call_runner_set_output_max(node->calls, loaded->config->output_max);
-    sql_runner_set_output_max(node->sql, loaded->config->output_max);
-    sql_runner_set_databases(node->sql, loaded->config->databases, loaded->config->database_count);
+    node_runners_reload(node);
     return true;
 }
 
@@ -497,7 +451,7 @@ static void close_handle(uv_handle_t *handle, void *context)
 void node_close(struct node *node)
 {
     if (node->wake_fd >= 0) {
-        sql_runner_free(node->sql);
+        node_runners_close(node);
         uv_walk(&node->loop, close_handle, node->runner_poll);
         uv_run(&node->loop, UV_RUN_DEFAULT);
         uv_loop_close(&node->loop);

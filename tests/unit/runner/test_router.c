@@ -126,7 +126,7 @@ static void a_kind_without_a_runner_is_refused(void **state)
     struct setting *setting = *state;
     struct error err = ERROR_INIT;
     assert_false(start_kind(setting, JOB_HTTP, 1, &err));
-    assert_non_null(strstr(err.text, "nothing here runs jobs of kind http"));
+    assert_non_null(strstr(err.text, "without jobs of kind http"));
     runner_router_set(&setting->router, JOB_SQL, NULL);
     error_reset(&err);
     assert_false(start_kind(setting, JOB_SQL, 1, &err));
