@@ -132,9 +132,9 @@ static void set_connection(const struct transfer *transfer, const struct job_htt
     SET(FORBID_REUSE, 1L);
     SET(DNS_CACHE_TIMEOUT, (long)DNS_CACHE_S);
     SET(PATH_AS_IS, 1L);
+    SET(CAPATH, NULL); // with a folder libcurl would read all certificates for each connection
     if (http->ca != NULL) {
         SET(CAINFO, http->ca);
-        SET(CAPATH, NULL);
     }
 }
 
