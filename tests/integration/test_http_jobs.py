@@ -82,6 +82,24 @@ def test_retries_have_the_same_idempotency_key(ironcron):
     verified(ironcron)
 
 
+def test_params_are_headers_and_part_of_the_signed_body(ironcron):
+    with Peer() as peer:
+        configure(ironcron, job(peer.url(), secret=SECRET, more="    params: { day: today, dry_run: \"\" }\n"))
+        run_once(ironcron, "call", "--param", "day=2026-01-02", code=0)
+        request = peer.requests[0]
+        assert request["X-Ironcron-Param-day"] == "2026-01-02" and request["X-Ironcron-Param-dry-run"] == ""
+        assert json.loads(request.body)["params"] == {"day": "2026-01-02", "dry_run": ""} and is_signed(request, SECRET)
+        run = run_once(ironcron, "call", "--param", "day=a\r\nX-Evil: 1")
+        assert run["state"] == "FAILED" and "line break" in run["error"] and len(peer.requests) == 1
+
+
+def test_a_dry_run_sends_nothing(ironcron):
+    with Peer() as peer:
+        configure(ironcron, job(peer.url()))
+        assert run_once(ironcron, "call", "--dry-run", code=0)["state"] == "DRY_RUN"
+        assert peer.connections == 0
+
+
 def test_ipv6(ironcron):
     try:
         peer = Peer(family=socket.AF_INET6)
