@@ -198,7 +198,7 @@ const struct command command_table[] = {
      "the durations of their runs; the last success and failure; the next three slots.\n\n"
      "The marks, on a terminal that shows more than ASCII and elsewhere: ✔ S success, ✘ F failed, "
      "◷ T timed out, ? L lost, ⊘ C cancelled, ○ D dry-run, – - skipped, ∅ M missed, ▶ R running, "
-     "↻ W waits for its next attempt, · . not decided yet, ! not kept any more. A manual run has "
+     "↻ W waits, · . not decided yet, ! not kept any more. A manual run has "
      "no "
      "slot and no mark.",
      EXAMPLES{"ironcron jobs show rollup-daily", "all about it", NULL}, command_jobs_show},

@@ -23,7 +23,7 @@ static const struct mark {
     [MARK_SKIPPED] = {"–", '-', "skipped", COLOUR_WARN},
     [MARK_MISSED] = {"∅", 'M', "missed", COLOUR_BAD},
     [MARK_RUNNING] = {"▶", 'R', "running", COLOUR_BOLD},
-    [MARK_WAITING] = {"↻", 'W', "waits for its next attempt", COLOUR_WARN},
+    [MARK_WAITING] = {"↻", 'W', "waits", COLOUR_WARN},
     [MARK_UNDECIDED] = {"·", '.', "not decided yet", COLOUR_DIM},
     [MARK_UNKNOWN] = {"!", '!', "not kept", COLOUR_DIM},
 };
@@ -235,7 +235,9 @@ static void print_waiting(const struct job_view *view, const struct slot_strip *
     for (size_t i = strip->count; instant_is_none(due) && i > 0; i--) {
         if (strip->marks[i - 1].kind == MARK_WAITING) {
             due = strip->marks[i - 1].due_at;
-            what = "waits for its next attempt";
+            what = strip->marks[i - 1].reason == REASON_AFTER
+                       ? "waits for the jobs that it runs after"
+                       : "waits for its next attempt";
         }
     }
     if (!instant_is_none(due)) {

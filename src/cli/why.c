@@ -29,9 +29,11 @@ static const char *const cause_names[WHY_CAUSE_COUNT] = {
     [WHY_LIMIT] = "limit",
     [WHY_BUSY] = "busy",
     [WHY_REMOVED] = "removed",
+    [WHY_AFTER] = "after",
     [WHY_RUNNING] = "running",
     [WHY_CUT_OFF] = "cut_off",
     [WHY_RETRY] = "waits_retry",
+    [WHY_WAITS_AFTER] = "waits_after",
     [WHY_PRUNED] = "pruned",
     [WHY_NOT_PUBLISHED] = "not_published",
     [WHY_NOT_CONFIGURED] = "not_configured",
@@ -99,6 +101,8 @@ static enum why_cause of_reason(enum slot_reason reason, enum why_cause otherwis
         return WHY_BUSY;
     case REASON_REMOVED:
         return WHY_REMOVED;
+    case REASON_AFTER:
+        return WHY_AFTER;
     default:
         return otherwise;
     }
@@ -107,7 +111,7 @@ static enum why_cause of_reason(enum slot_reason reason, enum why_cause otherwis
 static enum why_cause of_open(const struct why_facts *facts)
 {
     if (facts->run == NULL) {
-        return WHY_UNDECIDED;
+        return facts->reason == REASON_AFTER ? WHY_WAITS_AFTER : WHY_UNDECIDED;
     }
     if (facts->run->state != RUN_STARTED) {
         return WHY_RETRY;

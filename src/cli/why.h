@@ -28,9 +28,11 @@ enum why_cause {
     WHY_LIMIT,
     WHY_BUSY,
     WHY_REMOVED,
+    WHY_AFTER, // what it was to run after did not succeed in time
     WHY_RUNNING,
     WHY_CUT_OFF, // a run without its node
     WHY_RETRY,   // waits for its next attempt
+    WHY_WAITS_AFTER,
     // No row, and none can be expected.
     WHY_PRUNED,
     WHY_NOT_PUBLISHED,  // no node has ever taken the job over
@@ -82,6 +84,10 @@ struct why_facts {
     const struct store_run_row *run;   // the slot's last run
     const struct store_run_row *other; // the one in its way: running then, or now while it waits
     int64_t output_bytes;              // of a run that goes on
+
+    const char *upstream;         // of a slot that waits or waited by `after`: in whose way; NULL
+    struct instant upstream_at;   // which slot of it
+    const char *upstream_outcome; // "FAILED", "open", "not decided"
 
     // In force at `at`, or when it was decided.
     const struct store_control_row *pause, *dry_run, *throttle;

@@ -103,8 +103,8 @@ static bool gather(struct why_case *why, const struct session *session, struct e
     struct store *store = session->store;
     return why_rows_slot(why, store, err) && why_rows_runs(why, store, err) &&
            why_rows_events(why, store, err) && why_rows_controls(why, store, err) &&
-           why_rows_nodes(why, session, err) && why_rows_other(why, store, err) &&
-           why_rows_output(why, store, err);
+           why_rows_nodes(why, session, err) && why_rows_after(why, session, err) &&
+           why_rows_other(why, store, err) && why_rows_output(why, store, err);
 }
 
 static bool read_marks(struct why_case *why, const struct session *session, struct error *err)

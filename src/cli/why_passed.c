@@ -136,6 +136,29 @@ static void tell_removed(const struct why_facts *facts, struct why *why)
     buf_add_string(&why->next, "ironcron audit --event CONFIG_PUBLISHED");
 }
 
+static void tell_after(const struct why_facts *facts, struct why *why)
+{
+    buf_add_string(&why->text, "It was skipped, since it runs after others (after)");
+    if (facts->upstream != NULL) {
+        buf_printf(&why->text,
+                   ", and one of them, %s, had not succeeded in time: ", facts->upstream);
+        why_add_upstream(facts, &why->text);
+    } else {
+        buf_add_string(&why->text, ", and they had not all succeeded in time");
+    }
+    if (facts->job != NULL) {
+        why_add_length(&why->text, "; it waited for ", facts->job->after_within);
+    }
+    buf_add_char(&why->text, '.');
+    if (facts->upstream != NULL) {
+        char at[FORMAT_TIME_SIZE];
+        buf_printf(&why->next, "ironcron why %s --at %s", facts->upstream,
+                   why_time_text(facts, facts->upstream_at, at));
+    } else {
+        why_next_run(facts, why);
+    }
+}
+
 bool why_tell_passed(const struct why_facts *facts, struct why *why)
 {
     static why_teller *const tellers[WHY_CAUSE_COUNT] = {
@@ -144,6 +167,7 @@ bool why_tell_passed(const struct why_facts *facts, struct why *why)
         [WHY_CHANGED] = tell_changed, [WHY_DOWNTIME] = tell_downtime,
         [WHY_TOO_OLD] = tell_too_old, [WHY_LIMIT] = tell_limit,
         [WHY_BUSY] = tell_busy,       [WHY_REMOVED] = tell_removed,
+        [WHY_AFTER] = tell_after,
     };
     why_teller *tell = tellers[why->cause];
     if (tell != NULL) {

@@ -14,6 +14,9 @@ bool why_rows_events(struct why_case *why, struct store *store, struct error *er
 bool why_rows_controls(struct why_case *why, struct store *store, struct error *err) MUST_USE;
 bool why_rows_nodes(struct why_case *why, const struct session *session,
                     struct error *err) MUST_USE;
+// The slot of another job in its way (`after`); behind the events.
+bool why_rows_after(struct why_case *why, const struct session *session,
+                    struct error *err) MUST_USE;
 // The run in the way of the slot.
 bool why_rows_other(struct why_case *why, struct store *store, struct error *err) MUST_USE;
 bool why_rows_output(struct why_case *why, struct store *store, struct error *err) MUST_USE;

@@ -106,3 +106,9 @@ void why_add_downtime(const struct why_facts *facts, struct why *why)
         why_add_time(facts, &why->text, "; the next started at ", after->started_at);
     }
 }
+
+void why_add_upstream(const struct why_facts *facts, struct buf *text)
+{
+    why_add_time(facts, text, "its slot of ", facts->upstream_at);
+    buf_printf(text, " is %s", facts->upstream_outcome);
+}

@@ -25,6 +25,8 @@ void why_next_run(const struct why_facts *facts, struct why *why);
 void why_next_undo(const struct why_facts *facts, struct why *why,
                    const struct store_control_row *control);
 
+// "its slot of … is FAILED": of the job that it waits or waited for.
+void why_add_upstream(const struct why_facts *facts, struct buf *text);
 // The words for each cause; false for one of another file's.
 bool why_tell_ran(const struct why_facts *facts, struct why *why);
 bool why_tell_passed(const struct why_facts *facts, struct why *why);

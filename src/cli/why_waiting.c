@@ -76,6 +76,34 @@ static void tell_undecided(const struct why_facts *facts, struct why *why)
     buf_add_string(&why->next, "ironcron doctor");
 }
 
+static void tell_waits_after(const struct why_facts *facts, struct why *why)
+{
+    char at[FORMAT_TIME_SIZE];
+    if (facts->upstream != NULL) {
+        buf_printf(&why->text, "It waits for %s to succeed (after): ", facts->upstream);
+        why_add_upstream(facts, &why->text);
+        buf_printf(&why->next, "ironcron why %s --at %s", facts->upstream,
+                   why_time_text(facts, facts->upstream_at, at));
+    } else {
+        buf_add_string(&why->text, "It waits for the jobs that it runs after (after); none of "
+                                   "their slots stands in its way any more");
+    }
+    if (facts->job != NULL) {
+        why_add_time(facts, &why->text, ". It waits until ",
+                     instant_add(instant_add(facts->at, job_jitter(facts->job, facts->at)),
+                                 facts->job->after_within));
+        buf_add_string(&why->text, ", and is SKIPPED then");
+    }
+    buf_add_char(&why->text, '.');
+    if (!facts->node_is_live) {
+        buf_add_string(&why->text, " No node is live to go on with it.");
+        buf_clear(&why->next);
+        buf_add_string(&why->next, "ironcron serve");
+    } else if (facts->upstream == NULL) {
+        buf_printf(&why->next, "ironcron jobs show %s", facts->name);
+    }
+}
+
 bool why_tell_waiting(const struct why_facts *facts, struct why *why)
 {
     static why_teller *const tellers[WHY_CAUSE_COUNT] = {
@@ -85,6 +113,7 @@ bool why_tell_waiting(const struct why_facts *facts, struct why *why)
         [WHY_NODE_STOPPED] = tell_node_stopped,
         [WHY_WAITS_OVERLAP] = tell_waits_overlap,
         [WHY_WAITS_CAPACITY] = tell_waits_capacity,
+        [WHY_WAITS_AFTER] = tell_waits_after,
         [WHY_STARTING] = tell_starting,
         [WHY_UNDECIDED] = tell_undecided,
     };

@@ -213,3 +213,29 @@ def test_clock_changes(ironcron, name, at, cause, instead):
     if instead:
         assert instead in document["answer"] and document["next"] == f"ironcron why {name} --at {instead}"
     assert (document["clock_change"] is not None) == (cause != "future" or at.endswith("03:00:00+02:00"))
+
+
+def test_a_slot_that_waits_for_another_job(ironcron):
+    ironcron.config("""
+jobs:
+  - { name: source, schedule: "* * * * * *", shell: "exit 1" }
+  - { name: patient, schedule: "* * * * * *", shell: "true", after: [source], after_within: 1h }
+  - { name: hasty, schedule: "* * * * * *", shell: "true", after: [source], after_within: 1s }
+""")
+
+    def slot(job, condition):
+        rows = ironcron.query(f"select due_at from slots where job = ? and {condition} order by due_at limit 1", job)
+        return rows and rows[0]["due_at"]
+
+    with ironcron.serve():
+        until(lambda: slot("source", "outcome = 'FAILED'"), "a failure")
+        until(lambda: slot("patient", "outcome is null and reason = 'after'"), "a slot that waits")
+        document = why(ironcron, "patient", slot("patient", "outcome is null and reason = 'after'"))
+        assert document["cause"] == "waits_after" and "It waits for source to succeed" in document["answer"]
+        assert "is SKIPPED then" in document["answer"] and document["next"].startswith("ironcron why source --at ")
+        assert ironcron.run(*document["next"].split()[1:]).stdout
+        until(lambda: slot("hasty", "outcome = 'SKIPPED' and reason = 'after'"), "one that has waited in vain")
+        document = why(ironcron, "hasty", slot("hasty", "outcome = 'SKIPPED' and reason = 'after'"))
+        assert document["cause"] == "after" and "one of them, source, had not succeeded in time" in document["answer"]
+        assert document["next"].startswith("ironcron why source --at ")
+        assert "waits for the jobs that it runs after" in ironcron.run("jobs", "show", "patient").stdout

@@ -92,6 +92,7 @@ static const struct store_run_row sql_failed = {.job = "j",
                                                 .error = "relation \"events\" does not exist"};
 static const struct job_http callback = {.callback = true};
 static struct job called_back = {.name = "j", .retries = &no_retries, .http = &callback};
+static struct job follower = {.name = "j", .retries = &no_retries, .after_within = {21600000000}};
 static struct job jittered = {.name = "j", .retries = &no_retries, .jitter = {3600000000}};
 static const struct store_node_row stopped = {.host = "db1", .state = "stopped", .last_seen = {0}};
 static const struct store_node_row next_node = {.host = "db1", .started_at = {90000000}};
@@ -179,6 +180,33 @@ static const struct example {
      "left the configuration",
      "ironcron audit --event CONFIG_PUBLISHED",
      {ROW(SLOT_MISSED, REASON_REMOVED)}},
+    {"after",
+     "one of them, rollup, had not succeeded in time: its slot of 1970-01-01T00:00:05Z is FAILED; "
+     "it waited for 6h.",
+     "ironcron why rollup --at 1970-01-01T00:00:05Z",
+     {.job = &follower,
+      ROW(SLOT_SKIPPED, REASON_AFTER),
+      .upstream = "rollup",
+      .upstream_at = {5000000},
+      .upstream_outcome = "FAILED"}},
+    {"after",
+     "they had not all succeeded in time",
+     "ironcron audit --job j",
+     {ROW(SLOT_SKIPPED, REASON_AFTER)}},
+    {"waits_after",
+     "It waits for rollup to succeed (after): its slot of 1970-01-01T00:00:05Z is not decided. It "
+     "waits until 1970-01-01T06:00:00Z, and is SKIPPED then.",
+     "ironcron why rollup --at 1970-01-01T00:00:05Z",
+     {.job = &follower,
+      ROW(SLOT_OPEN, REASON_AFTER),
+      .node_is_live = true,
+      .upstream = "rollup",
+      .upstream_at = {5000000},
+      .upstream_outcome = "not decided"}},
+    {"waits_after",
+     "none of their slots stands in its way any more",
+     "ironcron serve",
+     {.job = &follower, ROW(SLOT_OPEN, REASON_AFTER)}},
     {"downtime",
      "on db1, was stopped and last seen at 1970-01-01T00:00:00Z; the next started at "
      "1970-01-01T00:01:30Z. It was not made up: the job has missed: skip.",
