@@ -106,6 +106,13 @@ static bool may_execute(const struct access_user *user, const struct stat *statu
     return (mode & (in_group(user, status->st_gid) ? S_IXGRP : S_IXOTH)) != 0;
 }
 
+// `bits`: 4 to read, 2 to write.
+static bool may_use(const struct access_user *user, const struct stat *status, mode_t bits)
+{
+    int class = user->uid == status->st_uid ? 6 : in_group(user, status->st_gid) ? 3 : 0;
+    return user->uid == 0 || (status->st_mode >> class & bits) == bits;
+}
+
 // `path` is resolved: every folder on the way must let the user through.
 static bool may_reach(const struct access_user *user, char *path)
 {
@@ -149,4 +156,20 @@ enum access_result access_program(const struct access_user *user, const char *pa
 enum access_result access_folder(const struct access_user *user, const char *path)
 {
     return judge(user, path, true);
+}
+
+enum access_result access_data(const struct access_user *user, const char *path, bool write)
+{
+    char resolved[PATH_MAX];
+    struct stat status;
+    if (realpath(path, resolved) == NULL || stat(resolved, &status) != 0) {
+        return errno == EACCES ? ACCESS_DENIED : ACCESS_MISSING;
+    }
+    if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) {
+        return ACCESS_WRONG_KIND;
+    }
+    bool allowed = user->uid == geteuid()
+                       ? faccessat(AT_FDCWD, resolved, write ? R_OK | W_OK : R_OK, AT_EACCESS) == 0
+                       : may_use(user, &status, write ? 6 : 4) && may_reach(user, resolved);
+    return allowed ? ACCESS_FINE : ACCESS_DENIED;
 }

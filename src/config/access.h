@@ -30,3 +30,5 @@ enum access_result {
 };
 enum access_result access_program(const struct access_user *user, const char *path);
 enum access_result access_folder(const struct access_user *user, const char *path);
+// To read a file or folder, or to read and write it.
+enum access_result access_data(const struct access_user *user, const char *path, bool write);
