@@ -138,7 +138,7 @@ static void inspect_statement(struct inspection *inspection, const struct job *j
 
 // ---- the database -------------------------------------------------------------------------------
 
-// Where there is no log to be read with it, the file is read as it lies: else SQLite would make one.
+// Where there is no log to be read with it, the file is read as it lies: SQLite would make one.
 static bool has_log(const char *path)
 {
     char log[4096];
