@@ -9,7 +9,7 @@ import urllib.request
 
 
 class Node:
-    def __init__(self, binary, folder, config):
+    def __init__(self, binary, folder, config, *options):
         os.makedirs(folder, exist_ok=True)
         self.folder = folder
         binary, folder = os.path.abspath(binary), os.path.abspath(folder)
@@ -18,7 +18,7 @@ class Node:
             file.write('store: sqlite:ironcron.db\nhttp: { listen: "127.0.0.1:0" }\n' + config)
         self.log_path = os.path.join(folder, "serve.log")
         with open(self.log_path, "wb") as log:
-            self.process = subprocess.Popen([binary, "-c", os.path.join(folder, "ironcron.yml"), "serve"],
+            self.process = subprocess.Popen([binary, "-c", os.path.join(folder, "ironcron.yml"), "serve", *options],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder)
         self.pid = self.process.pid
         self.address = None

@@ -38,6 +38,39 @@ static bool item_before(const struct heap_node *a, const struct heap_node *b)
     return x->key != y->key ? x->key < y->key : x < y;
 }
 
+static size_t comparisons;
+
+static bool counted_before(const struct heap_node *a, const struct heap_node *b)
+{
+    comparisons++;
+    return item_before(a, b);
+}
+
+// A million wait; to find the next one and to put it back takes a few dozen comparisons.
+static void a_million_cost_a_step_little(void **state)
+{
+    (void)state;
+    enum { COUNT = 1000000 };
+    struct item *items = alloc_zero(COUNT, sizeof *items);
+    struct heap heap;
+    heap_init(&heap, counted_before);
+    for (int i = 0; i < COUNT; i++) {
+        items[i].key = (int)dice(1 << 30);
+        heap_push(&heap, &items[i].node);
+    }
+    assert_in_range(comparisons, COUNT / 2, 5 * (size_t)COUNT);
+    for (int i = 0; i < 10000; i++) {
+        struct item *top = CONTAINER_OF(heap_top(&heap), struct item, node);
+        comparisons = 0;
+        heap_remove(&heap, &top->node);
+        top->key += (int)dice(1 << 20);
+        heap_push(&heap, &top->node);
+        assert_in_range(comparisons, 1, 64);
+    }
+    heap_release(&heap);
+    free(items);
+}
+
 static void heap_gives_the_least(void **state)
 {
     (void)state;
@@ -174,6 +207,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(heap_gives_the_least),
+        cmocka_unit_test(a_million_cost_a_step_little),
         cmocka_unit_test(map_holds_what_was_put),
         cmocka_unit_test(map_keeps_the_order_of_insertion),
         cmocka_unit_test(hashes_are_those_of_the_definition),
