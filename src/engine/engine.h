@@ -68,6 +68,8 @@ bool engine_reload(struct engine *engine, struct job_set *set, struct error *err
 // (INSTANT_NONE = nothing planned). Call store_pump until it returns false, then engine_turn, until
 // both are quiet.
 struct instant engine_turn(struct engine *engine);
+// The owner lives, though it does not turn the engine: before and within whatever takes long.
+void engine_feed(struct engine *engine);
 bool engine_is_busy(const struct engine *engine); // another turn at once would do something
 // Somebody else wrote to the store: read controls and intents in the next turn.
 void engine_store_changed(struct engine *engine);

@@ -13,16 +13,20 @@
 
 // ---- the runner's deadline ----------------------------------------------------------------------
 
+void engine_feed(struct engine *engine)
+{
+    struct mono now = clock_mono(engine->options.clock);
+    struct duration trusted = {engine->options.lease.us - engine->options.margin.us};
+    engine->fed_at = now;
+    engine->options.runner->ops->feed(engine->options.runner, mono_add(now, trusted));
+}
+
 // A scheduler that hangs stops feeding, and the runner ends what runs at the deadline.
 static void feed(struct engine *engine, struct mono now)
 {
-    struct duration every = {engine->options.lease.us / 20};
-    if (mono_since(now, engine->fed_at).us < every.us) {
-        return;
+    if (mono_since(now, engine->fed_at).us >= engine->options.lease.us / 20) {
+        engine_feed(engine);
     }
-    engine->fed_at = now;
-    struct duration trusted = {engine->options.lease.us - engine->options.margin.us};
-    engine->options.runner->ops->feed(engine->options.runner, mono_add(now, trusted));
 }
 
 // ---- sealing ------------------------------------------------------------------------------------

@@ -259,8 +259,10 @@ bool publish_all(struct engine *engine, const struct job_set *set, const struct 
 {
     struct publication p = {0};
     publication_fill(&p, set, load);
+    engine_feed(engine);
     bool done = publication_close_old(engine, &p, set, at, err) &&
                 publication_submit(engine, &p, set->hash, at, err);
+    engine_feed(engine);
     if (done) {
         jobs_adopt(engine, &p, set, at);
     }

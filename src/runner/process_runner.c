@@ -164,6 +164,7 @@ static void feed(struct runner *port, struct mono deadline)
         message_begin(&runner->channel, MESSAGE_FEED, 0);
         message_put_number(&runner->channel, (uint64_t)deadline.us);
         CHECK(message_end(&runner->channel));
+        process_runner_write(port); // at once: the owner may be about to do something long
     }
 }
 

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/log.h"
 #include "config/validate.h"
@@ -48,30 +47,7 @@ struct serve {
     int exit_code;
 };
 
-// ---- the environment ----------------------------------------------------------------------------
-
-bool serve_dry_run_from_environment(bool *dry_run_out, struct error *err)
-{
-    static const char *const yes[] = {"1", "true", "yes", "on"};
-    static const char *const no[] = {"0", "false", "no", "off", ""};
-    const char *value = getenv("JOB_DRY_RUN");
-    for (size_t i = 0; value != NULL && i < ARRAY_LENGTH(yes); i++) {
-        if (strcasecmp(value, yes[i]) == 0) {
-            *dry_run_out = true;
-            return true;
-        }
-    }
-    for (size_t i = 0; i < ARRAY_LENGTH(no); i++) {
-        if (value == NULL || strcasecmp(value, no[i]) == 0) {
-            *dry_run_out = false;
-            return true;
-        }
-    }
-    return error_set(err, ERROR_CONFIG,
-                     "JOB_DRY_RUN is \"%s\": it must be 1, true, yes or on for a dry-run, or 0, "
-                     "false, no, off or empty for live. Whether jobs are executed is not guessed",
-                     value);
-}
+// ---- what is told and checked -------------------------------------------------------------------
 
 static void timestamp(char out[LOG_TIME_SIZE])
 {
@@ -150,13 +126,23 @@ static bool reload_with(struct serve *serve, struct config *config, struct error
     return done;
 }
 
+// A million jobs take a while, in which the loop does not turn: that is no reason for the runner to
+// end what runs, nor for the service manager to end us.
+static void show_life(struct serve *serve)
+{
+    engine_feed(serve->node.engine);
+    notify_turn(&serve->notify);
+}
+
 // The new configuration, or the old one and the reason.
 static void reload(struct serve *serve)
 {
     struct error err = ERROR_INIT;
     enum error_code code;
     notify_reloading(&serve->notify);
+    show_life(serve);
     struct config *config = load(serve->options->config_path);
+    show_life(serve);
     bool done = false;
     if (config == NULL) {
         error_set(&err, ERROR_CONFIG, "the configuration has errors: see `ironcron validate`");
@@ -168,6 +154,7 @@ static void reload(struct serve *serve)
         config_free(config);
         error_set(&err, ERROR_ENVIRONMENT, "a check failed: see `ironcron validate`");
     } else {
+        show_life(serve);
         done = reload_with(serve, config, &err);
     }
     engine_reload_done(serve->node.engine, done ? NULL : &err);
