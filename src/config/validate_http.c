@@ -211,9 +211,11 @@ void validate_http(const struct config *config, const struct validate_options *o
         inspect_hosts(&inspection);
     }
     if (inspection.jobs > 0 && inspection.lines == 0) {
-        validate_ok(report, "http", "%zu job%s, %zu host%s", inspection.jobs,
-                    inspection.jobs == 1 ? "" : "s", inspection.hosts.live,
-                    inspection.hosts.live == 1 ? " found" : "s found");
+        size_t hosts = inspection.hosts.live;
+        validate_ok(report, "http", "%zu job%s%s", inspection.jobs, inspection.jobs == 1 ? "" : "s",
+                    hosts == 0   ? ""
+                    : hosts == 1 ? ", its host is found"
+                                 : ", all hosts are found");
     }
     map_release(&inspection.hosts);
     map_release(&inspection.files);
