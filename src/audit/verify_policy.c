@@ -105,7 +105,8 @@ static void look_at_start(const struct look *look)
 {
     const struct verification_node *node = find_node(look->v, look->row->node);
     // What a person asks for by name runs in a pause too, but nothing runs in a dry-run.
-    bool asked_for = triggered_by(look, TRIGGER_MANUAL) || triggered_by(look, TRIGGER_BACKFILL);
+    bool asked_for = triggered_by(look, TRIGGER_MANUAL) || triggered_by(look, TRIGGER_BACKFILL) ||
+                     (triggered_by(look, TRIGGER_RETRY) && look->row->actor != NULL);
     if (node != NULL && node->dry_run) {
         contradict(look, "was executed by a node that is in dry-run,");
     } else if (surely(look, CONTROL_DRY_RUN, look->row->at)) {
@@ -123,7 +124,7 @@ static void look_at_dry_run(const struct look *look)
 {
     const struct verification_node *node = find_node(look->v, look->row->node);
     if (node != NULL && !node->dry_run && !triggered_by(look, TRIGGER_MANUAL) &&
-        !perhaps(look, CONTROL_DRY_RUN, look->row->at)) {
+        !triggered_by(look, TRIGGER_BACKFILL) && !perhaps(look, CONTROL_DRY_RUN, look->row->at)) {
         contradict(look, "was a dry-run although none was in force");
     }
 }

@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "job/params.h"
+#include "time/format.h"
 
 void engine_manual_free(struct engine_manual *manual)
 {
@@ -165,9 +166,10 @@ static void add_text(json_t *object, const char *key, const char *text)
 }
 
 // Who wanted it, besides the authenticated actor, and why. Parameters may be secrets: not here.
-static char *manual_detail(const struct store_intent *intent)
+static char *manual_detail(const struct store_intent *intent, int attempt, const char *due_at)
 {
-    json_t *detail = json_pack("{s:i, s:s}", "attempt", 1, "trigger", "manual");
+    json_t *detail = json_pack("{s:i, s:s, s:s*}", "attempt", attempt, "trigger",
+                               due_at == NULL ? "manual" : "retry", "due_at", due_at);
     add_text(detail, "as", intent->as);
     add_text(detail, "reason", intent->reason);
     char *text = json_dumps(detail, JSON_COMPACT | JSON_SORT_KEYS);
@@ -175,13 +177,22 @@ static char *manual_detail(const struct store_intent *intent)
     return text;
 }
 
+static struct engine_manual *manual_new(const struct store_intent *intent)
+{
+    struct engine_manual *manual = alloc_zero(1, sizeof *manual);
+    manual->intent_id = intent->intent_id;
+    manual->actor = alloc_string(intent->actor == NULL ? "" : intent->actor);
+    return manual;
+}
+
+static const char no_such_job[] =
+    "this node has no such job: is its configuration older? Try `ironcron reload`";
+
 static void intent_run(struct engine *engine, const struct store_intent *intent)
 {
     struct engine_job *job = job_wanted(engine, intent);
     if (job == NULL) {
-        refuse(engine, intent,
-               "this node has no such job: is its configuration older? Try "
-               "`ironcron reload`");
+        refuse(engine, intent, no_such_job);
         return;
     }
     struct error wrong = ERROR_INIT;
@@ -203,21 +214,64 @@ static void intent_run(struct engine *engine, const struct store_intent *intent)
         refuse(engine, intent, text);
         return;
     }
-    struct engine_manual *manual = alloc_zero(1, sizeof *manual);
-    manual->intent_id = intent->intent_id;
-    manual->actor = alloc_string(intent->actor == NULL ? "" : intent->actor);
+    struct engine_manual *manual = manual_new(intent);
     manual->params = intent->params == NULL ? NULL : alloc_string(intent->params);
-    manual->detail = manual_detail(intent);
+    manual->detail = manual_detail(intent, 1, NULL);
     decide_manual(engine, job, manual, intent->dry_run);
+}
+
+static void intent_retry(struct engine *engine, const struct store_intent *intent)
+{
+    struct engine_job *job = job_wanted(engine, intent);
+    json_t *wish = intent->params == NULL ? NULL : json_loads(intent->params, 0, NULL);
+    const char *due_at = json_string_value(json_object_get(wish, "due_at"));
+    const char *attempt = json_string_value(json_object_get(wish, "attempt"));
+    struct engine_manual *manual = manual_new(intent);
+    struct error ignored = ERROR_INIT;
+    manual->attempt = attempt == NULL ? 0 : (int)strtol(attempt, NULL, 10);
+    bool understood = manual->attempt > 0 && due_at != NULL &&
+                      format_parse_time(due_at, INSTANT_NONE, &manual->due_at, &ignored);
+    manual->detail = manual_detail(intent, manual->attempt, due_at);
+    json_decref(wish);
+    const char *why =
+        job == NULL        ? no_such_job
+        : !understood      ? "the slot is not understood"
+        : engine->draining ? "the node is stopping"
+        : decide_is_dry(engine, job)
+            ? "a dry-run is in force: it would execute nothing, and hide what happened"
+        : !decide_has_capacity(engine) ? "all places of node.max_running are taken"
+                                       : NULL;
+    if (why != NULL) {
+        refuse(engine, intent, why);
+        engine_manual_free(manual);
+        return;
+    }
+    decide_manual(engine, job, manual, false);
+}
+
+static void intent_backfill(struct engine *engine, const struct store_intent *intent)
+{
+    struct engine_job *job = job_wanted(engine, intent);
+    const char *why = job == NULL        ? no_such_job
+                      : engine->draining ? "the node is stopping"
+                                         : backfill_begin(engine, job, intent);
+    if (why != NULL) {
+        refuse(engine, intent, why);
+    }
+}
+
+static void who(const struct store_intent *intent, char by[512])
+{
+    snprintf(by, 512, "%s%s%s%s%s", intent->actor == NULL ? "?" : intent->actor,
+             intent->as == NULL ? "" : " as ", intent->as == NULL ? "" : intent->as,
+             intent->reason == NULL ? "" : ": ", intent->reason == NULL ? "" : intent->reason);
 }
 
 static int cancel_of_job(struct engine_job *job, const struct store_intent *intent)
 {
     int cancelled = 0;
     char by[512];
-    snprintf(by, sizeof by, "%s%s%s%s%s", intent->actor == NULL ? "?" : intent->actor,
-             intent->as == NULL ? "" : " as ", intent->as == NULL ? "" : intent->as,
-             intent->reason == NULL ? "" : ": ", intent->reason == NULL ? "" : intent->reason);
+    who(intent, by);
     for (struct engine_run_live *run = job->runs; run != NULL; run = run->next) {
         bool meant = uuid_is_nil(intent->run_id) || uuid_equal(intent->run_id, run->facts.run_id);
         if (meant && !run->ended) {
@@ -231,20 +285,25 @@ static int cancel_of_job(struct engine_job *job, const struct store_intent *inte
 static void intent_cancel(struct engine *engine, const struct store_intent *intent)
 {
     int cancelled = 0;
+    int backfills = 0;
     size_t at = 0;
     struct engine_job *job = intent->job == NULL ? NULL : map_get(&engine->jobs, intent->job);
     if (job != NULL) {
+        char by[512];
+        who(intent, by);
         cancelled = cancel_of_job(job, intent);
+        backfills = backfill_stop(engine, job, by);
     }
     while (intent->job == NULL && (job = map_next(&engine->jobs, &at)) != NULL) {
         cancelled += cancel_of_job(job, intent);
     }
-    if (cancelled == 0) {
+    if (cancelled == 0 && backfills == 0) {
         refuse(engine, intent, "nothing of it is running now (see: ironcron runs --state started)");
         return;
     }
-    char text[64];
-    snprintf(text, sizeof text, "%d %s told to end", cancelled, cancelled == 1 ? "run" : "runs");
+    char text[96];
+    snprintf(text, sizeof text, "%d %s told to end%s", cancelled, cancelled == 1 ? "run" : "runs",
+             backfills > 0 ? ", and its backfill given up" : "");
     control_answer(engine, intent->intent_id, INTENT_DONE, intent->run_id, text);
 }
 
@@ -284,9 +343,10 @@ static void intent_carry_out(struct engine *engine, const struct store_intent *i
         intent_reload(engine, intent);
         break;
     case INTENT_BACKFILL:
+        intent_backfill(engine, intent);
+        break;
     case INTENT_RETRY:
-        refuse(engine, intent,
-               "this node is of an older version and does not know how; restart it");
+        intent_retry(engine, intent);
         break;
     case INTENT_KIND_COUNT:
         break;

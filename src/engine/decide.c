@@ -185,12 +185,24 @@ void decide_replace(struct engine *engine, struct engine_job *job)
     retry_abandon(engine, job);
 }
 
+// The schedule stands behind a backfill's run, but neither loses a slot to it nor ends it.
+static bool is_backfilling(const struct engine_job *job)
+{
+    for (const struct engine_run_live *run = job->runs; run != NULL; run = run->next) {
+        if (run->facts.trigger == TRIGGER_BACKFILL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // A slot that policy lets run: now, or when it may.
 static void run_or_wait(struct engine *engine, struct engine_job *job, struct instant due,
                         enum run_trigger trigger)
 {
     bool dry = decide_is_dry(engine, job);
-    bool skips = job->job->overlap == JOB_OVERLAP_SKIP && trigger == TRIGGER_SCHEDULE;
+    bool behind = is_backfilling(job);
+    bool skips = job->job->overlap == JOB_OVERLAP_SKIP && trigger == TRIGGER_SCHEDULE && !behind;
     if (dry || !decide_overlaps(job)) {
         // A dry slot needs no place.
         if (dry || decide_has_capacity(engine)) {
@@ -209,7 +221,7 @@ static void run_or_wait(struct engine *engine, struct engine_job *job, struct in
         return;
     }
     decide_wait(engine, job, due, trigger, WAIT_OVERLAP);
-    if (job->job->overlap == JOB_OVERLAP_REPLACE && trigger == TRIGGER_SCHEDULE) {
+    if (job->job->overlap == JOB_OVERLAP_REPLACE && trigger == TRIGGER_SCHEDULE && !behind) {
         decide_replace(engine, job);
     }
     // The next slot may supersede the waiting one, but what is made up waits in line.
@@ -379,13 +391,15 @@ void decide_manual(struct engine *engine, struct engine_job *job, struct engine_
                    bool dry_run)
 {
     bool dry = dry_run || decide_is_dry(engine, job);
+    bool again = manual->attempt > 0;
     // The run bears the intent's id: when a node dies between the claim and the answer to the
     // intent, the next one finds that it was carried out, and does not do so again.
     struct store_slot slot = {.job_id = job->job_id,
-                              .due_at = clock_now(engine->options.clock),
+                              .due_at = again ? manual->due_at : clock_now(engine->options.clock),
                               .decision = dry ? DECIDE_DRY_RUN : DECIDE_RUN,
-                              .trigger = TRIGGER_MANUAL,
-                              .attempt = 1,
+                              .trigger = again ? TRIGGER_RETRY : TRIGGER_MANUAL,
+                              .attempt = again ? manual->attempt : 1,
+                              .by_hand = again,
                               .run_id = manual->intent_id,
                               .forbid_overlap = job->job->overlap != JOB_OVERLAP_ALLOW,
                               .throttle_count = job->throttle_count,
@@ -394,5 +408,25 @@ void decide_manual(struct engine *engine, struct engine_job *job, struct engine_
     planner_unplan(engine, job);
     propose(engine, &(struct proposal){.job = job, .manual = manual, .for_claim = !dry}, &slot);
     engine->batch->decide.actor = manual->actor;
+    decide_flush(engine);
+}
+
+void decide_backfill(struct engine *engine, struct engine_job *job,
+                     const struct engine_backfill_run *run)
+{
+    bool dry = run->dry_run || decide_is_dry(engine, job);
+    struct store_slot slot = {.job_id = job->job_id,
+                              .due_at = run->due_at,
+                              .decision = dry ? DECIDE_DRY_RUN : DECIDE_RUN,
+                              .trigger = TRIGGER_BACKFILL,
+                              .attempt = run->attempt,
+                              .run_id = run->run_id,
+                              .forbid_overlap = job->job->overlap != JOB_OVERLAP_ALLOW,
+                              .throttle_count = job->throttle_count};
+    decide_flush(engine); // who wanted it stands with the operation
+    planner_unplan(engine, job);
+    propose(engine, &(struct proposal){.job = job, .backfill = run->backfill, .for_claim = !dry},
+            &slot);
+    engine->batch->decide.actor = run->actor;
     decide_flush(engine);
 }

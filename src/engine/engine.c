@@ -33,6 +33,7 @@ void engine_free(struct engine *engine)
     control_release(engine);
     pauses_release(&engine->pauses);
     free(engine->removed);
+    backfill_release(engine);
     while (engine->afters != NULL) {
         after_free(engine, engine->afters);
     }
@@ -127,6 +128,7 @@ struct instant engine_turn(struct engine *engine)
         planner_turn(engine, now);
         retry_turn(engine, now);
         after_turn(engine, now);
+        backfill_turn(engine);
         engine->live = true;
     }
     decide_flush(engine);
@@ -145,6 +147,16 @@ void engine_store_changed(struct engine *engine)
 {
     engine->store_changed = true;
     engine->busy = true;
+}
+
+bool engine_is_carrying_out(const struct engine *engine)
+{
+    return engine->backfills != NULL;
+}
+
+void engine_give_up(struct engine *engine, const char *why)
+{
+    backfill_stop(engine, NULL, why);
 }
 
 bool engine_wants_reload(const struct engine *engine)

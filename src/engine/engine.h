@@ -4,7 +4,8 @@
 // the instant has come that the last turn returned; all decisions are made there, in bounded
 // batches. A run's life, in order: engine/planner.c (due) → engine/decide.c (policy, proposal) →
 // engine/verdict.c (the store's answer) → engine/run.c (start, output, end) → engine/retry.c (the
-// next attempt). Beside it: engine/control.c (pause, throttle, intents), engine/start.c and
+// next attempt). Beside it: engine/after.c (slots that wait for other jobs), engine/backfill.c,
+// engine/control.c (pause, throttle, intents), engine/start.c and
 // engine/publish.c (definitions), engine/housekeeping.c (seal, prune), engine/link.c (the store is
 // there or not).
 #pragma once
@@ -73,6 +74,10 @@ void engine_feed(struct engine *engine);
 bool engine_is_busy(const struct engine *engine); // another turn at once would do something
 // Somebody else wrote to the store: read controls and intents in the next turn.
 void engine_store_changed(struct engine *engine);
+// A backfill goes on, also when nothing of it runs right now.
+bool engine_is_carrying_out(const struct engine *engine);
+// Backfills begin no more slots, and are answered with what they did.
+void engine_give_up(struct engine *engine, const char *why);
 // A reload was asked for by an intent; the owner answers with engine_reload_done.
 bool engine_wants_reload(const struct engine *engine);
 void engine_reload_done(struct engine *engine, const struct error *err_or_null);

@@ -24,6 +24,8 @@
 #define TURN_MAX 1000
 // Attempts at one slot (contract: retries 100).
 #define ATTEMPTS_MAX 100
+// Slots of one backfill (contract).
+#define BACKFILL_MAX 10000
 // Output that waits for a store that does not take it; more is dropped and counted.
 #define OUTPUT_WAITING_MAX ((size_t)64 * 1024 * 1024)
 
@@ -62,6 +64,7 @@ struct engine_job {
     int running;
     int retries;      // attempts that wait
     int afters;       // slots that wait for other jobs
+    int backfills;    // 1 while one goes on
     uint64_t changes; // counts what may have changed the outcome of a slot
     int in_flight;    // proposals in the store; one operation at a time keeps slots in order
     int throttle;     // factor; 0 = none
@@ -125,7 +128,18 @@ struct engine_after { // a slot that waits for other jobs
     bool proposed;        // in the store
 };
 
-struct engine_manual { // an intent to run a job that is being claimed
+struct engine_backfill_run { // a slot of a backfill that is to be claimed; borrowed for the call
+    struct engine_backfill *backfill;
+    const char *actor;
+    struct instant due_at;
+    int attempt;
+    struct uuid run_id;
+    bool dry_run;
+};
+
+struct engine_manual {     // an intent to run a job, or to try a slot again, that is being claimed
+    struct instant due_at; // of the slot to be tried again …
+    int attempt;           // … for this time; 0 = a run without a slot
     struct uuid intent_id;
     char *actor;
     char *params; // JSON or NULL
@@ -134,10 +148,11 @@ struct engine_manual { // an intent to run a job that is being claimed
 
 struct proposal { // what one item of a decide operation is about
     struct engine_job *job;
-    struct engine_retry *retry;   // or NULL
-    struct engine_after *after;   // or NULL
-    struct engine_manual *manual; // or NULL
-    bool for_claim;               // counts against capacity
+    struct engine_retry *retry;       // or NULL
+    struct engine_after *after;       // or NULL
+    struct engine_manual *manual;     // or NULL
+    struct engine_backfill *backfill; // or NULL
+    bool for_claim;                   // counts against capacity
 };
 
 struct decide_batch {
@@ -163,6 +178,7 @@ struct engine {
     uint64_t serial;
     struct heap planner;
     struct heap retries;
+    struct engine_backfill *backfills;
     struct engine_after *afters;
     struct instant after_at;        // when one of them is to be looked at
     bool after_dirty;               // or at once
@@ -235,6 +251,8 @@ void decide_ready(struct engine *engine);                           // capacity 
 void decide_retry(struct engine *engine, struct engine_retry *retry, struct instant now);
 void decide_manual(struct engine *engine, struct engine_job *job, struct engine_manual *manual,
                    bool dry_run);
+void decide_backfill(struct engine *engine, struct engine_job *job,
+                     const struct engine_backfill_run *run);
 void decide_flush(struct engine *engine);
 void decide_wait(struct engine *engine, struct engine_job *job, struct instant due,
                  enum run_trigger trigger, enum engine_wait wait);
@@ -257,6 +275,17 @@ void after_changed(struct engine *engine, struct engine_job *job);
 void after_forget(struct engine *engine);
 void after_turn(struct engine *engine, struct instant now);
 struct instant after_wake(const struct engine *engine);
+
+// backfill.c
+// NULL, or why it is not begun. The intent is answered when the backfill ends.
+const char *backfill_begin(struct engine *engine, struct engine_job *job,
+                           const struct store_intent *intent);
+// Begins no more slots; of all jobs when `job` is NULL. How many backfills that were.
+int backfill_stop(struct engine *engine, const struct engine_job *job, const char *why);
+void backfill_verdict(struct engine_backfill *backfill, const struct store_slot *decided);
+void backfill_run_ended(struct engine *engine, const struct engine_run *run, enum run_state state);
+void backfill_turn(struct engine *engine);
+void backfill_release(struct engine *engine);
 
 // verdict.c
 void verdict_on_done(struct store_op *op); // of a decide_batch

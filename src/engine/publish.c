@@ -242,7 +242,7 @@ void publish_sweep(struct engine *engine)
     size_t left = 0;
     for (size_t i = 0; i < engine->removed_count; i++) {
         struct engine_job *job = engine->removed[i];
-        bool waits = job->retries > 0 || job->afters > 0;
+        bool waits = job->retries > 0 || job->afters > 0 || job->backfills > 0;
         if (job->running > 0 || job->in_flight > 0 || waits) {
             engine->removed[left++] = job;
             continue;

@@ -66,7 +66,7 @@ void retry_turn(struct engine *engine, struct instant now)
 struct instant retry_when(const struct engine *engine, const struct engine_run_live *run)
 {
     const struct job_retries *retries = run->facts.job->retries;
-    bool has_slot = run->facts.trigger != TRIGGER_MANUAL;
+    bool has_slot = run->facts.trigger != TRIGGER_MANUAL && run->facts.trigger != TRIGGER_BACKFILL;
     bool failed = run->state == RUN_FAILED || run->state == RUN_TIMED_OUT;
     bool lost_again = run->state == RUN_LOST && run->facts.job->on_lost == JOB_LOST_RETRY;
     if (lost_again && has_slot && run->facts.attempt < ATTEMPTS_MAX) {

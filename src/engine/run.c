@@ -274,6 +274,7 @@ static void run_finished(struct engine_run_live *run, bool stale, struct instant
             retry_add(engine, job, run->facts.due_at, run->facts.attempt + 1, run->retry_at);
         }
     }
+    backfill_run_ended(engine, &run->facts, stale ? RUN_LOST : run->state);
     run_free(run);
     after_changed(engine, job);
     decide_waiting(engine, job);

@@ -70,6 +70,8 @@ static void verdict_overlap(struct engine *engine, const struct proposal *p,
                  "beside it; wait for it, or end it: ironcron runs cancel --job %s",
                  job_overlap_name(job->job->overlap), job->job->name);
         control_answer(engine, p->manual->intent_id, INTENT_REFUSED, (struct uuid){{0}}, why);
+    } else if (p->backfill != NULL) {
+        return; // it looks for another gap by itself
     } else if (p->retry != NULL) {
         retry_add(engine, job, slot->due_at, slot->attempt,
                   instant_add(clock_now(engine->options.clock), DURATION_S(1)));
@@ -87,10 +89,14 @@ static void verdict_overlap(struct engine *engine, const struct proposal *p,
 static void verdict_taken(struct engine *engine, const struct proposal *p,
                           const struct store_slot *slot)
 {
-    if (p->manual != NULL) {
-        control_answer(engine, p->manual->intent_id, INTENT_DONE, slot->run_id,
-                       "claimed by a node that died since");
+    if (p->manual == NULL) {
+        return;
     }
+    bool claimed = p->manual->attempt == 0 || slot->fence > 0;
+    control_answer(engine, p->manual->intent_id, claimed ? INTENT_DONE : INTENT_REFUSED,
+                   claimed ? slot->run_id : (struct uuid){{0}},
+                   claimed ? "claimed by a node that died since"
+                           : "its slot has not ended badly, or has been tried again meanwhile");
 }
 
 static void proposal_close(struct engine *engine, const struct proposal *p)
@@ -114,6 +120,9 @@ static void proposal_judge(struct engine *engine, const struct proposal *p,
                                                     [VERDICT_TAKEN] = LOCK_TAKEN,
                                                     [VERDICT_OVERLAP] = LOCK_OVERLAP};
     const struct engine_events *events = engine->options.events;
+    if (p->backfill != NULL) {
+        backfill_verdict(p->backfill, slot);
+    }
     if (slot->decision == DECIDE_RUN) {
         events->on_lock(events->context, p->job->job, locks[slot->verdict]);
     }
@@ -153,6 +162,9 @@ static void proposal_undo(struct engine *engine, const struct proposal *p,
                   instant_add(clock_now(engine->options.clock), DURATION_S(1)));
     } else if (p->after != NULL) {
         after_keep(engine, p->after);
+    } else if (p->backfill != NULL) {
+        struct store_slot not_now = {.due_at = slot->due_at, .verdict = VERDICT_NONE};
+        backfill_verdict(p->backfill, &not_now);
     } else if (!instant_before(job->cursor, slot->due_at)) {
         // The first of the job's items of this batch is the earliest: it sets the cursor back.
         job->cursor = instant_add(slot->due_at, DURATION_US(-1));

@@ -36,7 +36,8 @@ static void on_look(uv_timer_t *timer)
     }
     node_turn(node);
     // Intents are taken in the first turns; two quiet looks later everything has been carried out.
-    bool idle = engine_running(node->engine) == 0 && !engine_is_busy(node->engine);
+    bool idle = engine_running(node->engine) == 0 && !engine_is_busy(node->engine) &&
+                !engine_is_carrying_out(node->engine);
     once->quiet = idle ? once->quiet + 1 : 0;
     if (once->quiet >= 2) {
         engine_drain(node->engine);
@@ -51,6 +52,7 @@ static void on_signal(uv_signal_t *signal, int number)
 {
     (void)number;
     struct node *node = signal->data;
+    engine_give_up(node->engine, "interrupted at the terminal");
     engine_stop_runs(node->engine, false);
     node_turn(node);
 }

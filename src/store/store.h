@@ -155,7 +155,9 @@ enum store_verdict {
     VERDICT_NONE,
     VERDICT_CLAIMED, // RUN: ours to start, with this fence
     VERDICT_WRITTEN, // SKIP, MISS, DRY_RUN: written
-    VERDICT_TAKEN,   // already decided, by somebody else or before: nothing written
+    // already decided, by somebody else or before: nothing written. The fence is given when it was
+    // by this very run id, and the run has ended since
+    VERDICT_TAKEN,
     // RUN with forbid_overlap, and a run of the job is STARTED. With skip_on_overlap the slot is
     // now SKIPPED (overlap); without, nothing was written: the caller waits
     VERDICT_OVERLAP,

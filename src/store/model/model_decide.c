@@ -36,8 +36,10 @@ static bool settle_run(const struct deciding *deciding, struct store_slot *slot)
     }
     enum run_state expected = slot->decision == DECIDE_RUN ? RUN_STARTED : RUN_DRY_RUN;
     slot->verdict = VERDICT_TAKEN;
-    if (is_same_slot(run, slot) && run->row.state == expected) {
-        slot->verdict = expected == RUN_STARTED ? VERDICT_CLAIMED : VERDICT_WRITTEN;
+    if (is_same_slot(run, slot)) {
+        slot->verdict = run->row.state != expected ? VERDICT_TAKEN
+                        : expected == RUN_STARTED  ? VERDICT_CLAIMED
+                                                   : VERDICT_WRITTEN;
         slot->fence = run->row.fence;
         slot->started_at = run->row.started_at;
     }

@@ -49,11 +49,12 @@ create type answer as (ord int, verdict int, fence bigint, started_at bigint);
 -- Is the run that is proposed there already? Then this repeats a commit whose answer was lost.
 create function settle_run(p_ord int, p_job bigint, p_due bigint, p_decision int, p_run uuid)
 returns setof answer language sql stable as $$
-    select case when mine then row(p_ord, case r.state when 0 then 1 else 2 end, r.fence, r.started_at)::ironcron.answer
+    select case when r.job_id = p_job and r.due_at = p_due
+                then row(p_ord, case when r.state <> case p_decision when 0 then 0 else 6 end then 3
+                                     when r.state = 0 then 1 else 2 end,
+                         r.fence, r.started_at)::ironcron.answer
                 else row(p_ord, 3, 0, null)::ironcron.answer end
-    from ironcron.run r,
-         lateral (select r.job_id = p_job and r.due_at = p_due
-                         and r.state = case p_decision when 0 then 0 else 6 end as mine) m
+    from ironcron.run r
     where r.run_id = p_run
 $$;
 

@@ -57,8 +57,10 @@ static bool settle_run(struct sqlite_store *store, struct store_slot *slot)
     enum run_state state = (enum run_state)sqlite3_column_int(row, 3);
     bool as_decided = state == (slot->decision == DECIDE_RUN ? RUN_STARTED : RUN_DRY_RUN);
     slot->verdict = VERDICT_TAKEN;
-    if (ours && as_decided) {
-        slot->verdict = state == RUN_STARTED ? VERDICT_CLAIMED : VERDICT_WRITTEN;
+    if (ours) {
+        slot->verdict = !as_decided            ? VERDICT_TAKEN
+                        : state == RUN_STARTED ? VERDICT_CLAIMED
+                                               : VERDICT_WRITTEN;
         slot->fence = sqlite3_column_int64(row, 0);
         slot->started_at = column_instant(row, 4);
     }

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "base/attributes.h"
+#include "time/format.h"
 
 #define HOURS 48
 
@@ -59,10 +60,44 @@ static void random_job(struct world *w, int i)
     scripts[i] = (struct world_script){names[i], takes * 1000 + 100, dice(5) == 0, (int)dice(3)};
 }
 
+// Not by force: what was found good must stay good for who came after it.
+static void backfill(struct world *w)
+{
+    char params[160];
+    char from[FORMAT_TIME_SIZE];
+    char to[FORMAT_TIME_SIZE];
+    struct instant end = instant_add(w->now, DURATION_S(-(int64_t)dice(4 * 3600)));
+    format_utc_ms(instant_add(end, DURATION_S(-(int64_t)dice(6 * 3600))), from);
+    format_utc_ms(end, to);
+    snprintf(params, sizeof params, "{\"from\":\"%s\",\"to\":\"%s\",\"max_parallel\":\"%u\"}", from,
+             to, 1 + dice(3));
+    world_wish(w, INTENT_BACKFILL, names[dice(JOBS)], params, dice(4) == 0);
+}
+
+// Some attempt at some slot once more, whether that makes sense or not.
+static void try_again(struct world *w)
+{
+    char params[96];
+    char due_at[FORMAT_TIME_SIZE];
+    const struct world_run *run = &w->runs[w->run_count - 1 - dice((uint32_t)w->run_count)];
+    format_utc_ms(run->due_at, due_at);
+    snprintf(params, sizeof params, "{\"due_at\":\"%s\",\"attempt\":\"%d\"}", due_at,
+             run->attempt + 1);
+    world_wish(w, INTENT_RETRY, run->job, params, false);
+}
+
 static void operator_acts(struct world *w)
 {
     const char *job = dice(6) == 0 ? NULL : names[dice(JOBS)];
-    switch (dice(5)) {
+    switch (dice(7)) {
+    case 5:
+        backfill(w);
+        break;
+    case 6:
+        if (w->run_count > 0) {
+            try_again(w);
+        }
+        break;
     case 0:
         world_control(w, job, CONTROL_PAUSE, (int)dice(2));
         break;

@@ -460,17 +460,44 @@ void world_control(struct world *world, const char *job, enum store_control_kind
     }
 }
 
-struct uuid world_intent(struct world *world, enum store_intent_kind kind, const char *job)
+struct uuid world_wish(struct world *world, enum store_intent_kind kind, const char *job,
+                       const char *params, bool dry_run)
 {
     uint8_t bytes[10];
     world_random(bytes, sizeof bytes);
     struct uuid id = uuid_v7(instant_ms(world->now), bytes);
-    struct store_op_intent_put put = {
-        .op = {.kind = STORE_INTENT_PUT},
-        .intent = {.intent_id = id, .kind = kind, .job = job, .actor = "op@sim"}};
+    struct store_op_intent_put put = {.op = {.kind = STORE_INTENT_PUT},
+                                      .intent = {.intent_id = id,
+                                                 .kind = kind,
+                                                 .job = job,
+                                                 .params = params,
+                                                 .dry_run = dry_run,
+                                                 .actor = "op@sim"}};
     operate(world, &put.op);
-    engine_store_changed(world->engine);
+    if (world->engine != NULL) {
+        engine_store_changed(world->engine);
+    }
     return id;
+}
+
+struct uuid world_intent(struct world *world, enum store_intent_kind kind, const char *job)
+{
+    return world_wish(world, kind, job, NULL, false);
+}
+
+const char *world_answer(struct world *world, struct uuid intent_id)
+{
+    static char text[1024];
+    static const char *const states[] = {"PENDING", "DONE", "REFUSED"};
+    struct arena arena;
+    struct store_intent intent;
+    struct error err = ERROR_INIT;
+    arena_init(&arena, 1 << 20);
+    assert_true(world->store->ops->read_intent(world->store, intent_id, &arena, &intent, &err));
+    snprintf(text, sizeof text, "%s %s", states[intent.state],
+             intent.answer == NULL ? "" : intent.answer);
+    arena_release(&arena);
+    return text;
 }
 
 int world_count(const struct world *world, const char *job)

@@ -84,6 +84,10 @@ void world_freeze(struct world *world, struct duration by); // the node is stopp
 void world_fault(struct world *world, enum model_fault fault, int count); // of the store
 void world_control(struct world *world, const char *job, enum store_control_kind kind, int value);
 struct uuid world_intent(struct world *world, enum store_intent_kind kind, const char *job);
+// With its JSON; its state and answer as they are now ("DONE {…}").
+struct uuid world_wish(struct world *world, enum store_intent_kind kind, const char *job,
+                       const char *params, bool dry_run);
+const char *world_answer(struct world *world, struct uuid intent);
 // Runs of a job that the world saw; NULL = all.
 int world_count(const struct world *world, const char *job);
 // Pairs of runs that were open at once though their job forbids it, as the world saw them.
