@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// `run`: one manual run, by the live node or by a short-lived one of our own.
+// `run` and `runs retry`: one run, by the live node or by a short-lived one of our own.
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +10,7 @@
 #include "cli/follow.h"
 #include "cli/intent.h"
 #include "cli/json.h"
+#include "cli/retry_wish.h"
 #include "cli/run.h"
 #include "cli/run_text.h"
 #include "cli/session.h"
@@ -25,6 +26,9 @@ struct trip {
     struct session session;
     struct invocation *invocation;
     const struct job *job;
+    char name[JOB_NAME_MAX + 1]; // of the job
+    struct store_intent wish;    // what is asked for
+    char *params;                // of the wish; owned
     struct uuid intent_id;
     struct store_intent intent; // as last read; texts in `arena`
     struct arena arena;
@@ -47,6 +51,7 @@ static void trip_release(struct trip *trip)
 {
     arena_release(&trip->arena);
     session_release(&trip->session);
+    free(trip->params);
 }
 
 static char *params_json(const struct invocation *invocation)
@@ -69,9 +74,7 @@ static char *params_json(const struct invocation *invocation)
 // Wrong words are told at once, and with the nearest right one.
 static bool check_params(const struct trip *trip, struct error *err)
 {
-    char *params = params_json(trip->invocation);
-    bool fine = job_params_check(trip->job, params, err);
-    free(params);
+    bool fine = job_params_check(trip->job, trip->params, err);
     for (size_t i = 0; !fine && i < trip->invocation->use_count; i++) {
         const struct option_use *use = &trip->invocation->uses[i];
         char name[JOB_PARAM_NAME_MAX + 1];
@@ -97,14 +100,11 @@ static bool check_params(const struct trip *trip, struct error *err)
 
 static bool ask(struct trip *trip, struct error *err)
 {
-    char *params = params_json(trip->invocation);
-    struct store_intent intent = {.kind = INTENT_RUN,
-                                  .job = trip->job->name,
-                                  .params = params,
-                                  .dry_run = invocation_has(trip->invocation, "dry-run")};
+    struct store_intent intent = trip->wish;
+    intent.job = trip->name;
+    intent.params = trip->params;
     bool asked = intent_put(&trip->session, trip->invocation, &intent, err);
     trip->intent_id = intent.intent_id;
-    free(params);
     return asked;
 }
 
@@ -251,7 +251,7 @@ static bool load_whole(struct trip *trip, struct error *err)
     if (!session_config_whole(&trip->session, trip->invocation, err)) {
         return false;
     }
-    trip->job = session_job(&trip->session, trip->invocation->arguments[0], err);
+    trip->job = session_job(&trip->session, trip->name, err);
     return trip->job != NULL;
 }
 
@@ -330,40 +330,78 @@ static bool leave_it_to_the_node(struct trip *trip)
     return true;
 }
 
+// The wish is known: the job by its name, and who carries it out.
+static bool prepare(struct trip *trip, struct error *err)
+{
+    struct session *session = &trip->session;
+    session_look_for_node(session);
+    if (!session->has_node && !session_config_whole(session, trip->invocation, err)) {
+        return false; // we shall execute it ourselves
+    }
+    trip->job = session_job(session, trip->name, err);
+    return trip->job != NULL && session_write(session, err);
+}
+
+static bool carry_out(struct trip *trip, int *exit_out, struct error *err)
+{
+    if (!ask(trip, err) || !travel(trip, err)) {
+        return false;
+    }
+    return trip->is_left ? leave(trip, exit_out) : conclude(trip, exit_out, err);
+}
+
 bool command_run(struct invocation *invocation, int *exit_out, struct error *err)
 {
-    AUTO(trip_release) struct trip trip = {.invocation = invocation};
+    AUTO(trip_release) struct trip trip = {.invocation = invocation, .wish.kind = INTENT_RUN};
     bool is_detached = invocation_has(invocation, "detach");
     if (is_detached && invocation_has(invocation, "wait")) {
         return error_set(err, ERROR_USAGE, "give --wait or --detach, not both");
     }
     arena_init(&trip.arena, ANSWER_MAX);
-    struct session *session = &trip.session;
-    if (!session_config(session, invocation, err)) {
+    trip.wish.dry_run = invocation_has(invocation, "dry-run");
+    trip.params = params_json(invocation);
+    snprintf(trip.name, sizeof trip.name, "%s", invocation->arguments[0]);
+    if (!session_config(&trip.session, invocation, err) || !prepare(&trip, err)) {
         return false;
     }
-    session_look_for_node(session);
-    if (!session->has_node && !session_config_whole(session, invocation, err)) {
-        return false; // we shall execute it ourselves
-    }
-    trip.job = session_job(session, invocation->arguments[0], err);
-    if (trip.job == NULL || !session_write(session, err)) {
-        return false;
-    }
-    if (is_detached && !session->has_node) {
+    if (is_detached && !trip.session.has_node) {
         return error_set(err, ERROR_REFUSED,
                          "no node is live that could run %s in the background; leave --detach out, "
                          "or start one: ironcron serve",
                          trip.job->name);
     }
-    if (!check_params(&trip, err) || !ask(&trip, err)) {
+    if (!check_params(&trip, err)) {
         return false;
     }
     if (is_detached) {
-        return leave_it_to_the_node(&trip);
+        return ask(&trip, err) && leave_it_to_the_node(&trip);
     }
-    if (!travel(&trip, err)) {
+    return carry_out(&trip, exit_out, err);
+}
+
+bool command_runs_retry(struct invocation *invocation, int *exit_out, struct error *err)
+{
+    AUTO(trip_release) struct trip trip = {.invocation = invocation};
+    struct retry_wish wish;
+    arena_init(&trip.arena, ANSWER_MAX);
+    if (!session_open(&trip.session, invocation, err) ||
+        !retry_wish_find(&trip.session, invocation->arguments[0], &wish, err)) {
         return false;
     }
-    return trip.is_left ? leave(&trip, exit_out) : conclude(&trip, exit_out, err);
+    trip.wish.kind = wish.kind;
+    trip.params = wish.kind == INTENT_RUN ? NULL : alloc_string(wish.params);
+    snprintf(trip.name, sizeof trip.name, "%s", wish.run.job);
+    if (!prepare(&trip, err)) {
+        return false;
+    }
+    if (wish.kind == INTENT_RUN) {
+        fprintf(stderr,
+                "a manual run has no slot: this is a new one. Parameters are not kept, so "
+                "it gets the defaults; give them with: ironcron run %s --param\n",
+                trip.name);
+        if (!check_params(&trip, err)) {
+            return false;
+        }
+    }
+    return carry_out(&trip, exit_out, err);
 }

@@ -48,6 +48,16 @@ static const struct option run_options[] = {
     ACTOR,
     REASON,
     END};
+static const struct option backfill_options[] = {
+    TAKES("from", 0, VALUE_TIME, "TIME", "the first due time of the range, included"),
+    TAKES("to", 0, VALUE_TIME, "TIME", "the last one, included"),
+    FLAG("force", 0, "also slots that have succeeded"),
+    TAKES("max-parallel", 0, VALUE_COUNT, "N",
+          "so many at once, where the job says `overlap: allow` (1)"),
+    FLAG("dry-run", 0, "claim and audit the runs, execute nothing; no outcome changes"),
+    ACTOR,
+    REASON,
+    END};
 static const struct option runs_options[] = {JOB,
                                              TAKES("state", 0, VALUE_STATE, "STATE",
                                                    "only in this state: started, success, failed, "
@@ -253,13 +263,46 @@ const struct command command_table[] = {
               "ironcron run rollup-daily --param day=2026-11-23 --reason \"ticket 4711\"",
               "with a parameter and a reason", NULL},
      command_run},
+    {"backfill", "Acting", false, ONE("JOB", VALUE_JOB), backfill_options,
+     "run the slots of a past range that have no success",
+     "Oldest first, each once: 10,000 slots at most, none that the schedule has not come to yet. "
+     "For "
+     "the time before the job was in force its schedule says what would have been due. Prints how "
+     "far it is, and exits 0 when every slot succeeded, 1 otherwise.\n\n"
+     "A live node carries it out beside the schedule, which goes first: a slot that becomes due "
+     "waits for the run at hand and is not lost. Where no node lives, this command becomes a "
+     "short-lived node itself. Should the node die, the next one goes on where it was. A pause of "
+     "the "
+     "job holds it. Ctrl-C leaves it going at a live node; `ironcron runs cancel --job JOB` ends "
+     "it.\n\n"
+     "A failed run is counted and not tried again by itself: the same command does that. Runs of a "
+     "backfill wait for no other job (`after`).",
+     EXAMPLES{"ironcron backfill rollup-daily --from 2026-11-01 --to 2026-11-23",
+              "what was missed or failed",
+              "ironcron backfill rollup-daily --from -7d --to -1d --force --reason \"new rates\"",
+              "a week once more", NULL},
+     command_backfill},
+    {"runs retry", "Acting", false, ONE("ID", VALUE_RUN), switch_options,
+     "another attempt at the slot of a run that ended badly",
+     "The slot must have ended FAILED, TIMED_OUT, LOST or CANCELLED; its outcome becomes that of "
+     "the "
+     "new attempt. Also of a paused job, but not in a dry-run. A manual run has no slot: its retry "
+     "is "
+     "a new manual run, with the default parameters, since those given are not kept. Shows the "
+     "output "
+     "and exits 0 when the run succeeded, 1 otherwise.",
+     EXAMPLES{"ironcron runs retry 019a1b2c --reason \"disk was full\"", "after it was mended",
+              NULL},
+     command_runs_retry},
     {"runs cancel",
      "Acting",
      false,
      {{"ID", VALUE_RUN, false, false, "job"}},
      cancel_options,
      "end a run, or all running runs of a job",
-     "The run's processes get TERM, and KILL after the job's `kill_after`; it ends as CANCELLED.",
+     "The run's processes get TERM, and KILL after the job's `kill_after`; it ends as CANCELLED. "
+     "With "
+     "--job a backfill of the job is given up, too.",
      EXAMPLES{"ironcron runs cancel 019a1b2c --reason \"wrong input\"", "one run",
               "ironcron runs cancel --job rollup-daily", "all of a job", NULL},
      command_runs_cancel},

@@ -30,6 +30,9 @@ COMMAND(command_jobs);
 COMMAND(command_jobs_show);
 // command_run.c
 COMMAND(command_run);
+COMMAND(command_runs_retry);
+// command_backfill.c
+COMMAND(command_backfill);
 // command_runs.c
 COMMAND(command_runs);
 COMMAND(command_runs_show);
