@@ -4,55 +4,16 @@
 // wherever the job's own schedule leaves room. What is done is known from the ledger alone: each
 // run bears an id that is made of the intent's id and the slot, so that the next node goes on where
 // this one died. A run of a backfill is not tried again by itself.
-#include "engine/engine_private.h"
+#include "engine/backfill_private.h"
 
-#include <jansson.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "time/format.h"
 
-#define PIECE      1000
-#define COUNT_MOST 100000 // counted no further
-#define NOTE_EVERY DURATION_MS(300)
-
-enum slot_phase { PHASE_TODO, PHASE_PROPOSED, PHASE_RUNS, PHASE_DONE };
-
-struct backfill_slot {
-    struct instant due_at;
-    int attempt;
-    enum slot_phase phase;
-};
-
-struct engine_backfill {
-    struct engine_backfill *next;
-    struct engine *engine;
-    struct engine_job *job;
-    struct uuid intent_id;
-    char *actor, *as, *reason;
-    struct instant from, to; // both included
-    bool force, dry_run;
-    bool resumed; // another node began it
-    int max_parallel;
-    struct instant cursor; // the ledger is read up to here
-    bool reading;
-    bool collected;
-    struct backfill_slot *slots; // oldest first
-    size_t count, capacity;
-    size_t overflow;  // slots beyond the limit
-    size_t next_slot; // those before it are not TODO
-    size_t open;      // proposed or running
-    size_t succeeded, failed, passed_over;
-    char *stopped; // why nothing more is begun
-    bool changed;  // since the last note
-    bool noting;
-    struct mono noted_at;
-};
-
 // Of the intent and the slot: the same on every node. The due time's 48 bits go over random ones.
-static struct uuid run_id_of(const struct engine_backfill *backfill, struct instant due_at)
+struct uuid backfill_run_id(const struct engine_backfill *backfill, struct instant due_at)
 {
     struct uuid id = backfill->intent_id;
     uint64_t due = (uint64_t)instant_ms(due_at);
@@ -62,7 +23,7 @@ static struct uuid run_id_of(const struct engine_backfill *backfill, struct inst
     return id;
 }
 
-static void backfill_free(struct engine *engine, struct engine_backfill *backfill)
+void backfill_free(struct engine *engine, struct engine_backfill *backfill)
 {
     struct engine_backfill **link = &engine->backfills;
     while (*link != backfill) {
@@ -164,294 +125,6 @@ const char *backfill_begin(struct engine *engine, struct engine_job *job,
     return NULL;
 }
 
-// ---- words --------------------------------------------------------------------------------------
-
-static json_t *counts_json(const struct engine_backfill *backfill)
-{
-    return json_pack("{s:I, s:I, s:I, s:I}", "failed", (json_int_t)backfill->failed, "passed_over",
-                     (json_int_t)backfill->passed_over, "slots", (json_int_t)backfill->count,
-                     "succeeded", (json_int_t)backfill->succeeded);
-}
-
-static char *text_of(json_t *object)
-{
-    char *text = json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS);
-    json_decref(object);
-    return text;
-}
-
-struct backfill_audit {
-    struct store_op_audit audit; // first
-    struct engine *engine;
-    char *job, *actor, *detail;
-};
-
-static void audit_on_done(struct store_op *op)
-{
-    struct backfill_audit *audit = CONTAINER_OF(op, struct backfill_audit, audit.op);
-    struct engine *engine = audit->engine;
-    link_answered(engine, op);
-    engine->busy = true;
-    if (op->result == STORE_UNAVAILABLE || op->result == STORE_UNKNOWN) {
-        link_hold(engine, op);
-        return;
-    }
-    engine->operations--;
-    engine->unsealed = true;
-    store_op_release(op);
-    free(audit->job);
-    free(audit->actor);
-    free(audit->detail);
-    free(audit);
-}
-
-static void audit_submit(struct engine_backfill *backfill, const char *event, json_t *detail)
-{
-    struct engine *engine = backfill->engine;
-    struct backfill_audit *audit = alloc_zero(1, sizeof *audit);
-    audit->engine = engine;
-    audit->job = alloc_string(backfill->job->job->name);
-    audit->actor = alloc_string(backfill->actor);
-    audit->detail = text_of(detail);
-    audit->audit = (struct store_op_audit){.op = {.kind = STORE_AUDIT, .done = audit_on_done},
-                                           .node = engine->options.node,
-                                           .event = event,
-                                           .job = audit->job,
-                                           .actor = audit->actor,
-                                           .detail = audit->detail};
-    engine->operations++;
-    store_submit(engine->options.store, &audit->audit.op);
-}
-
-static void audit_begin(struct engine_backfill *backfill)
-{
-    char from[FORMAT_TIME_SIZE];
-    char to[FORMAT_TIME_SIZE];
-    format_utc_ms(backfill->from, from);
-    format_utc_ms(backfill->to, to);
-    json_t *detail =
-        json_pack("{s:s, s:b, s:b, s:s, s:i, s:I}", "from", from, "force", backfill->force,
-                  "dry_run", backfill->dry_run, "to", to, "max_parallel", backfill->max_parallel,
-                  "slots", (json_int_t)backfill->count);
-    json_object_set_new(detail, "as", json_string(backfill->as));
-    json_object_set_new(detail, "reason", json_string(backfill->reason));
-    audit_submit(backfill, "BACKFILL", detail);
-}
-
-// The last word: nothing of it is under way any more.
-static void finish(struct engine_backfill *backfill, const char *refused)
-{
-    struct engine *engine = backfill->engine;
-    if (refused != NULL) {
-        control_answer(engine, backfill->intent_id, INTENT_REFUSED, (struct uuid){{0}}, refused);
-    } else {
-        json_t *counts = counts_json(backfill);
-        if (backfill->stopped != NULL) {
-            json_object_set_new(counts, "stopped", json_string(backfill->stopped));
-        }
-        if (backfill->collected && backfill->count > 0) {
-            audit_submit(backfill, "BACKFILL_ENDED", json_deep_copy(counts));
-        }
-        char *answer = text_of(counts);
-        control_answer(engine, backfill->intent_id, INTENT_DONE, (struct uuid){{0}}, answer);
-        free(answer);
-    }
-    backfill_free(engine, backfill);
-}
-
-struct backfill_note {
-    struct store_op_intent_note note; // first
-    struct engine *engine;
-    char *answer;
-};
-
-static void note_on_done(struct store_op *op)
-{
-    struct backfill_note *note = CONTAINER_OF(op, struct backfill_note, note.op);
-    note->engine->operations--;
-    link_answered(note->engine, op); // lost is lost: the next one says more
-    for (struct engine_backfill *b = note->engine->backfills; b != NULL; b = b->next) {
-        b->noting = b->noting && !uuid_equal(b->intent_id, note->note.intent_id);
-    }
-    store_op_release(op);
-    free(note->answer);
-    free(note);
-}
-
-static void note_submit(struct engine_backfill *backfill, struct mono now)
-{
-    bool due = mono_since(now, backfill->noted_at).us >= NOTE_EVERY.us;
-    if (!backfill->changed || backfill->noting || !due) {
-        return;
-    }
-    struct backfill_note *note = alloc_zero(1, sizeof *note);
-    note->engine = backfill->engine;
-    note->answer = text_of(counts_json(backfill));
-    note->note =
-        (struct store_op_intent_note){.op = {.kind = STORE_INTENT_NOTE, .done = note_on_done},
-                                      .intent_id = backfill->intent_id,
-                                      .answer = note->answer};
-    backfill->changed = false;
-    backfill->noting = true;
-    backfill->noted_at = now;
-    backfill->engine->operations++;
-    store_submit(backfill->engine->options.store, &note->note.op);
-}
-
-// ---- which slots --------------------------------------------------------------------------------
-
-static void slot_add(struct engine_backfill *backfill, struct instant due_at, int attempt,
-                     enum slot_phase phase)
-{
-    if (backfill->count == BACKFILL_MAX) {
-        backfill->overflow++;
-        return;
-    }
-    ARRAY_RESERVE(backfill->slots, backfill->count, backfill->capacity);
-    backfill->slots[backfill->count++] =
-        (struct backfill_slot){.due_at = due_at, .attempt = attempt, .phase = phase};
-}
-
-// A slot in the ledger: wanted, done by this backfill before, or to be left alone.
-static void take_found(struct engine_backfill *backfill, const struct store_found_slot *found)
-{
-    bool good = found->outcome == SLOT_SUCCESS;
-    if (uuid_equal(found->run_id, run_id_of(backfill, found->due_at))) {
-        slot_add(backfill, found->due_at, found->attempt, PHASE_DONE);
-        backfill->succeeded += good || found->outcome == SLOT_DRY_RUN;
-        backfill->passed_over += found->outcome == SLOT_OPEN;
-        backfill->failed += !good && found->outcome != SLOT_DRY_RUN && found->outcome != SLOT_OPEN;
-    } else if (found->outcome != SLOT_OPEN && (backfill->force || !good)) {
-        slot_add(backfill, found->due_at, uuid_is_nil(found->run_id) ? 1 : found->attempt + 1,
-                 PHASE_TODO);
-    }
-}
-
-// What the schedule would have made due before the job was ever in force, up to `until`.
-static void take_unrecorded(struct engine_backfill *backfill, struct instant after,
-                            struct instant until)
-{
-    const struct schedule *schedule = &backfill->job->job->schedule;
-    for (struct instant t = schedule_next(schedule, after);
-         !instant_is_none(t) && !instant_before(until, t) && backfill->overflow < COUNT_MOST;
-         t = schedule_next(schedule, t)) {
-        slot_add(backfill, t, 1, PHASE_TODO);
-    }
-}
-
-static struct instant earlier(struct instant a, struct instant b)
-{
-    return instant_before(a, b) ? a : b;
-}
-
-// Both in the order of time: the ledger's rows, and between them what was never in force.
-static void take_piece(struct engine_backfill *backfill, const struct store_slots_item *item)
-{
-    struct instant unrecorded =
-        instant_is_none(item->force_from) ? backfill->to : earlier(item->force_from, backfill->to);
-    struct instant after = backfill->cursor;
-    for (size_t i = 0; i < item->found_count; i++) {
-        const struct store_found_slot *found = &item->found[i];
-        struct instant before = instant_add(found->due_at, DURATION_US(-1));
-        take_unrecorded(backfill, after, earlier(before, unrecorded));
-        take_found(backfill, found);
-        after = found->due_at;
-    }
-    take_unrecorded(backfill, after, earlier(item->seen, unrecorded));
-    backfill->cursor = item->seen;
-}
-
-// Why the range cannot be had; false when it can.
-static bool is_out_of_reach(struct engine_backfill *backfill, const struct store_slots_item *item,
-                            struct instant slots_from, char why[300])
-{
-    char time[FORMAT_TIME_SIZE];
-    bool kept = instant_is_none(slots_from) || !instant_before(backfill->from, slots_from);
-    bool in_force =
-        !instant_is_none(item->force_from) && !kept && instant_before(item->force_from, slots_from);
-    if (instant_is_none(item->high_water) || instant_before(item->high_water, backfill->from)) {
-        format_utc_ms(instant_is_none(item->high_water) ? backfill->from : item->high_water, time);
-        snprintf(why, 300,
-                 "the slots of that range are not decided yet: %s is as far as the ledger goes",
-                 time);
-        return true;
-    }
-    if (in_force && !backfill->force) {
-        format_utc_ms(slots_from, time);
-        snprintf(why, 300,
-                 "slots before %s were pruned, so that nobody knows which of them succeeded: begin "
-                 "there, or run all of them with --force",
-                 time);
-        return true;
-    }
-    backfill->to = earlier(backfill->to, item->high_water);
-    return false;
-}
-
-static void refuse_overflow(struct engine_backfill *backfill)
-{
-    char why[300];
-    size_t all = backfill->count + backfill->overflow;
-    snprintf(why, sizeof why,
-             "%s%zu slots are too many, 10,000 is the most: take a shorter range, one after the "
-             "other",
-             backfill->overflow >= COUNT_MOST ? "more than " : "", all);
-    finish(backfill, why);
-}
-
-struct backfill_read {
-    struct store_op_slots slots; // first
-    struct engine_backfill *backfill;
-    struct store_slots_item item;
-};
-
-static void read_on_done(struct store_op *op)
-{
-    struct backfill_read *read = CONTAINER_OF(op, struct backfill_read, slots.op);
-    struct engine_backfill *backfill = read->backfill;
-    struct engine *engine = backfill->engine;
-    char why[300];
-    engine->operations--;
-    engine->busy = true;
-    backfill->reading = false;
-    link_answered(engine, op);
-    bool refused = false;
-    if (op->result == STORE_OK) {
-        refused = is_out_of_reach(backfill, &read->item, read->slots.slots_from, why);
-        if (!refused) {
-            take_piece(backfill, &read->item);
-            backfill->collected = !instant_before(backfill->cursor, backfill->to);
-        }
-    }
-    store_op_release(op);
-    free(read);
-    if (refused) {
-        finish(backfill, why);
-    } else if (backfill->overflow > 0 &&
-               (backfill->collected || backfill->overflow >= COUNT_MOST)) {
-        refuse_overflow(backfill);
-    } else if (backfill->collected && backfill->count > 0 && !backfill->resumed) {
-        audit_begin(backfill);
-    }
-}
-
-static void read_submit(struct engine_backfill *backfill)
-{
-    struct backfill_read *read = alloc_zero(1, sizeof *read);
-    read->backfill = backfill;
-    read->item = (struct store_slots_item){.job_id = backfill->job->job_id,
-                                           .since = instant_add(backfill->cursor, DURATION_MS(1)),
-                                           .until = backfill->to,
-                                           .limit = PIECE};
-    read->slots.op.kind = STORE_SLOTS;
-    read->slots.op.done = read_on_done;
-    read->slots.items = &read->item;
-    read->slots.item_count = 1;
-    backfill->reading = true;
-    backfill->engine->operations++;
-    store_submit(backfill->engine->options.store, &read->slots.op);
-}
-
 // ---- running them -------------------------------------------------------------------------------
 
 // The schedule goes first: a backfill takes only what nobody else waits for.
@@ -469,7 +142,7 @@ static void run_next(struct engine *engine, struct engine_backfill *backfill)
 {
     struct backfill_slot *slots = backfill->slots;
     while (backfill->next_slot < backfill->count &&
-           slots[backfill->next_slot].phase != PHASE_TODO) {
+           slots[backfill->next_slot].phase != PHASE_WANTED) {
         backfill->next_slot++;
     }
     if (backfill->next_slot == backfill->count || !has_room(engine, backfill)) {
@@ -483,7 +156,7 @@ static void run_next(struct engine *engine, struct engine_backfill *backfill)
                                                   .actor = backfill->actor,
                                                   .due_at = slot->due_at,
                                                   .attempt = slot->attempt,
-                                                  .run_id = run_id_of(backfill, slot->due_at),
+                                                  .run_id = backfill_run_id(backfill, slot->due_at),
                                                   .dry_run = backfill->dry_run});
 }
 
@@ -526,7 +199,7 @@ void backfill_verdict(struct engine_backfill *backfill, const struct store_slot 
         slot_done(backfill, slot, &backfill->passed_over);
         return;
     default: // not now
-        slot->phase = PHASE_TODO;
+        slot->phase = PHASE_WANTED;
         backfill->open--;
         backfill->next_slot = 0;
     }
@@ -537,7 +210,7 @@ void backfill_run_ended(struct engine *engine, const struct engine_run *run, enu
     for (struct engine_backfill *b = engine->backfills; b != NULL; b = b->next) {
         struct backfill_slot *slot = b->job->job_id == 0 ? NULL : slot_of(b, run->due_at);
         if (slot != NULL && slot->phase == PHASE_RUNS &&
-            uuid_equal(run->run_id, run_id_of(b, run->due_at))) {
+            uuid_equal(run->run_id, backfill_run_id(b, run->due_at))) {
             slot_done(b, slot, state == RUN_SUCCESS ? &b->succeeded : &b->failed);
         }
     }
@@ -563,12 +236,12 @@ static void backfill_step(struct engine *engine, struct engine_backfill *backfil
         return;
     }
     if (is_over(backfill)) {
-        finish(backfill, NULL);
+        backfill_finish(backfill, NULL);
     } else if (!backfill->collected) {
-        read_submit(backfill);
+        backfill_read(backfill);
     } else if (backfill->stopped == NULL) {
         run_next(engine, backfill);
-        note_submit(backfill, now);
+        backfill_tell_progress(backfill, now);
     }
 }
 

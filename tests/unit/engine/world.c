@@ -485,21 +485,6 @@ struct uuid world_intent(struct world *world, enum store_intent_kind kind, const
     return world_wish(world, kind, job, NULL, false);
 }
 
-const char *world_answer(struct world *world, struct uuid intent_id)
-{
-    static char text[1024];
-    static const char *const states[] = {"PENDING", "DONE", "REFUSED"};
-    struct arena arena;
-    struct store_intent intent;
-    struct error err = ERROR_INIT;
-    arena_init(&arena, 1 << 20);
-    assert_true(world->store->ops->read_intent(world->store, intent_id, &arena, &intent, &err));
-    snprintf(text, sizeof text, "%s %s", states[intent.state],
-             intent.answer == NULL ? "" : intent.answer);
-    arena_release(&arena);
-    return text;
-}
-
 int world_count(const struct world *world, const char *job)
 {
     int count = 0;

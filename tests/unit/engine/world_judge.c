@@ -156,3 +156,18 @@ const char *world_outcome(struct world *world, const char *job, const char *due)
     assert_true(world->store->ops->read_slots(world->store, &filter, slot_row, text, &err));
     return text;
 }
+
+const char *world_answer(struct world *world, struct uuid intent_id)
+{
+    static char text[1024];
+    static const char *const states[] = {"PENDING", "DONE", "REFUSED"};
+    struct arena arena;
+    struct store_intent intent;
+    struct error err = ERROR_INIT;
+    arena_init(&arena, 1 << 20);
+    assert_true(world->store->ops->read_intent(world->store, intent_id, &arena, &intent, &err));
+    snprintf(text, sizeof text, "%s %s", states[intent.state],
+             intent.answer == NULL ? "" : intent.answer);
+    arena_release(&arena);
+    return text;
+}
