@@ -82,6 +82,7 @@ void validate_config(const struct config *config, const struct validate_options 
     validate_jobs(config, report_out);
     validate_sqlite(config, report_out);
     validate_http(config, options, report_out);
+    validate_postgresql(config, options, report_out);
     validate_port(config, options, report_out);
     validate_open_files(config, report_out);
     validate_clock(options, report_out);

@@ -36,6 +36,9 @@ struct validate_options {
     bool is_node;
     // A node holds the store now: it is who has the port, and that is nothing wrong.
     bool node_lives;
+    // A database that cannot be reached is a failed check, not only a warning: for who asks; not
+    // for who starts, since it may come back.
+    bool down_fails;
     struct clock *clock;
 };
 

@@ -25,6 +25,8 @@ void validate_clock_changes(const struct config *config, const struct validate_o
 void validate_jobs(const struct config *config, struct validate_report *report);
 // The SQLite databases, and what jobs want of them.
 void validate_sqlite(const struct config *config, struct validate_report *report);
+void validate_postgresql(const struct config *config, const struct validate_options *options,
+                         struct validate_report *report);
 // What http jobs need: certificates, names that resolve. Sends no request.
 void validate_http(const struct config *config, const struct validate_options *options,
                    struct validate_report *report);

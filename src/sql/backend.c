@@ -218,9 +218,8 @@ void backend_look(struct backend *backend, struct mono now)
         snprintf(text, sizeof text,
                  "connection to server at \"%s\" %s failed: no answer within 5 seconds",
                  address->host, address->numeric);
-        next_address(backend, text);
-    }
-    if (backend->state == BACKEND_RESOLVING && mono_before(backend->deadline, now)) {
+        next_address(backend, text); // who owns it may free it in there
+    } else if (backend->state == BACKEND_RESOLVING && mono_before(backend->deadline, now)) {
         break_off(backend, "its host name was not resolved within 15 seconds: check the DNS");
     }
 }

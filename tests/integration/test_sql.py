@@ -2,7 +2,9 @@
 
 import json
 import os
+import shutil
 import signal
+import subprocess
 
 import pytest
 from conftest import PATIENCE, until
@@ -371,3 +373,109 @@ def test_the_password_is_nowhere(ironcron, own_cluster):
         shown += ironcron.run("validate", code=None).stdout + node.log()
     stored = b"".join(path.read_bytes() for path in ironcron.folder.glob("ironcron.db*"))
     assert PASSWORD not in shown and PASSWORD.encode() not in stored
+
+
+# ---- what is found before -------------------------------------------------------------------------
+
+def checks(ironcron, code):
+    """{name: (result, detail)} of validate."""
+    done = json.loads(ironcron.run("--json", "validate", code=code).stdout)
+    rows = done["checks"] if isinstance(done, dict) else done
+    return {row["check"]: (row["result"], row["detail"]) for row in rows}
+
+
+def test_validate_asks_the_database(ironcron, database):
+    config(ironcron, database, {
+        "good": statement("select $due_at, $run_id, $fence"), "missing": statement("select * from not_there"),
+        "words": statement("selec 1"), "role": statement("select 1") + ", role: nobody_of_that_name",
+        "vacuum": statement("vacuum") + ", transaction: false"})
+    found = checks(ironcron, 1)
+    assert found["sql words"][0].lower() == "failed" and "42601" in found["sql words"][1]
+    assert found["sql role"][0].lower() == "failed" and "nobody_of_that_name" in found["sql role"][1]
+    assert found["sql missing"][0].lower() == "warning" and "42P01" in found["sql missing"][1]
+    assert "sql good" not in found and "sql vacuum" not in found
+    assert database.backends("application_name = 'ironcron validate'") == []
+    config(ironcron, database, {"good": statement("select 1")})
+    assert "1 job are understood" in checks(ironcron, 0)["database app"][1]
+
+
+def test_validate_says_what_is_down(ironcron, own_cluster):
+    database = Database(own_cluster)
+    own_cluster.psql(f"alter database {database.name} set default_transaction_read_only = on")
+    config(ironcron, database, {"a": statement("select 1")}, connections=100)
+    rows = json.loads(ironcron.run("--json", "validate", code=0).stdout)
+    text = json.dumps(rows)
+    assert "is read-only: default_transaction_read_only is on" in text and '"connections\\" is 100' in text
+    own_cluster.stop()
+    result, detail = checks(ironcron, 75)["database app"]
+    assert result.lower() == "failed" and "Connection refused" in detail
+    with ironcron.serve() as node:
+        assert node.logged("check_warning.*cannot connect to")
+
+
+# ---- more trouble ---------------------------------------------------------------------------------
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
+def test_a_full_disk_fails_the_run_and_nothing_else(ironcron, database):
+    place = database.cluster.folder / "small"
+    place.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(place)], check=False)
+    if mounted.returncode != 0:
+        pytest.skip("this machine mounts nothing")
+    try:
+        shutil.chown(place, "postgres", "postgres")
+        database.cluster.psql(f"create tablespace small location '{place}'")
+        database.execute("create table t(x text) tablespace small")
+        config(ironcron, database, {
+            "fill": statement("insert into t select repeat(md5(i::text), 20) from generate_series(1, 100000) i"),
+            "small": statement("select count(*) from t")})
+        with ironcron.serve():
+            run = run_once(ironcron, "fill", code=1)
+            assert run["detail"]["sqlstate"] == "53100" and "disk is full" in run["error"]
+            assert run_once(ironcron, "small")["state"] == "SUCCESS"
+        database.execute("drop table t")
+        database.cluster.psql("drop tablespace small")
+    finally:
+        subprocess.run(["umount", "-l", str(place)], check=False)
+
+
+def test_a_server_that_lets_nobody_in(ironcron, own_cluster):
+    database = Database(own_cluster)
+    config(ironcron, database, {"a": statement("select 1")})
+    with ironcron.serve():
+        os.kill(own_cluster.process.pid, signal.SIGSTOP)  # it listens, and answers nobody
+        try:
+            run = run_once(ironcron, "a", code=1)
+            assert "no answer within 5 seconds" in run["error"]
+        finally:
+            os.kill(own_cluster.process.pid, signal.SIGCONT)
+        until(lambda: run_once(ironcron, "a", code=None)["state"] == "SUCCESS", "it goes on")
+
+
+def test_a_reload_takes_new_databases_and_leaves_runs_alone(ironcron, database, cluster):
+    other = Database(cluster)
+    other.execute("create table here(n int)")
+    try:
+        config(ironcron, database, {"long": statement("select pg_sleep(3)"), "a": statement("select 1")})
+        with ironcron.serve() as node:
+            run_once(ironcron, "a")
+            ironcron.run("run", "long", "--detach")
+            until(lambda: sleeping(database), "it sleeps")
+            config(ironcron, other, {"long": statement("select pg_sleep(3)"), "a": statement("insert into here values (1)")})
+            node.signal(signal.SIGHUP)
+            until(lambda: run_once(ironcron, "a", code=None)["detail"].get("command") == "INSERT 0 1", "it goes there")
+            until(lambda: last(ironcron, "long")["state"] == "SUCCESS", "the old one ends as it would have")
+            until(lambda: not database.backends("application_name like 'ironcron%'"), "nobody is left there")
+    finally:
+        other.drop()
+
+
+def test_a_schedule_runs_it(ironcron, database):
+    database.execute("create table t(due_at timestamptz primary key)")
+    config(ironcron, database, {"a": statement("insert into t values ($due_at)")})
+    text = ironcron.config_path.read_text().replace(FAR, 'schedule: "* * * * * *"')
+    ironcron.config_path.write_text(text)
+    with ironcron.serve():
+        until(lambda: int(database.value("select count(*) from t")) >= 3, "three slots ran")
+    ours = ironcron.query("select due_at from slots where outcome = 'SUCCESS'")
+    assert len(ours) == int(database.value("select count(*) from t"))
