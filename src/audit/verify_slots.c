@@ -119,7 +119,7 @@ static bool read_in_force(struct slots_walk *walk, struct error *err)
 {
     struct verify_report *report = walk->v->report;
     struct store *store = walk->v->store;
-    if (!store->ops->read_jobs(store, take_job, walk, err)) {
+    if (!store->ops->read_jobs(store, NULL, take_job, walk, err)) {
         return false;
     }
     for (size_t i = 0; i < walk->job_count; i++) {

@@ -5,12 +5,12 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "cli/control_set.h"
 #include "cli/intent.h"
 #include "cli/json.h"
 #include "cli/run.h"
 #include "cli/session.h"
 #include "cli/terminal.h"
+#include "document/control_set.h"
 #include "time/format.h"
 
 #define TEXT_MAX 8192
@@ -47,7 +47,7 @@ static bool carry_out(struct wish *wish, const struct invocation *invocation, st
     }
     if (!session_write(session, err) ||
         (must_be_there && !session_knows_job(session, wish->job, err)) ||
-        !control_set_load(&wish->before, session, err)) {
+        !control_set_load(&wish->before, session->store, err)) {
         return false;
     }
     if (wish->job != NULL && wish->value == 0 &&

@@ -47,12 +47,7 @@ static bool list_node(void *context, const struct store_node_row *row)
     struct listing *listing = context;
     const char *state = state_of(listing->session, row);
     if (listing->array != NULL) {
-        json_array_append_new(
-            listing->array,
-            json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:i}", "node", json_uuid(row->node), "host",
-                      json_text(row->host), "version", json_text(row->version), "started_at",
-                      json_time(row->started_at), "last_seen", json_time(row->last_seen), "state",
-                      state, "running", row->running));
+        json_array_append_new(listing->array, json_node_row(row, state));
         return true;
     }
     char id[UUID_TEXT_SIZE];

@@ -4,13 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/control_set.h"
 #include "cli/json.h"
 #include "cli/run.h"
 #include "cli/run_text.h"
 #include "cli/terminal.h"
 #include "cli/why_case.h"
 #include "cli/words.h"
+#include "document/control_set.h"
 #include "time/format.h"
 
 #define LINE_MAX_BYTES 16384

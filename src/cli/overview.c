@@ -10,10 +10,6 @@
 
 #define OVERVIEW_MAX ((size_t)4 * 1024 * 1024 * 1024)
 #define RECENT_NODES 8
-// A slot this long past its start is late: a claim takes milliseconds, a beat of the loop a second.
-#define LATE_AFTER DURATION_S(10)
-// Where the job's jitter is not known.
-#define LATE_RECORDED DURATION_S(3600)
 
 struct loading {
     struct overview *overview;
@@ -68,39 +64,6 @@ static bool read_runs(struct loading *loading, struct store *store, struct error
            store->ops->read_runs(store, &last, note_last, loading, err);
 }
 
-// Freshness: the last success is older than must_succeed_within, or no run has ever succeeded.
-static void judge_freshness(struct overview *overview, struct job_view *view)
-{
-    struct duration within = view->job->must_succeed_within;
-    if (within.us <= 0 || view->last == NULL) {
-        return;
-    }
-    view->is_stale = instant_is_none(view->last_success) ||
-                     instant_since(overview->now, view->last_success).us > within.us;
-}
-
-static void plan(struct overview *overview, struct job_view *view)
-{
-    const struct job *job = view->job;
-    view->next_due = schedule_next(&job->schedule, overview->now);
-    view->pause = control_set_of(&overview->controls, job->name, CONTROL_PAUSE);
-    view->dry_run = control_set_of(&overview->controls, job->name, CONTROL_DRY_RUN);
-    view->throttle = control_set_of(&overview->controls, job->name, CONTROL_THROTTLE);
-    judge_freshness(overview, view);
-    if (!view->is_known || instant_is_none(view->high_water)) {
-        return;
-    }
-    struct instant due = schedule_next(&job->schedule, view->high_water);
-    if (instant_is_none(due)) {
-        return;
-    }
-    struct duration grace = view->is_recorded ? LATE_RECORDED : LATE_AFTER;
-    struct instant latest = instant_add(instant_add(due, job_jitter(job, due)), grace);
-    if (instant_before(latest, overview->now)) {
-        view->late_since = due;
-    }
-}
-
 // What the node said of itself when it started.
 struct node_search {
     struct overview *overview;
@@ -137,7 +100,7 @@ static bool read_store(struct loading *loading, const struct session *session, s
 {
     struct store *store = session->store;
     return store == NULL ||
-           (store->ops->read_jobs(store, note_job, loading, err) &&
+           (store->ops->read_jobs(store, NULL, note_job, loading, err) &&
             read_runs(loading, store, err) && read_node(loading->overview, session, err));
 }
 
@@ -177,13 +140,14 @@ static bool take_from_store(struct overview *overview, const struct session *ses
     struct recording recording = {
         .overview = overview, .zones = session->config->zones, .err = err};
     const struct store_ops *ops = session->store->ops;
-    if (!ops->read_jobs(session->store, take_recorded, &recording, err)) {
+    if (!ops->read_jobs(session->store, NULL, take_recorded, &recording, err)) {
         return false;
     }
     recording.capacity = overview->count + 1;
     overview->views = arena_alloc(&overview->arena, recording.capacity, sizeof *overview->views);
     overview->count = 0;
-    return ops->read_jobs(session->store, take_recorded, &recording, err) && !recording.failed;
+    return ops->read_jobs(session->store, NULL, take_recorded, &recording, err) &&
+           !recording.failed;
 }
 
 static bool make_views(struct overview *overview, const struct session *session, struct error *err)
@@ -213,7 +177,7 @@ bool overview_load(struct overview *overview, const struct session *session, str
 {
     *overview = (struct overview){.now = clock_now(session->clock)};
     arena_init(&overview->arena, OVERVIEW_MAX);
-    if (!control_set_load(&overview->controls, session, err)) {
+    if (!control_set_load(&overview->controls, session->store, err)) {
         return false;
     }
     struct loading loading = {.overview = overview};
@@ -225,7 +189,7 @@ bool overview_load(struct overview *overview, const struct session *session, str
     ok = ok && read_store(&loading, session, err);
     map_release(&loading.by_name);
     for (size_t i = 0; ok && i < overview->count; i++) {
-        plan(overview, &overview->views[i]);
+        job_view_judge(&overview->views[i], &overview->controls, overview->now);
     }
     return ok;
 }
@@ -245,67 +209,6 @@ const struct job_view *overview_job(const struct overview *overview, const char 
         }
     }
     return NULL;
-}
-
-bool job_view_is_failing(const struct job_view *view)
-{
-    if (view->last == NULL) {
-        return false;
-    }
-    enum run_state state = view->last->state;
-    return state == RUN_FAILED || state == RUN_TIMED_OUT || state == RUN_LOST;
-}
-
-// Writes each state that applies, the first being the one that decides.
-static size_t states_of(const struct job_view *view, const char *states[6])
-{
-    size_t count = 0;
-    if (view->pause != NULL) {
-        states[count++] = "paused";
-    }
-    if (view->dry_run != NULL) {
-        states[count++] = "dry-run";
-    }
-    if (view->throttle != NULL) {
-        states[count++] = "throttled";
-    }
-    if (view->running > 0) {
-        states[count++] = "running";
-    }
-    if (job_view_is_failing(view)) {
-        states[count++] = "failing";
-    }
-    if (view->last == NULL && view->running == 0) {
-        states[count++] = "never_ran";
-    }
-    if (count == 0) {
-        states[count++] = "ok";
-    }
-    return count;
-}
-
-const char *job_view_state(const struct job_view *view)
-{
-    const char *states[6];
-    (void)states_of(view, states);
-    return states[0];
-}
-
-void job_view_states(const struct job_view *view, char *out, size_t size)
-{
-    const char *states[6];
-    size_t count = states_of(view, states);
-    out[0] = '\0';
-    for (size_t i = 0; i < count; i++) {
-        size_t used = strlen(out);
-        bool is_new = strcmp(states[i], "never_ran") == 0;
-        snprintf(out + used, size - used, "%s%s", i > 0 ? ", " : "",
-                 is_new ? "never ran" : states[i]);
-        used = strlen(out);
-        if (strcmp(states[i], "throttled") == 0) {
-            snprintf(out + used, size - used, " x%d", view->throttle->value);
-        }
-    }
 }
 
 enum colour job_view_colour(const struct job_view *view)

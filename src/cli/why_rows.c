@@ -26,7 +26,7 @@ static bool note_mark(void *context, const struct store_job *row)
 
 bool why_rows_mark(struct why_case *why, struct store *store, struct error *err)
 {
-    return store->ops->read_jobs(store, note_mark, why, err);
+    return store->ops->read_jobs(store, NULL, note_mark, why, err);
 }
 
 // ---- the slot -----------------------------------------------------------------------------------

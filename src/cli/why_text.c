@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "cli/control_set.h"
+#include "document/control_set.h"
 
 const char *why_time_text(const struct why_facts *facts, struct instant t,
                           char out[FORMAT_TIME_SIZE])

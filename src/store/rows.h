@@ -63,6 +63,8 @@ struct store_run_filter { // NULL, none, nil = any
     enum run_state state;
     struct instant since; // started_at >= since
     struct instant until; // started_at < until
+    int64_t fence_from;   // fence >= fence_from; 0 = any: with the next, a bounded piece of history
+    int64_t fence_before; // fence < fence_before; 0 = any
     size_t limit;         // newest first; 0 = no limit
 };
 typedef bool store_run_fn(void *context, const struct store_run_row *row);
@@ -101,7 +103,9 @@ struct store_audit_filter {
     const char *event;
     struct instant since;
     struct instant until;
-    size_t limit; // 0 = no limit
+    int64_t seq_from;   // seq >= seq_from; 0 = any; rows that are not sealed come after all others
+    int64_t seq_before; // seq < seq_before; 0 = any
+    size_t limit;       // 0 = no limit
     bool newest_first;
 };
 typedef bool store_audit_fn(void *context, const struct store_audit_row *row);

@@ -426,7 +426,8 @@ struct store_ops {
     bool (*read_audit)(struct store *, const struct store_audit_filter *, store_audit_fn *, void *,
                        struct error *);
     bool (*read_force)(struct store *, const char *job, store_force_fn *, void *, struct error *);
-    bool (*read_jobs)(struct store *, store_job_fn *, void *, struct error *);
+    // By name; all, or only the one of this name.
+    bool (*read_jobs)(struct store *, const char *only, store_job_fn *, void *, struct error *);
     bool (*read_controls)(struct store *, bool history, store_control_fn *, void *, struct error *);
     bool (*read_nodes)(struct store *, store_node_fn *, void *, struct error *);
     bool (*read_anchor)(struct store *, struct store_anchor *anchor_out, struct error *);

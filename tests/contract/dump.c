@@ -195,7 +195,7 @@ char *contract_dump(struct store *store, unsigned parts)
         READ(ops->read_force(store, NULL, dump_force, out, &err));
     }
     if (parts & PART_JOBS) {
-        READ(ops->read_jobs(store, dump_job, out, &err));
+        READ(ops->read_jobs(store, NULL, dump_job, out, &err));
     }
     if (parts & PART_CONTROLS) {
         READ(ops->read_controls(store, true, dump_control, out, &err));

@@ -131,7 +131,7 @@ bool model_read_slots(struct store *, const struct store_slot_filter *, store_sl
 bool model_read_audit(struct store *, const struct store_audit_filter *, store_audit_fn *, void *,
                       struct error *);
 bool model_read_force(struct store *, const char *, store_force_fn *, void *, struct error *);
-bool model_read_jobs(struct store *, store_job_fn *, void *, struct error *);
+bool model_read_jobs(struct store *, const char *, store_job_fn *, void *, struct error *);
 bool model_read_controls(struct store *, bool, store_control_fn *, void *, struct error *);
 bool model_read_nodes(struct store *, store_node_fn *, void *, struct error *);
 bool model_read_anchor(struct store *, struct store_anchor *, struct error *);

@@ -25,7 +25,9 @@ bool model_read_runs(struct store *port, const struct store_run_filter *filter, 
         if (filter->last_of_each_job && run->job->last_run != run) {
             continue;
         }
-        if ((filter->job != NULL && strcmp(filter->job, row->job) != 0) ||
+        if (row->fence < filter->fence_from ||
+            (filter->fence_before > 0 && row->fence >= filter->fence_before) ||
+            (filter->job != NULL && strcmp(filter->job, row->job) != 0) ||
             (!uuid_is_nil(filter->run_id) && !uuid_equal(filter->run_id, row->run_id)) ||
             (filter->by_state && filter->state != row->state) ||
             !within(row->started_at, filter->since, filter->until)) {
@@ -95,6 +97,8 @@ static bool audit_matches(const struct store_audit_row *row,
 {
     return (filter->job == NULL || (row->job != NULL && strcmp(filter->job, row->job) == 0)) &&
            (filter->event == NULL || strcmp(filter->event, row->event) == 0) &&
+           (row->seq == 0 || row->seq >= filter->seq_from) &&
+           (filter->seq_before == 0 || (row->seq > 0 && row->seq < filter->seq_before)) &&
            within(row->at, filter->since, filter->until);
 }
 
@@ -132,11 +136,12 @@ bool model_read_force(struct store *port, const char *job, store_force_fn *fn, v
     return true;
 }
 
-bool model_read_jobs(struct store *port, store_job_fn *fn, void *context, struct error *err)
+bool model_read_jobs(struct store *port, const char *only, store_job_fn *fn, void *context,
+                     struct error *err)
 {
     (void)err;
     size_t count;
-    struct model_job **jobs = jobs_sorted(model_of(port), NULL, &count);
+    struct model_job **jobs = jobs_sorted(model_of(port), only, &count);
     bool more = true;
     for (size_t i = 0; i < count && more; i++) {
         struct store_job row = model_job_row(jobs[i]);

@@ -165,7 +165,7 @@ bool postgres_read_slots(struct store *, const struct store_slot_filter *, store
 bool postgres_read_audit(struct store *, const struct store_audit_filter *, store_audit_fn *,
                          void *, struct error *);
 bool postgres_read_force(struct store *, const char *, store_force_fn *, void *, struct error *);
-bool postgres_read_jobs(struct store *, store_job_fn *, void *, struct error *);
+bool postgres_read_jobs(struct store *, const char *, store_job_fn *, void *, struct error *);
 bool postgres_read_controls(struct store *, bool, store_control_fn *, void *, struct error *);
 bool postgres_read_nodes(struct store *, store_node_fn *, void *, struct error *);
 bool postgres_read_anchor(struct store *, struct store_anchor *, struct error *);

@@ -40,6 +40,21 @@ void question_span(struct question *question, const char *column, struct instant
     }
 }
 
+void question_range(struct question *question, const char *column, int64_t from, int64_t before)
+{
+    char condition[64];
+    if (from > 0) {
+        snprintf(condition, sizeof condition, "%s >= %lld", column, (long long)from);
+        buf_printf(&question->sql, "%s%s", question->joint, condition);
+        question->joint = " and ";
+    }
+    if (before > 0) {
+        snprintf(condition, sizeof condition, "%s < %lld", column, (long long)before);
+        buf_printf(&question->sql, "%s%s", question->joint, condition);
+        question->joint = " and ";
+    }
+}
+
 static bool read_rows(struct postgres_store *store, give_fn *give, const void *reader,
                       struct error *err)
 {

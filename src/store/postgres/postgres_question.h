@@ -14,6 +14,8 @@ void question_init(struct question *question, const char *sql);
 void question_release(struct question *question);
 // The parameter was put: its number stands between the two texts.
 void question_where(struct question *question, const char *before, const char *after);
+void question_range(struct question *question, const char *column, int64_t from,
+                    int64_t before); // 0 = any
 void question_span(struct question *question, const char *column, struct instant since,
                    struct instant until);
 void question_limit(struct question *question, size_t limit); // 0 = none

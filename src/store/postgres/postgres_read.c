@@ -60,6 +60,7 @@ bool postgres_read_runs(struct store *port, const struct store_run_filter *filte
         buf_printf(&question.sql, "%sr.state = %d", question.joint, (int)filter->state);
         question.joint = " and ";
     }
+    question_range(&question, "r.fence", filter->fence_from, filter->fence_before);
     question_span(&question, "r.started_at", filter->since, filter->until);
     buf_add_string(&question.sql, " order by r.fence desc");
     question_limit(&question, filter->limit);
@@ -148,6 +149,7 @@ bool postgres_read_audit(struct store *port, const struct store_audit_filter *fi
         put_text(&question.parameters, filter->event);
         question_where(&question, "a.event = ", "");
     }
+    question_range(&question, "s.seq", filter->seq_from, filter->seq_before);
     question_span(&question, "a.at", filter->since, filter->until);
     buf_add_string(&question.sql, filter->newest_first
                                       ? " order by s.seq desc nulls first, a.id desc"

@@ -58,13 +58,19 @@ static bool give_job(const PGresult *row, const void *reader_of)
     return reader->fn(reader->context, &job);
 }
 
-bool postgres_read_jobs(struct store *port, store_job_fn *fn, void *context, struct error *err)
+bool postgres_read_jobs(struct store *port, const char *only, store_job_fn *fn, void *context,
+                        struct error *err)
 {
     AUTO(question_release) struct question question;
     question_init(&question,
                   "select j.job_id, j.name, f.spec, j.high_water, j.last_success, j.throttle"
                   " from ironcron.job j left join ironcron.in_force f"
-                  " on f.job_id = j.job_id and f.to_ms is null order by j.name collate \"C\"");
+                  " on f.job_id = j.job_id and f.to_ms is null");
+    if (only != NULL) {
+        put_text(&question.parameters, only);
+        question_where(&question, "j.name = ", "");
+    }
+    buf_add_string(&question.sql, " order by j.name collate \"C\"");
     return question_each(&question, port, give_job, &(struct job_reader){fn, context}, err);
 }
 

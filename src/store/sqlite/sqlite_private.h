@@ -163,7 +163,8 @@ void query_release(struct query *query);
 void query_where(struct query *query, const char *condition, struct sql_value value);
 void query_span(struct query *query, const char *column, struct instant since,
                 struct instant until);
-void query_limit(struct query *query, size_t limit); // 0 = none
+void query_range(struct query *query, const char *column, int64_t from, int64_t before); // 0 = any
+void query_limit(struct query *query, size_t limit);                                     // 0 = none
 // Goes through the rows; `give` returns false when its reader wants no more.
 typedef bool query_give_fn(sqlite3_stmt *row, const void *reader);
 bool query_each(struct query *query, query_give_fn *give, const void *reader,
@@ -187,7 +188,7 @@ bool sqlite_read_slots(struct store *, const struct store_slot_filter *, store_s
 bool sqlite_read_audit(struct store *, const struct store_audit_filter *, store_audit_fn *, void *,
                        struct error *);
 bool sqlite_read_force(struct store *, const char *, store_force_fn *, void *, struct error *);
-bool sqlite_read_jobs(struct store *, store_job_fn *, void *, struct error *);
+bool sqlite_read_jobs(struct store *, const char *, store_job_fn *, void *, struct error *);
 bool sqlite_read_controls(struct store *, bool, store_control_fn *, void *, struct error *);
 bool sqlite_read_nodes(struct store *, store_node_fn *, void *, struct error *);
 bool sqlite_read_anchor(struct store *, struct store_anchor *, struct error *);

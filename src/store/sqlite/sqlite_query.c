@@ -38,6 +38,19 @@ void query_span(struct query *query, const char *column, struct instant since, s
     }
 }
 
+void query_range(struct query *query, const char *column, int64_t from, int64_t before)
+{
+    char condition[64];
+    if (from > 0) {
+        snprintf(condition, sizeof condition, "%s >= ?", column);
+        query_where(query, condition, sql_int(from));
+    }
+    if (before > 0) {
+        snprintf(condition, sizeof condition, "%s < ?", column);
+        query_where(query, condition, sql_int(before));
+    }
+}
+
 void query_limit(struct query *query, size_t limit)
 {
     if (limit > 0) {

@@ -54,9 +54,12 @@ bool sqlite_read_runs(struct store *port, const struct store_run_filter *filter,
     }
     buf_add_string(&query.sql, " LEFT JOIN node n ON n.node_no = r.node_no");
     if (filter->job != NULL) {
-        query_where(&query, "r.job_id = (SELECT job_id FROM job WHERE name = ?)",
+        query_where(&query,
+                    filter->last_of_each_job ? "j.name = ?"
+                                             : "r.job_id = (SELECT job_id FROM job WHERE name = ?)",
                     sql_text(filter->job));
     }
+    query_range(&query, "r.fence", filter->fence_from, filter->fence_before);
     if (!uuid_is_nil(filter->run_id)) {
         query_where(&query, "r.run_id = ?", sql_uuid(&filter->run_id));
     }
@@ -147,6 +150,7 @@ bool sqlite_read_audit(struct store *port, const struct store_audit_filter *filt
     if (filter->event != NULL) {
         query_where(&query, "a.event = ?", sql_text(filter->event));
     }
+    query_range(&query, "a.id", filter->seq_from, filter->seq_before);
     query_span(&query, "a.at", filter->since, filter->until);
     buf_add_string(&query.sql, filter->newest_first ? " ORDER BY a.id DESC" : " ORDER BY a.id");
     query_limit(&query, filter->limit);

@@ -60,13 +60,18 @@ static bool give_job(sqlite3_stmt *row, const void *reader_of)
     return reader->fn(reader->context, &job);
 }
 
-bool sqlite_read_jobs(struct store *port, store_job_fn *fn, void *context, struct error *err)
+bool sqlite_read_jobs(struct store *port, const char *only, store_job_fn *fn, void *context,
+                      struct error *err)
 {
     AUTO(query_release) struct query query;
     query_init(
         &query, port,
         "SELECT j.job_id, j.name, f.spec, j.high_water, j.last_success, j.throttle FROM job j "
-        "LEFT JOIN in_force f ON f.job_id = j.job_id AND f.to_ms IS NULL ORDER BY j.name");
+        "LEFT JOIN in_force f ON f.job_id = j.job_id AND f.to_ms IS NULL");
+    if (only != NULL) {
+        query_where(&query, "j.name = ?", sql_text(only));
+    }
+    buf_add_string(&query.sql, " ORDER BY j.name");
     return query_each(&query, give_job, &(struct job_reader){fn, context}, err);
 }
 

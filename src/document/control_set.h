@@ -2,7 +2,10 @@
 // The runtime controls in force: what is paused, dry-run or throttled, by whom and why.
 #pragma once
 
-#include "cli/session.h"
+#include "base/arena.h"
+#include "base/buf.h"
+#include "store/store.h"
+#include "time/zone.h"
 
 struct control_set {
     struct arena arena; // owns the rows
@@ -10,8 +13,8 @@ struct control_set {
     size_t count;
 };
 
-// Reads them; an absent store has none.
-bool control_set_load(struct control_set *controls, const struct session *session,
+// Reads them; an absent store (NULL) has none.
+bool control_set_load(struct control_set *controls, struct store *store,
                       struct error *err) MUST_USE;
 void control_set_release(struct control_set *controls);
 // The row for exactly this job; NULL = the row for all jobs. NULL when there is none.

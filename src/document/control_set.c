@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "cli/control_set.h"
+#include "document/control_set.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -39,14 +39,12 @@ static bool collect(void *context, const struct store_control_row *row)
     return true;
 }
 
-bool control_set_load(struct control_set *controls, const struct session *session,
-                      struct error *err)
+bool control_set_load(struct control_set *controls, struct store *store, struct error *err)
 {
     *controls = (struct control_set){0};
     arena_init(&controls->arena, CONTROLS_MAX);
     struct collecting collecting = {.controls = controls};
-    return session->store == NULL ||
-           session->store->ops->read_controls(session->store, false, collect, &collecting, err);
+    return store == NULL || store->ops->read_controls(store, false, collect, &collecting, err);
 }
 
 void control_set_release(struct control_set *controls)
