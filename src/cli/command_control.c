@@ -10,6 +10,7 @@
 #include "cli/run.h"
 #include "cli/session.h"
 #include "cli/terminal.h"
+#include "document/control_outcome.h"
 #include "document/control_set.h"
 #include "time/format.h"
 
@@ -85,30 +86,19 @@ static const char *past(const struct wish *wish)
                             : was_not[wish->kind];
 }
 
-static void redo(const struct wish *wish, char *out, size_t size)
+static struct control_outcome outcome_of(const struct wish *wish,
+                                         const struct invocation *invocation)
 {
-    const struct store_control_row *row = control_set_exact(&wish->before, wish->job, wish->kind);
-    const char *name = wish->job != NULL ? wish->job : wish->kind == CONTROL_DRY_RUN ? "" : "--all";
-    switch (wish->kind) {
-    case CONTROL_PAUSE:
-        snprintf(out, size, "ironcron pause %s", name);
-        break;
-    case CONTROL_DRY_RUN:
-        snprintf(out, size, "ironcron dry-run on%s%s", *name != '\0' ? " " : "", name);
-        break;
-    default:
-        snprintf(out, size, "ironcron throttle %s x%d", name, row != NULL ? row->value : 2);
-        break;
-    }
-}
-
-static void undo(const struct wish *wish, char *out, size_t size)
-{
-    if (wish->value != 0) {
-        control_set_undo(wish->kind, wish->job, out, size);
-    } else {
-        redo(wish, out, size);
-    }
+    return (struct control_outcome){.kind = wish->kind,
+                                    .job = wish->job,
+                                    .value = wish->value,
+                                    .changed = wish->changed,
+                                    .at = clock_now(wish->session.clock),
+                                    .actor = wish->session.actor,
+                                    .as = invocation_text(invocation, "as"),
+                                    .reason = invocation_text(invocation, "reason"),
+                                    .node_is_live = wish->session.has_node,
+                                    .cancelled = wish->cancelled};
 }
 
 // Lifting one control leaves what another one still forbids.
@@ -140,7 +130,8 @@ static void say(const struct wish *wish, const struct invocation *invocation)
     buf_init(&out, TEXT_MAX);
     const struct store_control_row *was = control_set_exact(&wish->before, wish->job, wish->kind);
     char back[256];
-    undo(wish, back, sizeof back);
+    struct control_outcome outcome = outcome_of(wish, invocation);
+    control_outcome_undo(&outcome, &wish->before, back, sizeof back);
     buf_add_string(&out, wish->job != NULL ? wish->job : "all jobs");
     buf_add_string(&out, wish->job != NULL ? " is " : " are ");
     if (!wish->changed && was != NULL) {
@@ -173,15 +164,8 @@ static void say(const struct wish *wish, const struct invocation *invocation)
 
 static void say_json(const struct wish *wish, const struct invocation *invocation)
 {
-    char back[256];
-    undo(wish, back, sizeof back);
-    json_print(
-        json_pack("{s:s, s:o, s:i, s:b, s:o, s:s, s:o, s:o, s:s, s:b, s:i}", "control",
-                  store_control_name(wish->kind), "job", json_text(wish->job), "value", wish->value,
-                  "changed", (int)wish->changed, "at", json_time(clock_now(wish->session.clock)),
-                  "actor", wish->session.actor, "as", json_text(invocation_text(invocation, "as")),
-                  "reason", json_text(invocation_text(invocation, "reason")), "undo", back,
-                  "node_is_live", (int)wish->session.has_node, "cancelled", (int)wish->cancelled));
+    struct control_outcome outcome = outcome_of(wish, invocation);
+    json_print(json_control_outcome(&outcome, &wish->before));
 }
 
 static void report(const struct wish *wish, const struct invocation *invocation)
