@@ -206,7 +206,7 @@ bool session_knows_job(const struct session *session, const char *name, struct e
         return session_job(session, name, err) != NULL;
     }
     struct job_search search = {.name = name};
-    return session->store->ops->read_jobs(session->store, look_at_job, &search, err) &&
+    return session->store->ops->read_jobs(session->store, NULL, look_at_job, &search, err) &&
            (search.found || session_no_job(session, name, err));
 }
 
