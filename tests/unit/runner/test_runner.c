@@ -41,8 +41,10 @@ static void test_ends(void **state)
         {"ulimit -c", RUNNER_EXITED, 0, 0, "0\n"},
         {"umask", RUNNER_EXITED, 0, 0, "0022\n"},
         {"ls /proc/self/fd | tr '\\n' ' '", RUNNER_EXITED, 0, 0, "0 1 2 3 "}, // 3 is ls's own
-        {"grep -E 'Sig(Blk|Ign)' /proc/self/status | cut -f 2 | sort -u", RUNNER_EXITED, 0, 0,
-         "0000000000000000\n"},
+        // But for the two that the C library keeps for itself: make hands them on as ignored.
+        {"grep -E 'Sig(Blk|Ign)' /proc/self/status | cut -f 2 | sed s/180000000/000000000/ | "
+         "sort -u",
+         RUNNER_EXITED, 0, 0, "0000000000000000\n"},
     };
     struct harness *harness = harness_open(OUTPUT_MAX, -1, MONO_NEVER);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
