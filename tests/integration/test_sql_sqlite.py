@@ -10,12 +10,13 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
 import conftest
 from conftest import processes, until
-from test_serve import runner_of, small_disk, states, verified, wait_state  # noqa: F401
+from test_serve import alive, runner_of, small_disk, states, verified, wait_state  # noqa: F401
 
 TABLE = "create table t(id integer primary key, name text unique); insert into t values (1, 'Anna'), (2, 'Bernd');"
 # Goes on for ever, in steps.
@@ -52,12 +53,14 @@ def run(ironcron, *arguments, code=0, job="sum"):
     return ironcron.run("run", job, *arguments, code=code)
 
 
-def open_way(ironcron):
-    """Every user may reach the folder, and write there."""
-    os.chmod(ironcron.folder, 0o777)
-    for folder in ironcron.folder.parents:
-        if folder.stat().st_mode & 0o111 != 0o111:
-            folder.chmod(folder.stat().st_mode | 0o111)
+@pytest.fixture
+def open_folder():
+    """A folder that every user may reach and write in, unlike those of pytest."""
+    if os.geteuid() != 0:
+        pytest.skip("other users need root")
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        os.chmod(folder, 0o777)
+        yield pathlib.Path(folder)
 
 
 def last(ironcron, job="sum"):
@@ -159,17 +162,16 @@ def test_without_a_transaction(ironcron, app):
     assert len(rows(app)) == 3
 
 
-def test_a_worker_is_its_jobs_user_with_its_limits(ironcron, app):
-    if os.geteuid() != 0:
-        pytest.skip("changing the user needs root")
-    open_way(ironcron)
-    os.chmod(app, 0o644)
-    ironcron.config(sql("insert into t values (3, 'x')", more="user: nobody"))
-    done = run(ironcron, code=1)
+def test_a_worker_is_its_jobs_user_with_its_limits(ironcron, open_folder):
+    path = open_folder / "app.db"
+    make(path, TABLE)
+    os.chmod(path, 0o644)
+    ironcron.config(sql("insert into t values (3, 'x')", more="user: nobody", url=f"sqlite:{path}"))
+    run(ironcron, code=1)
     refused(ironcron, "readonly database", "write permission for the file and for its folder")
-    ironcron.config(sql("select name from t where id = 2", more="user: nobody"))
+    ironcron.config(sql("select name from t where id = 2", more="user: nobody", url=f"sqlite:{path}"))
     assert "Bernd" in run(ironcron).stdout
-    ironcron.config(sql("select length(hex(zeroblob(900000000)))", more="limits: { memory: 200M }"))
+    ironcron.config(sql("select length(hex(zeroblob(900000000)))", more="limits: { memory: 200M }", url=f"sqlite:{path}"))
     done = run(ironcron, code=1)
     refused(ironcron, "out of memory", "limits.memory")
     assert "(1 row)" not in done.stdout
@@ -340,10 +342,17 @@ def test_a_lock_that_goes_free_is_taken(ironcron, app):
     assert len(rows(app)) == 3
 
 
-def worker(ironcron):
-    """The pid of the worker once it has written to the database."""
+def parent(pid):
+    try:
+        return int(re.search(r"^PPid:\s*(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text(), re.M).group(1))
+    except OSError:
+        return 0
+
+
+def worker(ironcron, node):
+    """The pid of the node's worker once it has written to the database."""
     def found():
-        pids = processes("worker\0sum")
+        pids = [pid for pid in processes("worker\0sum") if parent(pid) == runner_of(node)]
         journals = list(ironcron.folder.glob("app.db-*"))
         return pids and journals and max(path.stat().st_size for path in journals) > 0 and pids[0]
 
@@ -352,12 +361,12 @@ def worker(ironcron):
 
 def test_a_cancelled_run_is_rolled_back(ironcron, app):
     ironcron.config(sql(ENDLESS))
-    with ironcron.serve():
+    with ironcron.serve() as node:
         ironcron.run("run", "sum", "--detach")
-        worker(ironcron)
+        pid = worker(ironcron, node)
         ironcron.run("runs", "cancel", last(ironcron)["run_id"])
         wait_state(ironcron, "sum", "CANCELLED")
-        until(lambda: not processes("worker\0sum"), "the worker has gone")
+        assert not alive(pid)
     assert len(rows(app)) == 2
     verified(ironcron)
 
@@ -375,9 +384,9 @@ def test_a_statement_past_its_timeout_is_interrupted(ironcron, app):
 ])
 def test_a_worker_that_is_ended_leaves_the_database_whole(ironcron, app, number, texts):
     ironcron.config(sql(ENDLESS))
-    with ironcron.serve():
+    with ironcron.serve() as node:
         ironcron.run("run", "sum", "--detach")
-        os.kill(worker(ironcron), number)
+        os.kill(worker(ironcron, node), number)
         wait_state(ironcron, "sum", "FAILED")
         refused(ironcron, *texts)
     assert len(rows(app)) == 2
@@ -390,9 +399,9 @@ def test_a_crash_of_the_node_rolls_back_what_ran(ironcron, app, mode):
     ironcron.config(sql(ENDLESS))
     node = ironcron.start()
     ironcron.run("run", "sum", "--detach")
-    worker(ironcron)
+    pid = worker(ironcron, node)
     node.kill()
-    until(lambda: not processes("worker\0sum"), "the worker died with its node")
+    until(lambda: not alive(pid), "the worker died with its node")
     assert len(rows(app)) == 2
     with ironcron.serve():
         wait_state(ironcron, "sum", "LOST")
@@ -426,7 +435,7 @@ def test_params_show_nowhere(ironcron, app):
     ironcron.config(sql(ENDLESS + " where $token is not null", more='params: { token: "${TOKEN}" }'))
     with ironcron.serve(env={"TOKEN": secret}) as node:
         ironcron.run("run", "sum", "--detach", env={"TOKEN": secret})
-        pid = worker(ironcron)
+        pid = worker(ironcron, node)
         family = [pid, node.pid, runner_of(node)]
         for entry in family:
             assert secret.encode() not in pathlib.Path(f"/proc/{entry}/cmdline").read_bytes()

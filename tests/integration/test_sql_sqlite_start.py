@@ -5,10 +5,8 @@ import os
 import signal
 import sqlite3
 
-import pytest
-
 from test_serve import verified
-from test_sql_sqlite import app, locked, make, open_way, run, sql  # noqa: F401
+from test_sql_sqlite import TABLE, app, locked, make, open_folder, run, sql  # noqa: F401
 
 
 def checks(ironcron, code=1):
@@ -61,14 +59,13 @@ def test_the_store_is_refused_at_the_start_and_at_a_reload(ironcron, app):  # no
     verified(ironcron)
 
 
-def test_rights_are_looked_at_for_the_user_of_the_job(ironcron, app):  # noqa: F811
-    if os.geteuid() != 0:
-        pytest.skip("other users need root")
-    open_way(ironcron)
-    os.chmod(app, 0o644)
-    ironcron.config(sql("select * from t", more="user: nobody"))
+def test_rights_are_looked_at_for_the_user_of_the_job(ironcron, open_folder):  # noqa: F811
+    path = open_folder / "app.db"
+    make(path, TABLE)
+    os.chmod(path, 0o644)
+    ironcron.config(sql("select * from t", more="user: nobody", url=f"sqlite:{path}"))
     one_check(ironcron, "sql sum", "warning", "nobody may only read", code=None)
-    os.chmod(app, 0o600)
+    os.chmod(path, 0o600)
     one_check(ironcron, "sql sum", "failed", "nobody may not read")
-    os.chmod(app, 0o666)
+    os.chmod(path, 0o666)
     one_check(ironcron, "database app", "ok", "1 job", code=0)
