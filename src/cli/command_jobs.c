@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 // `jobs`: what there is, how it goes, when it comes next.
+#include <fnmatch.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
+#include "cli/hint.h"
 #include "cli/json.h"
 #include "cli/overview.h"
 #include "cli/run.h"
@@ -52,27 +55,83 @@ static bool open_overview(struct session *session, struct overview *overview,
            overview_load(overview, session, err);
 }
 
+// Which jobs are asked for.
+struct selection {
+    const char *pattern; // of their names, as a shell's; NULL = all
+    const char *state;   // NULL = any
+};
+
+static bool selection_read(struct selection *selection, const struct invocation *invocation,
+                           struct error *err)
+{
+    *selection = (struct selection){invocation->arguments[0], invocation_text(invocation, "state")};
+    if (selection->state == NULL) {
+        return true;
+    }
+    struct nearest nearest;
+    nearest_init(&nearest, selection->state);
+    for (const char *const *word = job_view_state_words; *word != NULL; word++) {
+        if (strcasecmp(*word, selection->state) == 0) {
+            selection->state = *word;
+            return true;
+        }
+        nearest_offer(&nearest, *word);
+    }
+    char hint[HINT_SIZE];
+    return error_set(err, ERROR_USAGE,
+                     "--state: \"%s\" is not a state of a job: ok, failing, running, paused, "
+                     "dry-run, throttled, never_ran, late or stale%s",
+                     selection->state, hint_text(&nearest, "", hint));
+}
+
+static bool is_selected(const struct selection *selection, const struct job_view *view)
+{
+    return (selection->pattern == NULL || fnmatch(selection->pattern, view->job->name, 0) == 0) &&
+           (selection->state == NULL || job_view_has_state(view, selection->state));
+}
+
+static void list_json(const struct overview *overview, const struct selection *selection)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < overview->count; i++) {
+        if (is_selected(selection, &overview->views[i])) {
+            json_array_append_new(array, json_job(&overview->views[i]));
+        }
+    }
+    json_print(array);
+}
+
+static void list(const struct overview *overview, const struct selection *selection)
+{
+    AUTO_TEXT_TABLE table = text_table_new("JOB|STATE|SCHEDULE|NEXT|LAST|WHEN");
+    for (size_t i = 0; i < overview->count; i++) {
+        if (is_selected(selection, &overview->views[i])) {
+            list_view(table, &overview->views[i], overview->now);
+        }
+    }
+    if (text_table_rows(table) > 0 || overview->count == 0) {
+        text_table_print(table, stdout, 0);
+    } else {
+        fprintf(stderr, "none of %zu job%s is such a one\n", overview->count,
+                words_plural(overview->count));
+    }
+}
+
 bool command_jobs(struct invocation *invocation, int *exit_out, struct error *err)
 {
     (void)exit_out;
     AUTO(session_release) struct session session = {0};
     AUTO(overview_release) struct overview overview = {0};
-    if (!open_overview(&session, &overview, invocation, err)) {
+    struct selection selection;
+    if (!selection_read(&selection, invocation, err) ||
+        !open_overview(&session, &overview, invocation, err)) {
         return false;
     }
     if (invocation->json) {
-        json_t *array = json_array();
-        for (size_t i = 0; i < overview.count; i++) {
-            json_array_append_new(array, json_job(&overview.views[i]));
-        }
-        json_print(array);
-        return true;
+        list_json(&overview, &selection);
+    } else {
+        list(&overview, &selection);
     }
-    AUTO_TEXT_TABLE table = text_table_new("JOB|STATE|SCHEDULE|NEXT|LAST|WHEN");
-    for (size_t i = 0; i < overview.count; i++) {
-        list_view(table, &overview.views[i], overview.now);
-    }
-    text_table_print(table, stdout, 0);
     return true;
 }
 

@@ -35,6 +35,11 @@ static const struct option next_options[] = {
     FLAG("all", 0, "of all jobs"),
     FLAG("explain", 0, "the schedule in plain words, and what the next two clock changes do to it"),
     END};
+static const struct option jobs_options[] = {
+    TAKES("state", 0, VALUE_TEXT, "STATE",
+          "only in this state: ok, failing, running, paused, dry-run, throttled, never_ran, late, "
+          "stale"),
+    END};
 static const struct option doctor_options[] = {
     FLAG("deep", 0, "read the whole store and look for damage"), END};
 static const struct option why_options[] = {
@@ -192,14 +197,20 @@ const struct command command_table[] = {
               "around a clock change", "ironcron next --all --explain",
               "all jobs that a clock change of the coming year touches", NULL},
      command_next},
-    {"jobs", "Looking", false, NO_ARGUMENTS, NULL,
+    {"jobs",
+     "Looking",
+     false,
+     {{"PATTERN", VALUE_TEXT, true, false, NULL}},
+     jobs_options,
      "all jobs: state, schedule, next slot, last result",
      "The next slot is in the job's own zone. States: ok, failing (the last run did not succeed), "
-     "running, "
-     "paused, dry-run, throttled, never ran.",
-     EXAMPLES{"ironcron jobs", "as a table",
-              "ironcron --json jobs | jq -r '.[] | select(.state == \"failing\") | .job'",
-              "names of the failing ones", NULL},
+     "running, paused, dry-run, throttled, never_ran. PATTERN picks jobs by their names, as a "
+     "shell does; --state picks those in one state, or those that are late or stale (no success "
+     "within `must_succeed_within`).",
+     EXAMPLES{"ironcron jobs", "as a table", "ironcron jobs \"rollup-*\" --state failing",
+              "of the roll-ups those that fail",
+              "ironcron --json jobs --state paused | jq -r '.[].job'", "names of the paused ones",
+              NULL},
      command_jobs},
     {"jobs show", "Looking", false, ONE("JOB", VALUE_JOB), NULL,
      "one job: definition, history as a strip, next slots, who paused it",

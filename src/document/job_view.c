@@ -86,6 +86,23 @@ const char *job_view_state(const struct job_view *view)
     return states[0];
 }
 
+const char *const job_view_state_words[] = {"ok",      "failing",   "running",   "paused",
+                                            "dry-run", "throttled", "never_ran", "late",
+                                            "stale",   NULL};
+
+bool job_view_has_state(const struct job_view *view, const char *state)
+{
+    const char *states[6];
+    size_t count = states_of(view, states);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(states[i], state) == 0) {
+            return true;
+        }
+    }
+    return (strcmp(state, "late") == 0 && !instant_is_none(view->late_since)) ||
+           (strcmp(state, "stale") == 0 && view->is_stale);
+}
+
 void job_view_states(const struct job_view *view, char *out, size_t size)
 {
     const char *states[6];

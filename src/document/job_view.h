@@ -28,6 +28,10 @@ void job_view_judge(struct job_view *view, const struct control_set *controls, s
 bool job_view_is_failing(const struct job_view *view);
 // One word, the first that applies: paused, dry-run, throttled, running, failing, never_ran, ok.
 const char *job_view_state(const struct job_view *view);
+// Is it one of those that apply? Besides: "late", "stale" (no success within must_succeed_within).
+bool job_view_has_state(const struct job_view *view, const char *state);
+// The words that job_view_has_state knows; NULL ends.
+extern const char *const job_view_state_words[];
 // All that apply: "paused, failing".
 void job_view_states(const struct job_view *view, char *out, size_t size);
 

@@ -160,3 +160,26 @@ def test_commands_stay_whole_on_a_narrow_terminal(ironcron):
     wide = at_width(ironcron, 200, "status")
     assert [line for line in wide if line.endswith(command) and "a-job-that-fails" in line]
     assert [line for line in ironcron.run("status", code=1).stdout.splitlines() if line.endswith(command) and "FAILED" in line]
+
+
+def test_jobs_are_picked_by_name_and_state(ironcron):
+    ironcron.config("jobs:\n" + "".join(
+        f'  - {{ name: {name}, schedule: "0 0 1 1 *", shell: "{work}" }}\n'
+        for name, work in (("rollup-day", "true"), ("rollup-week", "exit 1"), ("export", "exit 1"), ("idle", "true"))))
+    for name in ("rollup-day", "rollup-week", "export"):
+        ironcron.run("run", name, code=None)
+    ironcron.run("pause", "rollup-day")
+
+    def names(*words):
+        picked = [job["job"] for job in ironcron.json("jobs", *words)]
+        lines = ironcron.run("jobs", *words).stdout.splitlines()[1:]
+        assert [line.split()[0] for line in lines] == picked
+        return picked
+
+    assert names("rollup-*") == ["rollup-day", "rollup-week"]
+    assert names("--state", "failing") == ["rollup-week", "export"]
+    assert names("rollup-*", "--state", "FAILING") == ["rollup-week"]
+    assert names("--state", "paused") == ["rollup-day"] and names("--state", "never_ran") == ["idle"]
+    assert len(names()) == 4 and names("--state", "stale") == []
+    assert "none of 4 jobs is such a one" in ironcron.run("jobs", "nothing*").stderr
+    assert 'did you mean "failing"?' in ironcron.run("jobs", "--state", "failling", code=2).stderr
