@@ -42,7 +42,7 @@ static void rows_are_aligned(void **state)
     put(&table, "-22", true);
     put(&table, "", false);
     put(&table, "a\nb\tc\x1b[2J\x7f\xff", false);
-    check_printed(&table, " id  | name   | x\n"
+    check_printed(&table, "  id | name   | x\n"
                           "-----+--------+------------------------\n"
                           "   1 | Jürgen | \n"
                           " -22 |        | a\\nb\\tc\\x1b[2J\\x7f\\xff\n"
