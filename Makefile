@@ -3,7 +3,7 @@
 PREFIX ?= /usr/local
 SECS ?= 20
 
-.PHONY: help release asan clang test format docs lint layers fuzz bench demo install clean deps
+.PHONY: help release asan clang test format docs lint layers fuzz bench demo install uninstall deb clean deps
 
 help: ## Shows this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -44,11 +44,18 @@ bench: ## Runs the benchmarks and prints their ratios; B=metrics runs one
 demo: ## Builds, runs real jobs for about a minute and judges them
 	@scripts/demo
 
-install: release ## Installs the program (PREFIX=/usr/local, DESTDIR)
-	@install -D -m 755 build/release/ironcron $(DESTDIR)$(PREFIX)/bin/ironcron
+install: release ## Installs program, manual, completions, unit, documentation (PREFIX=/usr/local, DESTDIR)
+	@PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) scripts/install
+
+uninstall: ## Takes away what `make install` has put there; configuration and store stay
+	@PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) scripts/install uninstall
+
+deb: ## Builds Debian packages in build/deb
+	@scripts/deps build deb
+	@scripts/deb
 
 deps: ## Installs the packages for building and testing
 	@scripts/deps
 
-clean: ## Removes build/release, build/asan, build/clang and build/fuzz
-	@rm -rf build/release build/asan build/clang build/fuzz
+clean: ## Removes build/release, build/asan, build/clang, build/fuzz and build/deb
+	@rm -rf build/release build/asan build/clang build/fuzz build/deb
