@@ -2,9 +2,9 @@
 // What most commands need: the configuration, the store, and who asks.
 #pragma once
 
+#include "api/actor.h"
 #include "cli/command.h"
 #include "config/config.h"
-#include "serve/actor.h"
 #include "serve/node_lock.h"
 #include "store/store.h"
 

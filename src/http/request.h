@@ -10,8 +10,9 @@
 #include "base/buf.h"
 
 #define HTTP_HEADERS_MAX  64
-#define HTTP_RESPONSE_MAX ((size_t)4 * 1024 * 1024) // a whole body; larger ones are streams
+#define HTTP_RESPONSE_MAX ((size_t)16 * 1024 * 1024) // a whole body; larger ones are streams
 #define HTTP_LOCATION_MAX 160
+#define HTTP_LINK_MAX     2048
 
 struct http_header {
     const char *name;
@@ -72,6 +73,7 @@ struct http_response {
     const char *authenticate;         // static text; the WWW-Authenticate header of a 401
     int retry_after;                  // seconds; 0 = no such header
     char location[HTTP_LOCATION_MAX]; // "" = no such header
+    char link[HTTP_LINK_MAX];         // "" = no such header
     struct buf body;                  // owned
     struct http_stream stream;        // owned; instead of body when `read` is set
 };

@@ -132,6 +132,7 @@ static void add_headers(struct MHD_Response *made, const struct http_response *r
         {"Allow", response->allow},
         {"WWW-Authenticate", response->authenticate},
         {"Location", response->location[0] != '\0' ? response->location : NULL},
+        {"Link", response->link[0] != '\0' ? response->link : NULL},
         {"Retry-After", response->retry_after > 0 ? seconds : NULL},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(headers); i++) {

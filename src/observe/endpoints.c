@@ -14,7 +14,8 @@ static void answer_index(void *context, const struct http_request *request,
                    "ironcron " IRONCRON_VERSION "\n\n"
                    "/livez    200 while the scheduler's loop turns\n"
                    "/readyz   200 while it can start jobs; else 503 with each failing check\n"
-                   "/metrics  for Prometheus\n");
+                   "/metrics  for Prometheus\n"
+                   "/api/v1   /api/v1/openapi.json describes it\n");
 }
 
 static bool wants_json(const struct http_request *request)

@@ -51,6 +51,14 @@ bool listener_open(struct listener *listener, uv_loop_t *loop,
     return true;
 }
 
+void listener_wake(struct listener *listener)
+{
+    if (listener->server != NULL) {
+        http_server_wake(listener->server);
+        uv_timer_start(&listener->timer, on_timer, 0, 0);
+    }
+}
+
 void listener_close(struct listener *listener)
 {
     if (listener->server != NULL) {

@@ -17,5 +17,7 @@ struct listener {
 
 bool listener_open(struct listener *listener, uv_loop_t *loop,
                    const struct http_server_options *options, struct error *err) MUST_USE;
+// Streams that wait are asked again in the next turn of the loop. Nothing when closed.
+void listener_wake(struct listener *listener);
 // Drops what is open. The handles are closed with the loop.
 void listener_close(struct listener *listener);

@@ -7,12 +7,12 @@
 #include <stdbool.h>
 #include <uv.h>
 
+#include "api/actor.h"
 #include "base/error.h"
 #include "base/uuid.h"
 #include "config/config.h"
 #include "engine/engine.h"
 #include "runner/router.h"
-#include "serve/actor.h"
 #include "store/store.h"
 #include "worker/lite_runner.h"
 

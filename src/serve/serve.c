@@ -10,11 +10,9 @@
 
 #include "base/log.h"
 #include "config/validate.h"
-#include "observe/endpoints.h"
 #include "observe/fanout.h"
 #include "observe/run_log.h"
-#include "serve/callback_endpoint.h"
-#include "serve/listener.h"
+#include "serve/doors.h"
 #include "serve/node.h"
 #include "serve/node_lock.h"
 #include "serve/notify.h"
@@ -36,9 +34,8 @@ struct serve {
     struct node node;
     struct metrics *metrics;
     struct health health;
-    struct endpoints endpoints;
+    struct doors doors;
     struct fanout fanout;
-    struct listener listener;
     struct notify notify;
     uv_signal_t signals[3];
     enum stopping stopping;
@@ -119,7 +116,7 @@ static bool reload_with(struct serve *serve, struct config *config, struct error
     bool done = node_reload(&serve->node, loaded, err);
     if (done) {
         metrics_set_jobs(serve->metrics, config->jobs, config->job_count);
-        endpoints_configure(&serve->endpoints, &config->http);
+        doors_configure(&serve->doors, config);
     }
     loaded_release(old);
     loaded_release(loaded);
@@ -310,6 +307,7 @@ static void on_tick(struct node *node)
     struct serve *serve = node->context;
     look_at_lock(serve);
     look_at_zones(serve);
+    doors_tick(&serve->doors);
     tell_status(serve);
     struct mono now = clock_mono(node->clock);
     if (serve->stopping != STOP_NOT && !mono_before(now, serve->stop_deadline)) {
@@ -329,39 +327,7 @@ static void watch(struct serve *serve, const struct config *config)
     fanout_add(&serve->fanout, metrics_events(serve->metrics));
     fanout_add(&serve->fanout, run_log_events());
     fanout_add(&serve->fanout, health_events(&serve->health));
-}
-
-static void answer(void *context, const struct http_request *request,
-                   struct http_response *response)
-{
-    struct serve *serve = context;
-    if (!callback_endpoint_answer(&serve->node, &serve->endpoints.bearers, request, response)) {
-        endpoints_answer(&serve->endpoints, request, response);
-    }
-}
-
-static bool open_http(struct serve *serve, const struct config *config, struct error *err)
-{
-    const struct config_http *http = &config->http;
-    endpoints_configure(&serve->endpoints, http);
-    if (!http->enabled) {
-        LOG(LOG_WARN, "not_listening", "http.listen is off: no metrics and no health checks");
-        return true;
-    }
-    struct http_server_options options = {.host = http->host,
-                                          .port = http->port,
-                                          .tls_cert = http->tls_cert,
-                                          .tls_key = http->tls_key,
-                                          .clock = clock_system(),
-                                          .handler = answer,
-                                          .context = serve};
-    if (!listener_open(&serve->listener, &serve->node.loop, &options, err)) {
-        return false;
-    }
-    struct log_field fields[] = {{"address", http_server_address(serve->listener.server)},
-                                 {NULL, NULL}};
-    log_record(LOG_INFO, "listening", fields, "metrics and health checks are served");
-    return true;
+    fanout_add(&serve->fanout, event_hub_events(&serve->doors.api.events));
 }
 
 static void watch_signals(struct serve *serve)
@@ -396,7 +362,7 @@ static bool start(struct serve *serve, struct config *config, bool dry_run, stru
     serve->metrics = metrics_new(
         &(struct metrics_options){.version = IRONCRON_VERSION, .revision = config->revision});
     health_init(&serve->health, clock_system(), LOOP_LIMIT);
-    endpoints_init(&serve->endpoints, serve->metrics, &serve->health);
+    doors_init(&serve->doors, &serve->node, serve->metrics, &serve->health);
     watch(serve, config);
     struct node_options options = {
         .command = "serve", .dry_run = dry_run, .schedules = true, .events = &serve->fanout.events};
@@ -414,7 +380,7 @@ static bool start(struct serve *serve, struct config *config, bool dry_run, stru
     metrics_watch_engine(serve->metrics, serve->node.engine);
     metrics_set_nodes_live(serve->metrics, 1);
     watch_signals(serve);
-    if (!open_http(serve, config, err)) {
+    if (!doors_open(&serve->doors, config, err)) {
         return false;
     }
     health_set(&serve->health, HEALTH_STORE, NULL);
@@ -449,10 +415,10 @@ static int serve_config(struct serve *serve, struct config *config, bool dry_run
     } else {
         serve->exit_code = fail(&err);
     }
-    listener_close(&serve->listener);
+    doors_close(&serve->doors);
     metrics_watch_engine(serve->metrics, NULL);
     node_close(&serve->node);
-    endpoints_release(&serve->endpoints);
+    doors_release(&serve->doors);
     metrics_free(serve->metrics);
     notify_close(&serve->notify);
     return serve->exit_code;

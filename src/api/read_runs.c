@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: MIT
+// Runs: newest first, page by page; one; its output. History has no index but the order of claims,
+// so a page is read backwards in pieces, for a bounded time: a filter that matches seldom gives
+// short pages, and the header Link says where to go on.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/api.h"
+#include "base/alloc.h"
+#include "document/json.h"
+#include "http/problem.h"
+
+#define PIECE      5000            // fences looked at in one go
+#define TIME_LIMIT DURATION_MS(20) // for a page
+#define CLOCK_SLACK                                                                                \
+    DURATION_S(3600) // runs are in the order of claims, whose clock may have been set
+#define OUTPUT_MAX ((size_t)1024 * 1024)
+
+struct page {
+    json_t *array;
+    size_t limit;
+    int64_t last; // fence of the last one taken
+};
+
+static bool take(void *context, const struct store_run_row *row)
+{
+    struct page *page = context;
+    json_array_append_new(page->array, json_run(row));
+    page->last = row->fence;
+    return true;
+}
+
+struct peek {
+    int64_t fence; // 0 = none
+    struct instant started_at;
+};
+
+static bool note(void *context, const struct store_run_row *row)
+{
+    *(struct peek *)context = (struct peek){row->fence, row->started_at};
+    return false;
+}
+
+// The newest run below `before` (0 = of all).
+static bool peek_below(struct store *store, int64_t before, struct peek *peek, struct error *err)
+{
+    struct store_run_filter filter = {.fence_before = before, .limit = 1};
+    *peek = (struct peek){0};
+    return store->ops->read_runs(store, &filter, note, peek, err);
+}
+
+static bool is_too_old(const struct store_run_filter *filter, const struct peek *peek)
+{
+    return filter->since.us > 0 &&
+           instant_before(instant_add(peek->started_at, CLOCK_SLACK), filter->since);
+}
+
+// Fills the page; *before_out is where the next one goes on, 0 = nowhere.
+static bool read_page(struct api *api, struct store_run_filter *filter, struct page *page,
+                      int64_t *before_out, struct error *err)
+{
+    struct store *store = api->store;
+    struct mono until = mono_add(clock_mono(api->clock), TIME_LIMIT);
+    int64_t before = filter->fence_before;
+    struct peek peek;
+    *before_out = 0;
+    while (true) {
+        if (!peek_below(store, before, &peek, err)) {
+            return false;
+        }
+        if (peek.fence == 0 || is_too_old(filter, &peek)) {
+            return true;
+        }
+        size_t taken = json_array_size(page->array);
+        *before_out = peek.fence + 1;
+        if (taken == page->limit || !mono_before(clock_mono(api->clock), until)) {
+            return true;
+        }
+        filter->fence_before = peek.fence + 1;
+        filter->fence_from = peek.fence >= PIECE ? peek.fence - PIECE + 1 : 0;
+        filter->limit = page->limit - taken;
+        if (!store->ops->read_runs(store, filter, take, page, err)) {
+            return false;
+        }
+        before = json_array_size(page->array) == page->limit ? page->last
+                 : filter->fence_from > 0                    ? filter->fence_from
+                                                             : 1;
+    }
+}
+
+static bool read_state(const struct http_request *request, struct store_run_filter *filter,
+                       struct http_response *response)
+{
+    const char *text = http_request_query(request, "state");
+    for (int state = 0; text != NULL && state < RUN_STATE_COUNT; state++) {
+        if (strcasecmp(text, run_state_name((enum run_state)state)) == 0) {
+            filter->by_state = true;
+            filter->state = (enum run_state)state;
+            return true;
+        }
+    }
+    if (text != NULL) {
+        http_problem(response, 400,
+                     "There is no state \"%.40s\": STARTED, SUCCESS, FAILED, TIMED_OUT, LOST, "
+                     "CANCELLED, DRY_RUN.",
+                     text);
+    }
+    return text == NULL;
+}
+
+void api_get_runs(void *context, const struct http_request *request, struct http_response *response)
+{
+    struct api *api = context;
+    struct error err = ERROR_INIT;
+    struct page page = {0};
+    struct store_run_filter filter = {.job = http_request_query(request, "job"),
+                                      .fence_before = api_number(request, "after")};
+    if (!api_limit(request, &page.limit, response) || !read_state(request, &filter, response) ||
+        !api_time(api, request, "since", &filter.since, response) ||
+        !api_time(api, request, "until", &filter.until, response)) {
+        return;
+    }
+    int64_t before = 0;
+    page.array = json_array();
+    if (!read_page(api, &filter, &page, &before, &err)) {
+        json_decref(page.array);
+        api_fail(response, &err);
+        return;
+    }
+    api_send(response, 200, page.array);
+    if (before > 1) {
+        char after[24];
+        snprintf(after, sizeof after, "%lld", (long long)before);
+        api_link_next(request, after, response);
+    }
+}
+
+// ---- one ----------------------------------------------------------------------------------------
+
+struct found {
+    json_t *document;
+};
+
+static bool keep(void *context, const struct store_run_row *row)
+{
+    struct found *found = context;
+    found->document = json_run(row);
+    json_object_set_new(
+        found->document, "reason",
+        json_text(row->failure != FAILURE_NONE ? run_failure_label(row->failure) : NULL));
+    return false;
+}
+
+// False: answered.
+static bool find(struct api *api, const struct http_request *request, struct uuid *id_out,
+                 struct found *found, struct http_response *response)
+{
+    struct error err = ERROR_INIT;
+    const char *text = http_request_path_param(request, "run");
+    struct store_run_filter filter = {.limit = 1};
+    if (!uuid_parse(text, &filter.run_id)) {
+        http_problem(response, 400, "run must be a UUID.");
+        return false;
+    }
+    if (!api->store->ops->read_runs(api->store, &filter, keep, found, &err)) {
+        api_fail(response, &err);
+        return false;
+    }
+    if (found->document == NULL) {
+        http_problem(response, 404,
+                     "There is no run %.40s; it may have been pruned (history.runs). All runs: "
+                     "/api/v1/runs",
+                     text);
+        return false;
+    }
+    *id_out = filter.run_id;
+    return true;
+}
+
+void api_get_run(void *context, const struct http_request *request, struct http_response *response)
+{
+    struct uuid id;
+    struct found found = {0};
+    if (find(context, request, &id, &found, response)) {
+        api_send(response, 200, found.document);
+    }
+}
+
+// A piece of what the run has printed, as it was printed. The next one begins where it ends.
+void api_get_output(void *context, const struct http_request *request,
+                    struct http_response *response)
+{
+    struct api *api = context;
+    struct uuid id;
+    struct found found = {0};
+    struct error err = ERROR_INIT;
+    size_t length = 0;
+    if (!find(api, request, &id, &found, response)) {
+        return;
+    }
+    json_decref(found.document);
+    char *bytes = alloc_zero(OUTPUT_MAX, 1);
+    if (api->store->ops->read_output(api->store, id, api_number(request, "offset"), bytes,
+                                     OUTPUT_MAX, &length, &err)) {
+        buf_add(&response->body, bytes, length);
+    } else {
+        api_fail(response, &err);
+    }
+    free(bytes);
+}
