@@ -25,8 +25,8 @@ struct api {
     struct clock *clock;
     struct uuid node;
     struct event_hub events;
-    // Something was written to the store: the owner lets the node take a turn at once. Configuration
-    // and tokens may be others afterwards.
+    // Something was written to the store: the owner lets the node take a turn at once. After it
+    // configuration and tokens may be others.
     void (*changed)(void *context);
     http_handler_fn *end_run; // POST …/runs/{run}/end; gets `context`, too
     void *context;
