@@ -16,10 +16,11 @@
 enum value_kind {
     VALUE_NONE, // an option without a value
     VALUE_TEXT,
-    VALUE_TIME,  // see format_parse_time
-    VALUE_COUNT, // 1 to 1,000,000
-    VALUE_STATE, // a run's state, in any case
-    VALUE_ZONE,  // a time zone's name
+    VALUE_TIME,      // see format_parse_time
+    VALUE_COUNT,     // 1 to 1,000,000
+    VALUE_STATE,     // a run's state, in any case
+    VALUE_JOB_STATE, // of job_view_state_words
+    VALUE_ZONE,      // a time zone's name
     VALUE_FILE,
     VALUE_JOB,      // a job's name; whether there is such a job is for the command to say
     VALUE_SCHEDULE, // a schedule, or a job's name

@@ -5,9 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-#include "cli/hint.h"
 #include "cli/json.h"
 #include "cli/overview.h"
 #include "cli/run.h"
@@ -61,29 +59,6 @@ struct selection {
     const char *state;   // NULL = any
 };
 
-static bool selection_read(struct selection *selection, const struct invocation *invocation,
-                           struct error *err)
-{
-    *selection = (struct selection){invocation->arguments[0], invocation_text(invocation, "state")};
-    if (selection->state == NULL) {
-        return true;
-    }
-    struct nearest nearest;
-    nearest_init(&nearest, selection->state);
-    for (const char *const *word = job_view_state_words; *word != NULL; word++) {
-        if (strcasecmp(*word, selection->state) == 0) {
-            selection->state = *word;
-            return true;
-        }
-        nearest_offer(&nearest, *word);
-    }
-    char hint[HINT_SIZE];
-    return error_set(err, ERROR_USAGE,
-                     "--state: \"%s\" is not a state of a job: ok, failing, running, paused, "
-                     "dry-run, throttled, never_ran, late or stale%s",
-                     selection->state, hint_text(&nearest, "", hint));
-}
-
 static bool is_selected(const struct selection *selection, const struct job_view *view)
 {
     return (selection->pattern == NULL || fnmatch(selection->pattern, view->job->name, 0) == 0) &&
@@ -122,9 +97,8 @@ bool command_jobs(struct invocation *invocation, int *exit_out, struct error *er
     (void)exit_out;
     AUTO(session_release) struct session session = {0};
     AUTO(overview_release) struct overview overview = {0};
-    struct selection selection;
-    if (!selection_read(&selection, invocation, err) ||
-        !open_overview(&session, &overview, invocation, err)) {
+    struct selection selection = {invocation->arguments[0], invocation_text(invocation, "state")};
+    if (!open_overview(&session, &overview, invocation, err)) {
         return false;
     }
     if (invocation->json) {

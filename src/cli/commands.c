@@ -36,7 +36,7 @@ static const struct option next_options[] = {
     FLAG("explain", 0, "the schedule in plain words, and what the next two clock changes do to it"),
     END};
 static const struct option jobs_options[] = {
-    TAKES("state", 0, VALUE_TEXT, "STATE",
+    TAKES("state", 0, VALUE_JOB_STATE, "STATE",
           "only in this state: ok, failing, running, paused, dry-run, throttled, never_ran, late, "
           "stale"),
     END};

@@ -136,6 +136,13 @@ static void typing_read(struct typing *typing, struct invocation *invocation)
         }
     }
     typing->command = command_find(typing->words, typing->word_count, &typing->command_words);
+    // The same name may stand for other words in another command.
+    const struct option *awaited = typing->awaits;
+    const struct option *own =
+        awaited != NULL && typing->command != NULL
+            ? option_by_name(typing->command, awaited->name, strlen(awaited->name))
+            : NULL;
+    typing->awaits = own != NULL ? own : awaited;
 }
 
 static void typing_release(struct typing *typing)

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "cli/hint.h"
+#include "document/job_view.h"
 #include "job/job.h"
 #include "job/run.h"
 #include "time/format.h"
@@ -31,6 +32,8 @@ const char *const *value_words(enum value_kind kind)
         return factor_words;
     case VALUE_STATE:
         return state_words;
+    case VALUE_JOB_STATE:
+        return job_view_state_words;
     default:
         return NULL;
     }
@@ -105,6 +108,19 @@ static bool check_state(const char *what, const char *text, struct option_use *u
                   state_words, err);
 }
 
+static bool check_job_state(const char *what, const char *text, struct error *err)
+{
+    for (size_t i = 0; job_view_state_words[i] != NULL; i++) {
+        if (strcmp(text, job_view_state_words[i]) == 0) {
+            return true;
+        }
+    }
+    return refuse(what, text,
+                  "a state of a job: ok, failing, running, paused, dry-run, throttled, never_ran, "
+                  "late or stale",
+                  job_view_state_words, err);
+}
+
 static bool check_shell(const char *what, const char *text, struct error *err)
 {
     for (size_t i = 0; shell_words[i] != NULL; i++) {
@@ -167,6 +183,8 @@ bool value_check(enum value_kind kind, const char *what, const char *text, struc
         return check_switch(what, text, use, err);
     case VALUE_STATE:
         return check_state(what, text, use, err);
+    case VALUE_JOB_STATE:
+        return check_job_state(what, text, err);
     case VALUE_SHELL:
         return check_shell(what, text, err);
     case VALUE_JOB:

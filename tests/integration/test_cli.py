@@ -85,9 +85,10 @@ def completed(program, *words):
 
 @pytest.mark.parametrize(("words", "candidates"), [
     (["ru"], ["runs", "run"]),
-    (["runs", ""], ["show", "output", "cancel"]),
+    (["runs", ""], ["show", "output", "retry", "cancel"]),
     (["runs", "output", "--f"], ["--follow"]),
     (["runs", "--state", "t"], ["timed_out"]),
+    (["jobs", "--state", "t"], ["throttled"]),
     (["runs", "--job", "gr"], ["greet"]),
     (["pause", ""], ["greet", "breaks", "waits", "ticks", "paints"]),
     (["throttle", "greet", ""], ["x2", "x5", "x10", "off"]),

@@ -178,7 +178,7 @@ def test_jobs_are_picked_by_name_and_state(ironcron):
 
     assert names("rollup-*") == ["rollup-day", "rollup-week"]
     assert names("--state", "failing") == ["rollup-week", "export"]
-    assert names("rollup-*", "--state", "FAILING") == ["rollup-week"]
+    assert names("rollup-*", "--state", "failing") == ["rollup-week"]
     assert names("--state", "paused") == ["rollup-day"] and names("--state", "never_ran") == ["idle"]
     assert len(names()) == 4 and names("--state", "stale") == []
     assert "none of 4 jobs is such a one" in ironcron.run("jobs", "nothing*").stderr
