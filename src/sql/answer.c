@@ -188,6 +188,7 @@ static bool take_result(struct seat *seat, PGresult *result)
     case STAGE_COMMIT:
         take_commit(seat, result);
         break;
+    case STAGE_SYNC_ROLLBACK:
     case STAGE_SYNC_CLEAN:
     case STAGE_SYNC_SETUP:
     case STAGE_SYNC_RUN:
@@ -200,7 +201,8 @@ static bool take_result(struct seat *seat, PGresult *result)
 
 static bool is_sync(enum stage stage)
 {
-    return stage == STAGE_SYNC_CLEAN || stage == STAGE_SYNC_SETUP || stage == STAGE_SYNC_RUN;
+    return stage == STAGE_SYNC_ROLLBACK || stage == STAGE_SYNC_CLEAN || stage == STAGE_SYNC_SETUP ||
+           stage == STAGE_SYNC_RUN;
 }
 
 // A stage is complete: at its end mark, or at the synchronisation itself. The next one's rows come

@@ -238,7 +238,10 @@ static bool seat_done(struct seat *seat, enum stage done)
         }
         return true;
     }
-    if (seat->run == NULL || seat->use == SEAT_CLEANING) {
+    // A run that follows is there already while its connection is still being reset.
+    bool cleaning = done == STAGE_GREETING || done == STAGE_ROLLBACK || done == STAGE_DISCARD ||
+                    done == STAGE_SYNC_ROLLBACK;
+    if (seat->run == NULL || cleaning) {
         return true;
     }
     if (script_go_on(seat, done)) {

@@ -89,7 +89,7 @@ void script_reset(struct seat *seat)
     }
     if (PQtransactionStatus(conn) != PQTRANS_IDLE) {
         send_params(seat, STAGE_ROLLBACK, "rollback", 0, NULL);
-        send_sync(seat, STAGE_SYNC_SETUP);
+        send_sync(seat, STAGE_SYNC_ROLLBACK);
     }
     send_params(seat, STAGE_DISCARD, "discard all", 0, NULL);
     send_sync(seat, STAGE_SYNC_CLEAN);

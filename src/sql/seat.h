@@ -16,6 +16,7 @@ enum stage {
     STAGE_STATEMENT,
     STAGE_PROBE, // is it still the transaction that we began?
     STAGE_COMMIT,
+    STAGE_SYNC_ROLLBACK,
     STAGE_SYNC_CLEAN, // ends greeting and reset; the connection is fit for a run
     STAGE_SYNC_SETUP, // the session is set up; the statement may go
     STAGE_SYNC_RUN,   // the run is answered

@@ -225,3 +225,23 @@ def test_waiting_counts_and_can_be_cancelled(ironcron, database):
         until(lambda: last(ironcron, "patient")["state"] == "CANCELLED", "it is cancelled")
         ironcron.run("runs", "cancel", "--job", "long")
         until(lambda: last(ironcron, "long")["state"] == "CANCELLED", "so is the other")
+
+
+def test_runs_in_line_behind_failures_are_executed_once(ironcron, database):
+    database.execute("create table t(job text)")
+    jobs = {"block": statement("select pg_sleep(1.5)")}
+    for i in range(12):
+        text = f"insert into t values ('j{i}')"
+        jobs[f"j{i}"] = statement([text, text + "; select 1/0", "select 1/0", text + "; select 1"][i % 4])
+    config(ironcron, database, jobs, connections=1)
+    with ironcron.serve():
+        ironcron.run("run", "block", "--detach")
+        until(lambda: sleeping(database), "it sleeps")
+        for i in range(12):
+            ironcron.run("run", f"j{i}", "--detach")
+        until(lambda: ironcron.query("select count(*) n from job_runs where state in ('SUCCESS', 'FAILED')")[0]["n"] == 13,
+              "all have ended")
+    good = ["j0", "j11", "j3", "j4", "j7", "j8"]
+    assert database.execute("select job from t order by 1") == [[job] for job in good]
+    states = {row["job"]: row["state"] for row in ironcron.query("select job, state from job_runs")}
+    assert sorted(job for job, state in states.items() if state == "SUCCESS") == ["block", *good]
