@@ -231,10 +231,24 @@ static void print_limits(const struct job_limits *limits)
     line("limits", COLOUR_NONE, text.length > 0 ? buf_string(&text) + 2 : "none");
 }
 
+static void print_after(const struct job *job)
+{
+    AUTO(buf_release) struct buf names;
+    char within[FORMAT_DURATION_SIZE];
+    buf_init(&names, 16384);
+    for (const char *const *name = job->after; name != NULL && *name != NULL; name++) {
+        buf_printf(&names, "%s%s", names.length > 0 ? ", " : "", *name);
+    }
+    format_duration(job->after_within, within);
+    buf_printf(&names, " (waits up to %s)", within);
+    line("after", COLOUR_NONE, job->after == NULL ? NULL : buf_string(&names));
+}
+
 static void print_policies(const struct job *job)
 {
     char text[128];
     char within[FORMAT_DURATION_SIZE];
+    print_after(job);
     print_retries(job->retries);
     line("overlap", COLOUR_NONE, job_overlap_name(job->overlap));
     format_duration(job->missed_within, within);

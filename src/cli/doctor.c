@@ -203,7 +203,7 @@ static bool look_at_slot(void *context, const struct store_slot_row *row)
     if (row->outcome != SLOT_OPEN) {
         return true;
     }
-    bool is_empty = uuid_is_nil(row->run_id);
+    bool is_empty = uuid_is_nil(row->run_id) && row->reason != REASON_AFTER;
     if (look->open == 0 || (is_empty && look->without_run == 0)) {
         snprintf(look->job, sizeof look->job, "%s", row->job);
         look->due_at = row->due_at;
@@ -231,7 +231,8 @@ static bool look_at_slots(struct doctor *doctor, struct error *err)
     format_in_zone(look.due_at, doctor->session->zone, due);
     snprintf(remedy, sizeof remedy, "ironcron why %s --at %s", look.job, due);
     doctor_add(doctor, "slots", look.without_run > 0 ? DOCTOR_TODO : DOCTOR_NOTE, remedy,
-               "%zu of the last hour %s open (they run, or wait for their next attempt), %zu of "
+               "%zu of the last hour %s open (they run, or wait for their next attempt or for "
+               "other jobs), %zu of "
                "them without any run",
                look.open, look.open == 1 ? "is" : "are", look.without_run);
     return true;

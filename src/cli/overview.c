@@ -150,6 +150,36 @@ static bool take_from_store(struct overview *overview, const struct session *ses
            !recording.failed;
 }
 
+// Slots that wait for other jobs: asked for only where a job comes after others.
+static bool read_waiting(struct loading *loading, const struct session *session, struct error *err)
+{
+    struct overview *overview = loading->overview;
+    bool any = false;
+    for (size_t i = 0; i < overview->count && !any; i++) {
+        any = overview->views[i].job->after != NULL;
+    }
+    if (!any || session->store == NULL) {
+        return true;
+    }
+    struct store_op_load load = {.op = {.kind = STORE_LOAD}};
+    if (!store_call(session->store, &load.op, err)) {
+        return false;
+    }
+    for (size_t i = 0; i < load.retry_count; i++) {
+        const struct store_retry *slot = &load.retries[i];
+        for (size_t j = 0; slot->attempt == 1 && j < load.job_count; j++) {
+            struct job_view *view = load.jobs[j].job_id == slot->job_id
+                                        ? map_get(&loading->by_name, load.jobs[j].name)
+                                        : NULL;
+            if (view != NULL) {
+                view->waiting++;
+            }
+        }
+    }
+    store_op_release(&load.op);
+    return true;
+}
+
 static bool make_views(struct overview *overview, const struct session *session, struct error *err)
 {
     const struct config *config = session->config;
@@ -186,7 +216,7 @@ bool overview_load(struct overview *overview, const struct session *session, str
     for (size_t i = 0; i < overview->count; i++) {
         map_put(&loading.by_name, overview->views[i].job->name, &overview->views[i]);
     }
-    ok = ok && read_store(&loading, session, err);
+    ok = ok && read_store(&loading, session, err) && read_waiting(&loading, session, err);
     map_release(&loading.by_name);
     for (size_t i = 0; ok && i < overview->count; i++) {
         job_view_judge(&overview->views[i], &overview->controls, overview->now);

@@ -111,5 +111,7 @@ json_t *json_definition(const struct job *job)
         json_text(job->config_file), "line", (int)job->config_line);
     json_object_set_new(definition, "sql", json_sql(job->sql));
     json_object_set_new(definition, "params", json_params(job));
+    json_object_set_new(definition, "after", json_strings(job->after));
+    json_object_set_new(definition, "after_within_ms", json_duration(job->after_within));
     return definition;
 }

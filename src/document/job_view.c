@@ -52,7 +52,7 @@ bool job_view_is_failing(const struct job_view *view)
 }
 
 // Writes each state that applies, the first being the one that decides.
-static size_t states_of(const struct job_view *view, const char *states[6])
+static size_t states_of(const struct job_view *view, const char *states[7])
 {
     size_t count = 0;
     if (view->pause != NULL) {
@@ -66,6 +66,9 @@ static size_t states_of(const struct job_view *view, const char *states[6])
     }
     if (view->running > 0) {
         states[count++] = "running";
+    }
+    if (view->waiting > 0) {
+        states[count++] = "waiting";
     }
     if (job_view_is_failing(view)) {
         states[count++] = "failing";
@@ -81,7 +84,7 @@ static size_t states_of(const struct job_view *view, const char *states[6])
 
 const char *job_view_state(const struct job_view *view)
 {
-    const char *states[6];
+    const char *states[7];
     (void)states_of(view, states);
     return states[0];
 }
@@ -105,7 +108,7 @@ bool job_view_has_state(const struct job_view *view, const char *state)
 
 void job_view_states(const struct job_view *view, char *out, size_t size)
 {
-    const char *states[6];
+    const char *states[7];
     size_t count = states_of(view, states);
     out[0] = '\0';
     for (size_t i = 0; i < count; i++) {

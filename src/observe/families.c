@@ -99,11 +99,22 @@ static void render_missed(struct exposition *out, const char *name,
 static void render_skipped(struct exposition *out, const char *name,
                            const struct family_input *input)
 {
-    static const bool usual[SLOT_REASON_COUNT] = {
-        [REASON_OVERLAP] = true,   [REASON_SUPERSEDED] = true, [REASON_PAUSED] = true,
-        [REASON_THROTTLED] = true, [REASON_CHANGED] = true,
+    static const bool usual[2][SLOT_REASON_COUNT] = {
+        {[REASON_OVERLAP] = true,
+         [REASON_SUPERSEDED] = true,
+         [REASON_PAUSED] = true,
+         [REASON_THROTTLED] = true,
+         [REASON_CHANGED] = true},
+        // of jobs that come after others
+        {[REASON_OVERLAP] = true,
+         [REASON_SUPERSEDED] = true,
+         [REASON_PAUSED] = true,
+         [REASON_THROTTLED] = true,
+         [REASON_CHANGED] = true,
+         [REASON_AFTER] = true},
     };
-    put_reasons(out, name, input->job, numbers_of(input)->skipped, usual);
+    put_reasons(out, name, input->job, numbers_of(input)->skipped,
+                usual[input->job->job->after != NULL]);
 }
 
 static void render_locks(struct exposition *out, const char *name, const struct family_input *input)

@@ -49,7 +49,12 @@ def test_a_slot_waits_for_the_other_job_over_a_crash(ironcron):
     row = slots(ironcron, "then")[due]
     assert row["outcome"] is None and row["run_id"] is None
     assert runs(ironcron, "then") == []
-    assert "nothing" not in ironcron.run("audit", "verify", code=0).stdout
+    ironcron.run("audit", "verify")
+    assert ironcron.json("jobs", "show", "then")["state"] == "waiting"
+    shown = ironcron.run("jobs", "show", "then").stdout
+    assert "waiting" in shown and "upstream (waits up to 6h)" in shown
+    told = ironcron.run("why", "then", "--at", due).stdout
+    assert "It waits for upstream to succeed" in told and "open" in told
     node.kill()
     ironcron.expect_no_process()
     with ironcron.serve():
@@ -62,7 +67,7 @@ def test_a_slot_waits_for_the_other_job_over_a_crash(ironcron):
     ironcron.run("audit", "verify")
 
 
-def test_what_fails_before_it_leaves_it_skipped_and_a_retry_sets_it_free(ironcron):
+def test_what_fails_before_it_leaves_it_skipped(ironcron):
     (ironcron.folder / "go").touch()
     (ironcron.folder / "bad").touch()
     due = after_config(ironcron, within="5s")
@@ -76,6 +81,11 @@ def test_what_fails_before_it_leaves_it_skipped_and_a_retry_sets_it_free(ironcro
         until(lambda: node.metrics().get('job_slots_skipped_total{job_name="then",reason="after"}') == 1,
               "it is counted")
     ironcron.run("audit", "verify")
+
+
+def test_a_retry_sets_free_what_waits(ironcron):
+    (ironcron.folder / "go").touch()
+    (ironcron.folder / "bad").touch()
     due = after_config(ironcron, within="1h")
     with ironcron.serve():
         until(lambda: slots(ironcron, "upstream").get(due, {}).get("outcome") == "FAILED", "it failed", every=0.1)

@@ -172,7 +172,8 @@ static void two_days(uint64_t seed)
     world_fault(&w, MODEL_FAULT_NONE, 0);
     world_advance(&w, DURATION_S(60));
     assert_true(engine_store_is_up(w.engine));
-    assert_true(w.run_count > 100);
+    // Unless a dry-run was in force most of the time.
+    assert_true(w.run_count + (size_t)w.ended[RUN_DRY_RUN] > 400);
     world_stop(&w);
     world_verify(&w);
     world_release(&w);
