@@ -95,7 +95,7 @@ const char *const job_view_state_words[] = {"ok",      "failing",   "running",  
 
 bool job_view_has_state(const struct job_view *view, const char *state)
 {
-    const char *states[6];
+    const char *states[7];
     size_t count = states_of(view, states);
     for (size_t i = 0; i < count; i++) {
         if (strcmp(states[i], state) == 0) {
