@@ -176,6 +176,23 @@ static void skip_word(struct lexer *lexer)
     }
 }
 
+static bool is_foreign(const struct lexer *lexer)
+{
+    const char *at = lexer->text + lexer->at;
+    bool named = continues_name(at[1]) || at[1] == '$';
+    return lexer->dialect == STATEMENT_SQLITE &&
+           (*at == '?' || ((*at == ':' || *at == '@' || *at == '#') && named) ||
+            (at[0] == '$' && at[1] == '$'));
+}
+
+static enum lexeme_kind take_foreign(struct lexer *lexer)
+{
+    do {
+        lexer->at++;
+    } while (continues_name(lexer->text[lexer->at]) || lexer->text[lexer->at] == '$');
+    return LEXEME_FOREIGN;
+}
+
 static enum lexeme_kind take_dollar(struct lexer *lexer)
 {
     const char *at = lexer->text + ++lexer->at;
@@ -187,21 +204,6 @@ static enum lexeme_kind take_dollar(struct lexer *lexer)
         lexer->at++;
     }
     return kind;
-}
-
-static bool is_foreign(const struct lexer *lexer)
-{
-    const char *at = lexer->text + lexer->at;
-    return lexer->dialect == STATEMENT_SQLITE &&
-           (*at == '?' || ((*at == ':' || *at == '@' || *at == '#') && continues_name(at[1])));
-}
-
-static enum lexeme_kind take_foreign(struct lexer *lexer)
-{
-    do {
-        lexer->at++;
-    } while (continues_name(lexer->text[lexer->at]));
-    return LEXEME_FOREIGN;
 }
 
 // ---- one lexeme ---------------------------------------------------------------------------------
@@ -254,11 +256,11 @@ static enum lexeme_kind take_other(struct lexer *lexer)
         skip_word(lexer);
         return LEXEME_WORD;
     }
-    if (c == '$') {
-        return take_dollar(lexer);
-    }
     if (is_foreign(lexer)) {
         return take_foreign(lexer);
+    }
+    if (c == '$') {
+        return take_dollar(lexer);
     }
     lexer->at++;
     return LEXEME_OTHER;

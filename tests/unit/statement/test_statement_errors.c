@@ -45,6 +45,8 @@ static void what_is_wrong_is_told_with_its_place(void **state)
         {LITE, "select ?", "line 1, column 8: ? is no parameter"},
         {LITE, "select ?1", "line 1, column 8: ?1 is no parameter"},
         {LITE, "select :due_at", "line 1, column 8: :due_at is no parameter"},
+        {LITE, "select $$", "line 1, column 8: $$ is no parameter"},
+        {LITE, "select :$a", "line 1, column 8: :$a is no parameter"},
         {LITE, "select @due_at", "line 1, column 8: @due_at is no parameter"},
         {LITE, "select $due_at(1)", "line 1, column 8: write a space behind $due_at"},
         {LITE, "select $due_at$b", "line 1, column 8: write a space behind $due_at"},
