@@ -10,6 +10,7 @@ import pytest
 
 from box import Box, reason_against
 from conftest import ROOT, until
+from test_docs import commands
 
 JOB = """
 jobs:
@@ -180,6 +181,34 @@ def test_the_life_of_a_package(package, box, tmp_path):
     left = sorted(path.name for path in box.path("/var/lib/ironcron").iterdir())
     assert left == ["slow.done", "slow.up"]
     assert not box.path("/etc/ironcron").exists()
+
+
+def test_a_newcomer_s_first_job_as_getting_started_has_it(package, box):
+    install(box, package)
+    text = commands("docs/getting-started.md", "A first job")
+    job, typed = text[text.index("jobs:"):text.index("sudo ")], text[text.index("sudo "):]
+    configure(box, job)
+    lines = [line.replace("sudo ", "") for line in typed.strip().splitlines()]
+    assert len(lines) == 5
+    for line in lines:
+        box.run("sh", "-ec", line)
+    assert "SUCCESS" in box.run("ironcron", "runs", "--job", "disk-space").stdout.upper()
+
+
+def test_the_way_back_from_a_backup(package, box):
+    install(box, package)
+    configure(box, JOB)
+    box.run("systemctl", "reload", "ironcron")
+    wait_for_more(box, 1)
+    box.run("mkdir", "-p", "/var/backups")
+    text = commands("docs/running-in-production.md", "Back up, restore")
+    backup, restore = text[:text.index("systemctl stop")], text[text.index("systemctl stop"):]
+    box.run("sh", "-ec", backup)
+    saved = successes(box)
+    wait_for_more(box, saved)
+    box.run("sh", "-ec", restore)
+    wait_for_more(box, 0)
+    assert "PASS" in box.run("ironcron", "audit", "verify").stdout
 
 
 def test_jobs_as_other_users_by_the_documented_drop_in(package, box):
