@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 from conftest import until
-from postgres import (PASSWORD, Database, cluster, database, free_port, own_cluster,  # noqa: F401: fixtures
+from postgres import (PASSWORD, Cluster, Database, cluster, database, free_port, own_cluster,  # noqa: F401: fixtures
                       unprivileged)
 from sql_jobs import FAR, checks, config, last, run_once, sleeping, statement
 
@@ -94,14 +94,13 @@ def test_a_database_that_is_read_only_or_renamed(ironcron, database):
         database.cluster.psql(f"alter database {database.name}_2 rename to {database.name}", check=False)
 
 
-def test_a_server_that_does_not_answer(ironcron, own_cluster):
+def test_an_open_connection_goes_on_while_nobody_is_let_in(ironcron, own_cluster):
     database = Database(own_cluster)
-    config(ironcron, database, {"a": (statement("select 1"), "timeout: 2s, kill_after: 0s"), "b": statement("select 1")})
+    config(ironcron, database, {"b": statement("select 1")})
     with ironcron.serve():
         run_once(ironcron, "b")
         os.kill(own_cluster.process.pid, signal.SIGSTOP)
         try:
-            # Its backends go on, but nobody new is let in.
             run_once(ironcron, "b")
         finally:
             os.kill(own_cluster.process.pid, signal.SIGCONT)
@@ -290,3 +289,20 @@ def processes_of_runner(node):
             with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
                 found += [pid] if stat.read().rpartition(")")[2].split()[0] not in "ZX" else []
     return found
+
+
+def test_a_server_without_connections_left(ironcron):
+    small = Cluster(max_connections="5", superuser_reserved_connections="1", max_wal_senders="0")
+    try:
+        database = Database(small)
+        config(ironcron, database, {f"j{i}": statement("select pg_sleep(0.5)") for i in range(12)}, connections=12)
+        with ironcron.serve() as node:
+            assert node.logged('is 12, and the server has 4 for all')
+            for i in range(12):
+                ironcron.run("run", f"j{i}", "--detach")
+            until(lambda: ironcron.query("select count(*) n from job_runs where state <> 'STARTED'")[0]["n"] == 12,
+                  "all have ended")
+        # Those that find others connected wait for them instead of failing.
+        assert ironcron.query("select error from job_runs where state <> 'SUCCESS'") == []
+    finally:
+        small.remove()
