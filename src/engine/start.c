@@ -110,8 +110,12 @@ static struct instant lost_retry(void *context, const struct store_lost *lost, s
     return again ? now : INSTANT_NONE;
 }
 
+// How far the time of the boot may be off: it is the clock less what has passed; clocks are set.
+#define BOOT_SLACK DURATION_S(86400)
+
 struct boot_search {
     const char *boot_id;
+    struct instant not_before; // nodes of this boot started later
     bool found;
 };
 
@@ -123,14 +127,29 @@ static bool boot_row(void *context, const struct store_audit_row *row)
     search->found = boot_id != NULL && strcmp(boot_id, search->boot_id) == 0 &&
                     json_is_true(json_object_get(detail, "schedules"));
     json_decref(detail);
-    return !search->found;
+    return !search->found && !instant_before(row->at, search->not_before);
+}
+
+static bool waits_for_boot(const struct job_set *set)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        if (set->jobs[i].schedule.kind == SCHEDULE_REBOOT) {
+            return true;
+        }
+    }
+    return false;
 }
 
 // @reboot is due once a boot of the host, however often the node starts: has a node of this boot
-// been here?
+// been here? The log may be long, so that it is asked only where it matters, and no further back
+// than the boot.
 static bool boot_is_known(const struct engine *engine, bool *known_out, struct error *err)
 {
-    struct boot_search search = {.boot_id = engine->options.boot_id};
+    struct instant boot = engine->options.booted_at;
+    struct boot_search search = {
+        .boot_id = waits_for_boot(&engine->set->set) ? engine->options.boot_id : NULL,
+        .not_before = instant_is_none(boot) ? (struct instant){INT64_MIN}
+                                            : instant_add(boot, DURATION_US(-BOOT_SLACK.us))};
     struct store_audit_filter filter = {.event = "NODE_STARTED",
                                         .since = INSTANT_NONE,
                                         .until = INSTANT_NONE,
