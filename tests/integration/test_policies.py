@@ -33,7 +33,7 @@ jobs:
 """
 
 
-def after_config(ironcron, within="6h", ahead=3):
+def after_config(ironcron, within="6h", ahead=6):
     due = int(time.time()) + ahead
     if time.gmtime(due).tm_yday != time.gmtime(due + 60).tm_yday:
         due += 60  # not across midnight
@@ -110,7 +110,7 @@ jobs:
 
 
 def test_a_retry_by_hand_with_and_without_a_node(ironcron):
-    due = int(time.time()) + 2
+    due = int(time.time()) + 6  # the node must have the job by then
     ironcron.config(RETRY.replace("ONCE", iso(due)).replace("FOLDER", str(ironcron.folder)))
     with ironcron.serve():
         until(lambda: runs(ironcron, "moody", state="FAILED"), "it failed", every=0.1)
@@ -157,19 +157,20 @@ def minute(back):
 
 def test_a_backfill_without_a_node(ironcron):
     fill_config(ironcron)
-    done = ironcron.run("backfill", "rollup", "--from", iso(minute(6)), "--to", iso(minute(2)))
+    first, third, last = iso(minute(6)), iso(minute(3)), iso(minute(2))  # once: a minute may pass meanwhile
+    done = ironcron.run("backfill", "rollup", "--from", first, "--to", last)
     assert "5 slots, 5 succeeded, 0 failed" in done.stdout
     rows = slots(ironcron, "rollup")
     assert [row["outcome"] for row in rows.values()] == ["SUCCESS"] * 5
     order = [run["due_at"] for run in runs(ironcron, "rollup", trigger="backfill")]
     assert order == sorted(rows, reverse=True)
-    nothing = ironcron.run("backfill", "rollup", "--from", iso(minute(6)), "--to", iso(minute(2)))
+    nothing = ironcron.run("backfill", "rollup", "--from", first, "--to", last)
     assert "no slot of that range is without success" in nothing.stdout
     (ironcron.folder / "bad").touch()
-    document = ironcron.json("backfill", "rollup", "--from", iso(minute(3)), "--to", iso(minute(2)), "--force", code=1)
+    document = ironcron.json("backfill", "rollup", "--from", third, "--to", last, "--force", code=1)
     assert document["failed"] == 2 and document["slots"] == 2
     (ironcron.folder / "bad").unlink()
-    assert ironcron.json("backfill", "rollup", "--from", iso(minute(6)), "--to", iso(minute(2)))["slots"] == 2
+    assert ironcron.json("backfill", "rollup", "--from", first, "--to", last)["slots"] == 2
     events = [event["event"] for event in ironcron.json("audit", "--job", "rollup", "--limit", "1000")]
     assert events.count("BACKFILL") == 3 and events.count("BACKFILL_ENDED") == 3
     ironcron.run("audit", "verify")
