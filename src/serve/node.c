@@ -22,6 +22,8 @@
 
 // Controls of other processes take effect within two seconds even where no notification works.
 #define TICK_MS 1500
+// So many ticks at least are in a lease: each feeds the runners, which end all when none comes.
+#define TICKS_A_LEASE 10
 // So long a turn decides and stores; then it is the turn of what else the loop has: HTTP, signals.
 #define TURN_TIME DURATION_MS(20)
 // The loop turns more often than this whenever it can.
@@ -369,6 +371,12 @@ static void on_told(void *context)
     node_turn(context);
 }
 
+static uint64_t tick_ms(const struct node *node)
+{
+    int64_t ms = duration_ms(node->loaded->config->lease) / TICKS_A_LEASE;
+    return ms < TICK_MS ? (uint64_t)ms : TICK_MS;
+}
+
 static bool open_loop(struct node *node, struct error *err)
 {
     int result = uv_loop_init(&node->loop);
@@ -388,7 +396,7 @@ static bool open_loop(struct node *node, struct error *err)
     node->wake_poll.data = node->tick.data = node;
     node->again.data = node->watch.data = node;
     uv_poll_start(&node->wake_poll, UV_READABLE, on_wake);
-    uv_timer_start(&node->tick, on_tick, TICK_MS, TICK_MS);
+    uv_timer_start(&node->tick, on_tick, tick_ms(node), tick_ms(node));
     const char *path = node->store->ops->watch_path(node->store);
     node->watching = path != NULL && uv_fs_event_start(&node->watch, on_watch, path, 0) == 0;
     return true;
@@ -418,7 +426,7 @@ bool node_open(struct node *node, const struct node_options *options, struct loa
     return take_lock(node, loaded->config->store_path, err) && fork_runner(node, err) &&
            sqlite_store_open(loaded->config->store_path, SQLITE_STORE_WRITE, node->clock,
                              &node->store, err) &&
-           start_engine(node, err) && open_loop(node, err);
+           node_runners_note_left(node, err) && start_engine(node, err) && open_loop(node, err);
 }
 
 bool node_reload(struct node *node, struct loaded *loaded, struct error *err)
@@ -461,6 +469,7 @@ void node_close(struct node *node)
     if (node->runner != NULL) {
         process_runner_free(node->runner); // kills what runs, then is gone itself
     }
+    buf_release(&node->left);
     engine_free(node->engine);
     store_close(node->store);
     loaded_release(node->loaded);

@@ -8,6 +8,7 @@
 #include <uv.h>
 
 #include "api/actor.h"
+#include "base/buf.h"
 #include "base/error.h"
 #include "base/uuid.h"
 #include "config/config.h"
@@ -46,6 +47,7 @@ struct node {
     struct lite_runner lite; // in front of it: sql jobs on SQLite databases
     struct runner *calls;    // http jobs
     struct runner *sql;      // sql jobs; hands those on SQLite databases to the one above
+    struct buf left; // labels of the runs that a node before this one has left open
     struct runner_router router;
     struct store *store;
     struct engine *engine;

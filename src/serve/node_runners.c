@@ -5,6 +5,8 @@
 #include "runner/process_runner.h"
 #include "sql/sql_runner.h"
 
+#define LEFT_MAX ((size_t)16 * 1024 * 1024)
+
 static void use_databases(struct node *node)
 {
     const struct config *config = node->loaded->config;
@@ -18,6 +20,23 @@ void node_runners_init(struct node *node)
     runner_router_set(&node->router, JOB_COMMAND, &node->lite.port);
     runner_router_set(&node->router, JOB_SHELL, &node->lite.port);
     use_databases(node);
+}
+
+static bool note_left(void *context, const struct store_run_row *row)
+{
+    struct node *node = context;
+    char label[SQL_LABEL_SIZE];
+    sql_label(row->job, row->run_id, label);
+    buf_printf(&node->left, "%s%s", node->left.length == 0 ? "" : ",", label);
+    return true;
+}
+
+bool node_runners_note_left(struct node *node, struct error *err)
+{
+    struct store_run_filter filter = {
+        .by_state = true, .state = RUN_STARTED, .since = INSTANT_NONE, .until = INSTANT_NONE};
+    buf_init(&node->left, LEFT_MAX);
+    return node->store->ops->read_runs(node->store, &filter, note_left, node, err);
 }
 
 static void open_calls(struct node *node, void (*on_told)(void *context))
@@ -43,6 +62,8 @@ static void open_sql(struct node *node, void (*on_told)(void *context))
     node->sql = sql_runner_new(&options);
     sql_runner_set_databases(node->sql, config->databases, config->database_count);
     sql_runner_set_sqlite(node->sql, &node->lite.port);
+    sql_runner_set_left(node->sql, buf_string(&node->left));
+    buf_release(&node->left);
     runner_router_set(&node->router, JOB_SQL, node->sql);
 }
 

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
+#include "sql/db_pool.h"
 #include "sql/failure.h"
 
 #define OUTPUT_MAX ((size_t)1024 * 1024) // of one table or notice
@@ -139,6 +141,22 @@ static void take_greeting(struct seat *seat, const PGresult *result)
     }
 }
 
+// The new node's runs do not wait for ever for what nobody can end.
+static void take_left(const struct seat *seat, const PGresult *result)
+{
+    bool failed = PQresultStatus(result) == PGRES_FATAL_ERROR;
+    for (int i = 0; i < PQntuples(result); i++) {
+        failed |= strcmp(PQgetvalue(result, i, 0), "t") != 0;
+    }
+    if (failed) {
+        LOG(LOG_ERROR, "backends_left",
+            "on %s a backend of the node before may still run: it could not be terminated%s%s; "
+            "see pg_stat_activity, application_name ironcron/...",
+            db_pool_name(seat->pool), PQntuples(result) > 0 ? "" : ": ",
+            PQresultErrorMessage(result));
+    }
+}
+
 static void take_setup(struct seat *seat, const PGresult *result)
 {
     const struct sql_run *run = seat->run;
@@ -170,6 +188,9 @@ static bool take_result(struct seat *seat, PGresult *result)
     switch (seat_stage(seat)) {
     case STAGE_GREETING:
         take_greeting(seat, result);
+        break;
+    case STAGE_LEFT:
+        take_left(seat, result);
         break;
     case STAGE_ROLLBACK:
     case STAGE_DISCARD:

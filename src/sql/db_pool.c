@@ -231,6 +231,7 @@ static bool seat_answered(struct seat *seat)
 static bool seat_done(struct seat *seat, enum stage done)
 {
     if (done == STAGE_SYNC_CLEAN) {
+        seat->pool->cleared = true;
         if (seat->run == NULL) {
             seat->use = SEAT_IDLE;
             seat->idle_since = clock_mono(seat->backend.clock);

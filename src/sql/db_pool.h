@@ -16,6 +16,7 @@ struct db_pool {
     struct seat *seats;
     int seat_count;
     struct sql_run *waiting_first, *waiting_last;
+    bool cleared;              // nothing of a dead node's runs is left here
     struct instant down_since; // none while it can be reached
     struct mono held_until;    // no new connection before: the server has none left
     struct force force;

@@ -91,13 +91,20 @@ static bool parse(struct sql_run *run, const struct runner_start *start, struct 
     return true;
 }
 
+void sql_label(const char *job, struct uuid run_id, char out[SQL_LABEL_SIZE])
+{
+    char id[UUID_TEXT_SIZE];
+    uuid_format(run_id, id);
+    // 63 bytes are kept by the server; the end of the id is its random part.
+    snprintf(out, SQL_LABEL_SIZE, "ironcron/%.40s/%s", job, id + 24);
+}
+
 static void describe(struct sql_run *run, const struct runner_start *start)
 {
     const struct job *job = start->job;
     run->job = alloc_string(job->name);
     uuid_format(start->run_id, run->run_id);
-    // 63 bytes are kept by the server; the end of the id is its random part.
-    snprintf(run->label, sizeof run->label, "ironcron/%.40s/%s", job->name, run->run_id + 24);
+    sql_label(job->name, start->run_id, run->label);
     run->role = job->sql->role == NULL ? NULL : alloc_string(job->sql->role);
     run->transaction = job->sql->transaction;
     run->timeout = job->timeout;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "sql/sql_runner.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -221,9 +222,15 @@ static void stop(struct runner *port, uint64_t handle, bool at_once)
     }
 }
 
+// After a stop the feeding may come before the look at what runs, which the deadline has ended.
 static void feed(struct runner *port, struct mono deadline)
 {
-    from_port(port)->trusted_until = deadline;
+    struct sql_runner *runner = from_port(port);
+    struct mono now = clock_mono(runner->options.clock);
+    for (struct sql_run *run = runner->runs; run != NULL; run = run->next) {
+        look_at_reasons(run, now);
+    }
+    runner->trusted_until = deadline;
 }
 
 // ---- life ---------------------------------------------------------------------------------------
@@ -276,6 +283,18 @@ void sql_runner_set_sqlite(struct runner *port, struct runner *sqlite)
     from_port(port)->sqlite = sqlite;
 }
 
+void sql_runner_set_left(struct runner *port, const char *labels)
+{
+    struct sql_runner *runner = from_port(port);
+    free(runner->left);
+    runner->left = NULL;
+    if (labels[0] != '\0') {
+        size_t size = strlen(labels) + sizeof "{}";
+        runner->left = alloc_zero(size, 1);
+        snprintf(runner->left, size, "{%s}", labels);
+    }
+}
+
 void sql_runner_set_output_max(struct runner *port, int64_t bytes)
 {
     from_port(port)->options.output_max = bytes;
@@ -320,5 +339,6 @@ void sql_runner_free(struct runner *port)
     uv_close((uv_handle_t *)runner->soon, free_handle);
     uv_close((uv_handle_t *)runner->told, free_handle);
     free_databases(runner);
+    free(runner->left);
     free(runner);
 }

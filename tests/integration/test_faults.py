@@ -94,6 +94,17 @@ def test_a_runner_that_is_stopped_is_replaced(ironcron):
     verified(ironcron)
 
 
+def test_a_short_lease_is_renewed_while_nothing_is_due(ironcron):
+    ironcron.config(jobs("""
+  - name: long
+    schedule: "0 0 1 1 *"
+    shell: "sleep 4"
+""", folder=ironcron.folder, head="node: { lease: 1s }\n"))
+    with ironcron.serve() as node:
+        ironcron.run("run", "long")
+        assert not node.logged("event=runner_died"), node.log()
+
+
 def test_a_manual_run_is_not_repeated_when_its_answer_was_lost(ironcron):
     ironcron.config(jobs("""
   - name: once

@@ -180,6 +180,21 @@ def test_a_killed_node_leaves_no_backend(ironcron, database):
     until(lambda: not sleeping(database), "the server notices that its client is gone")
 
 
+def test_the_next_node_ends_what_a_killed_one_left_before_it_runs_anything(ironcron, database):
+    # The server is kept from noticing by itself that its client is gone.
+    config(ironcron, database, {"a": (statement(
+        "select set_config('client_connection_check_interval', '0', true), count(*) || ' others', "
+        "pg_sleep(case when $fence = 1 then 600 else 0 end) from pg_stat_activity "
+        "where application_name like 'ironcron/a/%' and pid <> pg_backend_pid()"))})
+    node = ironcron.start()
+    ironcron.run("run", "a", "--detach")
+    until(lambda: sleeping(database), "it sleeps")
+    node.kill()
+    with ironcron.serve():
+        assert "0 others" in run_once(ironcron, "a")["output"] and not sleeping(database)
+    ironcron.run("audit", "verify")
+
+
 def test_a_stop_ends_what_runs(ironcron, database):
     config(ironcron, database, {"a": statement("select pg_sleep(600)")}, more="node: { drain: 1s }\n")
     with ironcron.serve() as node:
