@@ -47,7 +47,7 @@ struct node {
     struct lite_runner lite; // in front of it: sql jobs on SQLite databases
     struct runner *calls;    // http jobs
     struct runner *sql;      // sql jobs; hands those on SQLite databases to the one above
-    struct buf left; // labels of the runs that a node before this one has left open
+    struct buf left;         // labels of the runs that a node before this one has left open
     struct runner_router router;
     struct store *store;
     struct engine *engine;

@@ -248,9 +248,18 @@ static bool is_own_error(const PGresult *result)
            PQresultErrorField(result, PG_DIAG_SQLSTATE) == NULL;
 }
 
+// To a job that listens nothing can be told; libpq keeps all that comes until it is taken.
+static void drop_notifications(PGconn *conn)
+{
+    for (PGnotify *notification; (notification = PQnotifies(conn)) != NULL;) {
+        PQfreemem(notification);
+    }
+}
+
 bool answer_take(struct seat *seat, bool (*on_done)(struct seat *seat, enum stage done))
 {
     PGconn *conn = seat->backend.conn;
+    drop_notifications(conn);
     while (seat->stage_count > 0 && !seat->spoiled && !PQisBusy(conn)) {
         PGresult *result = PQgetResult(conn);
         if (is_own_error(result) || (result == NULL && is_sync(seat_stage(seat)))) {

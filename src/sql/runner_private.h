@@ -15,7 +15,7 @@ struct sql_runner {
     struct sql_run *runs;
     size_t run_count;
     struct mono trusted_until;
-    char *left; // "{LABEL,…}" of a dead node's runs, NULL = none
+    char *left;       // "{LABEL,…}" of a dead node's runs, NULL = none
     uv_timer_t *tick; // while there is anything to look at
     uint64_t tick_ms; // 0 = off
     uv_idle_t *soon;  // work that start and stop have left

@@ -17,8 +17,8 @@
 #define LEFT_OF                                                                                    \
     "from pg_catalog.pg_stat_activity where application_name = any($1::text[]) "                   \
     "and pid <> pg_catalog.pg_backend_pid()"
-#define STATEMENT_TIMEOUT_MAX    ((int64_t)INT32_MAX)
-#define SETUP_MAX                ((size_t)8192)
+#define STATEMENT_TIMEOUT_MAX ((int64_t)INT32_MAX)
+#define SETUP_MAX             ((size_t)8192)
 
 // ---- stages -------------------------------------------------------------------------------------
 

@@ -57,6 +57,12 @@ def processes(tag):
     return found
 
 
+def resident(pid):
+    """Its memory, in kB."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        return int(re.search(r"VmRSS:\s+(\d+) kB", file.read()).group(1))
+
+
 def command_lines(pids):
     lines = []
     for pid in pids:

@@ -1,13 +1,12 @@
 """Jobs of kind http against real servers on real sockets, well-behaved and not."""
 
 import json
-import re
 import socket
 import time
 
 import pytest
 
-from conftest import until
+from conftest import resident, until
 from http_jobs import SECRET, configure, detail, ended, hang, job, output, run_once, runs, verified
 from http_peer import Peer, is_signed, reply, reset
 
@@ -263,11 +262,6 @@ def test_an_answer_that_comes_twice_counts_once(ironcron):
         assert {run["state"] for run in runs(ironcron)} == {"SUCCESS"}
         assert output(ironcron, runs(ironcron)[0]) == "ok"
     verified(ironcron)
-
-
-def resident(pid):
-    with open(f"/proc/{pid}/status", encoding="ascii") as file:
-        return int(re.search(r"VmRSS:\s+(\d+) kB", file.read()).group(1))
 
 
 def test_a_body_of_a_gigabyte_takes_no_memory(ironcron):

@@ -1,7 +1,7 @@
 """Jobs of kind sql on a real PostgreSQL: what a run does, and how it ends."""
 
 import pytest
-from conftest import until
+from conftest import resident, until
 from postgres import cluster, database  # noqa: F401: fixtures
 from sql_jobs import config, last, run_once, sleeping, statement
 
@@ -116,6 +116,17 @@ def test_copy_with_its_client_is_refused(ironcron, database, text):
     with ironcron.serve():
         assert "COPY FROM STDIN and TO STDOUT" in run_once(ironcron, "a", code=1)["error"]
         run_once(ironcron, "b")
+
+
+def test_what_a_job_listens_to_is_not_kept(ironcron, database):
+    config(ironcron, database, {"a": statement(
+        "listen x; select count(pg_notify('x', i || repeat('y', 7000))) from generate_series(1, 3000) i")}, connections=1)
+    with ironcron.serve() as node:
+        run_once(ironcron, "a")
+        before = resident(node.pid)
+        for _ in range(4):
+            run_once(ironcron, "a")
+        assert resident(node.pid) < before + 32 * 1024  # kB; 20 MB come in each run
 
 
 def test_nothing_of_a_run_is_left_for_the_next(ironcron, database):
