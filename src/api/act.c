@@ -94,8 +94,8 @@ static void answer_intent(struct api *api, struct uuid id, struct http_response 
     }
 }
 
-static void carry_out(struct api *api, const struct http_request *request,
-                      struct store_intent *intent, struct http_response *response)
+void api_carry_out(struct api *api, const struct http_request *request, struct store_intent *intent,
+                   struct http_response *response)
 {
     struct error err = ERROR_INIT;
     if (!check_texts(request, response)) {
@@ -125,7 +125,7 @@ void api_post_run(void *context, const struct http_request *request, struct http
                                   .dry_run =
                                       json_is_true(json_object_get(request->json, "dry_run"))};
     if (job_params_check(job, text, &err)) {
-        carry_out(api, request, &intent, response);
+        api_carry_out(api, request, &intent, response);
     } else {
         http_problem(response, 400, "%s", err.text);
     }
@@ -141,7 +141,7 @@ void api_post_cancel_run(void *context, const struct http_request *request,
         http_problem(response, 400, "run must be the UUID of a run.");
         return;
     }
-    carry_out(context, request, &intent, response);
+    api_carry_out(context, request, &intent, response);
 }
 
 void api_post_cancel_job(void *context, const struct http_request *request,
@@ -150,7 +150,7 @@ void api_post_cancel_job(void *context, const struct http_request *request,
     struct store_intent intent = {.kind = INTENT_CANCEL,
                                   .job = http_request_path_param(request, "job")};
     if (api_job(context, request, response) != NULL) {
-        carry_out(context, request, &intent, response);
+        api_carry_out(context, request, &intent, response);
     }
 }
 
@@ -158,7 +158,7 @@ void api_post_reload(void *context, const struct http_request *request,
                      struct http_response *response)
 {
     struct store_intent intent = {.kind = INTENT_RELOAD};
-    carry_out(context, request, &intent, response);
+    api_carry_out(context, request, &intent, response);
 }
 
 // ---- controls -----------------------------------------------------------------------------------

@@ -10,6 +10,7 @@
 #include "api/event_hub.h"
 #include "config/config.h"
 #include "document/control_outcome.h"
+#include "engine/engine.h"
 #include "http/route.h"
 #include "observe/endpoints.h"
 #include "store/store.h"
@@ -21,6 +22,7 @@
 struct api {
     struct endpoints *endpoints; // health, metrics and tokens; not owned
     struct store *store;         // not owned
+    struct engine *engine;       // not owned
     const struct config *config; // in force; the owner sets it anew after a reload
     struct clock *clock;
     struct uuid node;
@@ -63,6 +65,11 @@ void api_link_next(const struct http_request *request, const char *after,
 const struct job *api_job(struct api *api, const struct http_request *request,
                           struct http_response *response);
 
+// Puts the intent, lets the node take its turn, and answers with what came of it.
+void api_carry_out(struct api *api, const struct http_request *request, struct store_intent *intent,
+                   struct http_response *response);
+
+http_handler_fn api_get_status, api_get_slots, api_post_backfill, api_post_retry;
 http_handler_fn api_get_runs, api_get_run, api_get_output;
 http_handler_fn api_get_jobs, api_get_job;
 http_handler_fn api_get_audit, api_get_nodes, api_get_controls, api_get_intent;

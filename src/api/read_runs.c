@@ -70,6 +70,7 @@ static bool read_page(struct api *api, struct store_run_filter *filter, struct p
             return false;
         }
         if (peek.fence == 0 || is_too_old(filter, &peek)) {
+            *before_out = 0;
             return true;
         }
         size_t taken = json_array_size(page->array);

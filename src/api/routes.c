@@ -67,6 +67,24 @@ static const struct http_parameter audit[] = {
     LIMIT,
     {"after", HTTP_IN_QUERY, HTTP_INTEGER, false, "behind the row with this seq"},
     END};
+static const struct http_parameter slots[] = {
+    {"job", HTTP_IN_QUERY, HTTP_TEXT, true, "of this job"},
+    SINCE,
+    UNTIL,
+    LIMIT,
+    {"after", HTTP_IN_QUERY, HTTP_TIME, false, "behind the slot that was due then"},
+    END};
+static const struct http_parameter backfill[] = {
+    JOB,
+    {"from", HTTP_IN_BODY, HTTP_TIME, true, "the first slot"},
+    {"to", HTTP_IN_BODY, HTTP_TIME, true, "the last slot"},
+    {"force", HTTP_IN_BODY, HTTP_BOOLEAN, false, "also what has succeeded"},
+    {"max_parallel", HTTP_IN_BODY, HTTP_INTEGER, false, "so many at once; 1"},
+    {"dry_run", HTTP_IN_BODY, HTTP_BOOLEAN, false, "claim and audit only"},
+    ID,
+    REASON,
+    AS,
+    END};
 static const struct http_parameter intent[] = {
     {"intent", HTTP_IN_PATH, HTTP_UUID, true, "id of an intent"}, END};
 static const struct http_parameter start_run[] = {
@@ -125,10 +143,14 @@ static const struct http_route routes[] = {
      "this description", "Object"},
     {HTTP_GET, "/api/v1/events", api_get_events, HTTP_VIEWER, nothing,
      "what happens, as server-sent events", NULL},
+    {HTTP_GET, "/api/v1/status", api_get_status, HTTP_VIEWER, nothing, "the node in a few words",
+     "Status"},
     {HTTP_GET, "/api/v1/jobs", api_get_jobs, HTTP_VIEWER, jobs, "the jobs by name", "Job[]"},
     {HTTP_GET, "/api/v1/jobs/{job}", api_get_job, HTTP_VIEWER, job, "one job", "JobInFull"},
     {HTTP_POST, "/api/v1/jobs/{job}/run", api_post_run, HTTP_OPERATOR, start_run,
      "one manual run now", "Intent"},
+    {HTTP_POST, "/api/v1/jobs/{job}/backfill", api_post_backfill, HTTP_OPERATOR, backfill,
+     "run the slots of a past range", "Intent"},
     {HTTP_POST, "/api/v1/jobs/{job}/cancel", api_post_cancel_job, HTTP_OPERATOR, cancel_job,
      "end what runs of a job", "Intent"},
     {HTTP_POST, "/api/v1/jobs/{job}/pause", api_post_pause, HTTP_OPERATOR, pause_job, "pause a job",
@@ -155,6 +177,10 @@ static const struct http_route routes[] = {
      "what it printed, from an offset on", NULL},
     {HTTP_POST, "/api/v1/runs/{run}/cancel", api_post_cancel_run, HTTP_OPERATOR, cancel_run,
      "end a run", "Intent"},
+    {HTTP_POST, "/api/v1/runs/{run}/retry", api_post_retry, HTTP_OPERATOR, cancel_run,
+     "another attempt at its slot", "Intent"},
+    {HTTP_GET, "/api/v1/slots", api_get_slots, HTTP_VIEWER, slots, "slots of a job by due time",
+     "Slot[]"},
     // Proven by a signature or a token, which its handler checks.
     {HTTP_POST, "/api/v1/runs/{run}/end", answer_end, HTTP_ANYBODY, NULL,
      "the end of an http job's run, told by whoever carried it out", NULL},

@@ -63,6 +63,15 @@ json_t *json_run(const struct store_run_row *row)
                      json_text(row->error));
 }
 
+json_t *json_slot(const struct store_slot_row *row)
+{
+    const char *reason = slot_reason_name(row->reason);
+    return json_pack(
+        "{s:o, s:o, s:o, s:o, s:o}", "job", json_text(row->job), "due_at", json_time(row->due_at),
+        "outcome", json_text(row->outcome == SLOT_OPEN ? NULL : slot_outcome_name(row->outcome)),
+        "run_id", json_uuid(row->run_id), "reason", json_text(reason[0] == '\0' ? NULL : reason));
+}
+
 // The detail stays the text that is hashed: an object would lose its exact bytes.
 json_t *json_audit(const struct store_audit_row *row)
 {

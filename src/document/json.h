@@ -13,6 +13,7 @@ json_t *json_uuid(struct uuid id);   // nil = null
 json_t *json_duration(struct duration d);
 
 json_t *json_run(const struct store_run_row *row);
+json_t *json_slot(const struct store_slot_row *row);
 json_t *json_audit(const struct store_audit_row *row);
 json_t *json_control(const struct store_control_row *row);
 json_t *json_intent(const struct store_intent *intent);

@@ -101,6 +101,7 @@ bool doors_open(struct doors *doors, const struct config *config, struct error *
     const struct config_http *http = &config->http;
     endpoints_configure(&doors->endpoints, http);
     doors->api.store = doors->node->store;
+    doors->api.engine = doors->node->engine;
     doors->api.config = doors->node->loaded->config;
     doors->api.node = doors->node->id;
     doors->api.changed = on_changed;
