@@ -47,6 +47,17 @@ static bool check_texts(const struct http_request *request, struct http_response
     return check_text(request, "reason", response) && check_text(request, "as", response);
 }
 
+static bool check_id(const struct http_request *request, struct http_response *response)
+{
+    struct uuid id;
+    const char *text = http_request_text(request, "intent_id");
+    if (text != NULL && uuid_parse(text, &id) && uuid_is_nil(id)) {
+        http_problem(response, 400, "intent_id must be a UUID of your own, not all zeros.");
+        return false;
+    }
+    return true;
+}
+
 // ---- intents ------------------------------------------------------------------------------------
 
 static bool put(struct api *api, const struct http_request *request, struct store_intent *intent,
@@ -76,14 +87,29 @@ static void answer_refused(const struct store_intent *intent, struct http_respon
     buf_printf(&response->body, ",\"intent_id\":\"%s\"}\n", id);
 }
 
-static void answer_intent(struct api *api, struct uuid id, struct http_response *response)
+// A repeat is the same wish; params are not compared, since they are forgotten.
+static bool is_same(const struct store_intent *asked, const struct store_intent *kept)
+{
+    bool same_job = asked->job == NULL || kept->job == NULL ? asked->job == kept->job
+                                                            : strcmp(asked->job, kept->job) == 0;
+    return asked->kind == kept->kind && same_job && asked->dry_run == kept->dry_run &&
+           (asked->kind != INTENT_CANCEL || uuid_equal(asked->run_id, kept->run_id));
+}
+
+static void answer_intent(struct api *api, const struct store_intent *asked,
+                          struct http_response *response)
 {
     struct error err = ERROR_INIT;
     struct store_intent intent = {0};
+    struct uuid id = asked->intent_id;
     AUTO(arena_release) struct arena arena;
     arena_init(&arena, ANSWER_MAX);
     if (!api->store->ops->read_intent(api->store, id, &arena, &intent, &err)) {
         api_fail(response, &err);
+    } else if (!is_same(asked, &intent)) {
+        http_problem(response, 409,
+                     "This intent_id was used for another request, and nothing was done: choose a "
+                     "new one for each.");
     } else if (intent.state == INTENT_REFUSED) {
         answer_refused(&intent, response);
     } else {
@@ -98,7 +124,7 @@ void api_carry_out(struct api *api, const struct http_request *request, struct s
                    struct http_response *response)
 {
     struct error err = ERROR_INIT;
-    if (!check_texts(request, response)) {
+    if (!check_texts(request, response) || !check_id(request, response)) {
         return;
     }
     if (!put(api, request, intent, &err)) {
@@ -106,7 +132,7 @@ void api_carry_out(struct api *api, const struct http_request *request, struct s
         return;
     }
     api->changed(api->context); // from here on nothing of the configuration may be looked at
-    answer_intent(api, intent->intent_id, response);
+    answer_intent(api, intent, response);
 }
 
 void api_post_run(void *context, const struct http_request *request, struct http_response *response)

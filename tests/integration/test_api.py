@@ -47,6 +47,18 @@ def audited(api, event):
 # ---- acting -----------------------------------------------------------------------------------------------------
 
 
+def test_an_intent_id_stands_for_one_request(api):
+    first = api.post("/api/v1/jobs/hello/run", {"params": {"who": "me"}, "intent_id": UNKNOWN})
+    again = api.post("/api/v1/jobs/hello/run", {"params": {"who": "me"}, "intent_id": UNKNOWN})
+    assert first.status in (200, 202) and again.status in (200, 202), (first.text, again.text)
+    for path in ("/api/v1/jobs/slow/run", "/api/v1/jobs/hello/cancel", f"/api/v1/runs/{UNKNOWN}/cancel",
+                 "/api/v1/reload"):
+        other = api.post(path, {"intent_id": UNKNOWN})
+        assert other.status == 409 and "another request" in other.json["detail"], (path, other.text)
+    zeros = api.post("/api/v1/reload", {"intent_id": "00000000-0000-0000-0000-000000000000"})
+    assert zeros.status == 400 and "all zeros" in zeros.json["detail"], zeros.text
+
+
 def test_a_run_through_the_socket(api, ironcron):
     answer = api.post("/api/v1/jobs/hello/run", {"params": {"who": "me"}, "reason": "to see", "as": "anna"})
     assert answer.status in (200, 202), answer.text
