@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "document/json.h"
 
+#define ABSENCE    DURATION_S(60) // a client that is away for so long finds no events kept
 #define KEEP_ALIVE DURATION_S(15) // below the deadline of an exchange, and of most proxies
 
 struct event_client {
@@ -22,8 +23,10 @@ struct event_client {
 
 void event_hub_init(struct event_hub *hub, struct clock *clock)
 {
-    *hub = (struct event_hub){
-        .clock = clock, .next = 1, .boot = (uint64_t)instant_ms(clock_now(clock))};
+    *hub = (struct event_hub){.clock = clock,
+                              .listened = clock_mono(clock),
+                              .next = 1,
+                              .boot = (uint64_t)instant_ms(clock_now(clock))};
 }
 
 void event_hub_release(struct event_hub *hub)
@@ -35,6 +38,12 @@ void event_hub_release(struct event_hub *hub)
 }
 
 // ---- what happens -------------------------------------------------------------------------------
+
+// Thousands of runs a second cost nothing while nobody is interested.
+static bool is_wanted(const struct event_hub *hub)
+{
+    return hub->clients > 0 || mono_since(clock_mono(hub->clock), hub->listened).us < ABSENCE.us;
+}
 
 // Takes the document over.
 static void add(struct event_hub *hub, const char *name, json_t *document)
@@ -65,6 +74,9 @@ static json_t *json_engine_run(const struct engine_run *run)
 
 static void on_started(void *context, const struct engine_run *run, struct duration delay)
 {
+    if (!is_wanted(context)) {
+        return;
+    }
     (void)delay;
     add(context, "run_started", json_engine_run(run));
 }
@@ -72,6 +84,9 @@ static void on_started(void *context, const struct engine_run *run, struct durat
 static void on_ended(void *context, const struct engine_run *run, enum run_state state,
                      enum run_failure failure, struct duration duration, const char *error)
 {
+    if (!is_wanted(context)) {
+        return;
+    }
     json_t *document = json_engine_run(run);
     json_object_set_new(document, "state", json_string(run_state_name(state)));
     json_object_set_new(document, "duration_ms", json_duration(duration));
@@ -84,6 +99,9 @@ static void on_ended(void *context, const struct engine_run *run, enum run_state
 static void on_passed_over(void *context, const struct job *job, struct instant due_at,
                            enum slot_outcome outcome, enum slot_reason reason)
 {
+    if (!is_wanted(context)) {
+        return;
+    }
     add(context, "slot_passed_over",
         json_pack("{s:s, s:o, s:s, s:s}", "job", job->name, "due_at", json_time(due_at), "outcome",
                   slot_outcome_name(outcome), "reason", slot_reason_name(reason)));
@@ -177,6 +195,7 @@ static void client_free(void *context)
 {
     struct event_client *client = context;
     client->hub->clients--;
+    client->hub->listened = clock_mono(client->hub->clock);
     free(client->text);
     free(client);
 }

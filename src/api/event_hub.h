@@ -24,7 +24,8 @@ struct event_hub {
     uint64_t next;            // number of the next event; the first is 1
     uint64_t boot;            // makes numbers of other boots recognisable
     int clients;
-    bool is_fresh; // something was added that clients were not woken for
+    struct mono listened; // when the last client left
+    bool is_fresh;        // something was added that clients were not woken for
 };
 
 void event_hub_init(struct event_hub *hub, struct clock *clock);

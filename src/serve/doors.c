@@ -5,7 +5,11 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "http/problem.h"
 #include "serve/callback_endpoint.h"
+
+// Of one turn of the loop.
+#define READING_MAX DURATION_MS(250)
 
 void doors_init(struct doors *doors, struct node *node, struct metrics *metrics,
                 struct health *health)
@@ -67,13 +71,37 @@ static void on_changed(void *context)
     node_turn(doors->node);
 }
 
+// Clients that read big pages all at once must not keep the scheduler from its turn: those who come
+// late in a turn of the loop are asked to come again.
+static bool admit_reader(struct doors *doors, const struct http_request *request,
+                         struct http_response *response)
+{
+    uint64_t turn = uv_now(&doors->node->loop);
+    if (turn != doors->turn) {
+        doors->turn = turn;
+        doors->spent = DURATION_US(0);
+    }
+    bool reads = strcmp(request->method, "GET") == 0 && strncmp(request->path, "/api/", 5) == 0;
+    if (!reads || doors->spent.us < READING_MAX.us) {
+        return true;
+    }
+    http_problem(response, 503, "Too many are reading at once. Ask again in a moment.");
+    response->retry_after = 1;
+    return false;
+}
+
 // Who changed what over HTTP is logged; the audit has it as well.
 static void answer(void *context, const struct http_request *request,
                    struct http_response *response)
 {
     struct doors *doors = context;
     doors->api.actor[0] = '\0';
+    if (!admit_reader(doors, request, response)) {
+        return;
+    }
+    struct mono began = clock_mono(doors->node->clock);
     api_answer(&doors->api, request, response);
+    doors->spent.us += mono_since(clock_mono(doors->node->clock), began).us;
     if (strcmp(request->method, "POST") == 0 && response->status < 300) {
         struct log_field fields[] = {{"path", request->path},
                                      {"actor", doors->api.actor},

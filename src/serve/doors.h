@@ -13,6 +13,8 @@ struct doors {
     struct api api;
     struct listener listener; // TCP; closed when http.listen is off
     struct listener local;    // the unix socket; closed where none can be made
+    uint64_t turn;            // of the loop, by its own time
+    struct duration spent;    // on reading for clients in this turn
 };
 
 // Must not move afterwards. The others outlive it.
