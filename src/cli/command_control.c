@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "cli/intent.h"
 #include "cli/json.h"
+#include "cli/live.h"
 #include "cli/run.h"
 #include "cli/session.h"
 #include "cli/terminal.h"
@@ -31,6 +32,51 @@ static void wish_release(struct wish *wish)
 {
     control_set_release(&wish->before);
     session_release(&wish->session);
+}
+
+static json_t *optional_text(const char *text)
+{
+    return text == NULL ? NULL : json_text(text);
+}
+
+static bool set_in_store(struct store *store, struct store_op_control *control, bool *changed_out,
+                         struct error *err)
+{
+    if (!store_call(store, &control->op, err)) {
+        return false;
+    }
+    *changed_out = control->changed;
+    store_op_release(&control->op);
+    return true;
+}
+
+static void control_path(const struct store_op_control *control, char *out, size_t size)
+{
+    bool resumes = control->kind == CONTROL_PAUSE && control->value == 0;
+    bool all = control->job == NULL;
+    snprintf(out, size, "%s%s%s%s", all ? "" : "jobs/", all ? "" : control->job, all ? "" : "/",
+             resumes ? "resume" : store_control_name(control->kind));
+}
+
+// By the live node, which knows then at once and by the kernel's word who asks; else in the store.
+static bool set(const struct session *session, struct store_op_control *control, bool *changed_out,
+                struct error *err)
+{
+    char path[256];
+    control_path(control, path, sizeof path);
+    json_t *body = json_pack("{s:o*, s:o*}", "as", optional_text(control->as), "reason",
+                             optional_text(control->reason));
+    if (control->kind == CONTROL_THROTTLE) {
+        json_object_set_new(body, "factor", json_integer(control->value));
+    } else if (control->kind == CONTROL_DRY_RUN) {
+        json_object_set_new(body, "on", json_boolean(control->value != 0));
+    }
+    json_t *answer = NULL;
+    enum live_answer live = live_post(session, path, body, &answer, err);
+    *changed_out = json_is_true(json_object_get(answer, "changed"));
+    json_decref(answer);
+    return live == LIVE_DONE ||
+           (live == LIVE_ABSENT && set_in_store(session->store, control, changed_out, err));
 }
 
 static bool carry_out(struct wish *wish, const struct invocation *invocation, struct error *err)
@@ -65,12 +111,7 @@ static bool carry_out(struct wish *wish, const struct invocation *invocation, st
         .as = invocation_text(invocation, "as"),
         .reason = invocation_text(invocation, "reason"),
     };
-    if (!store_call(session->store, &control.op, err)) {
-        return false;
-    }
-    wish->changed = control.changed;
-    store_op_release(&control.op);
-    return true;
+    return set(session, &control, &wish->changed, err);
 }
 
 // ---- saying what was done -----------------------------------------------------------------------

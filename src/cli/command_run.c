@@ -389,6 +389,7 @@ bool command_runs_retry(struct invocation *invocation, int *exit_out, struct err
         return false;
     }
     trip.wish.kind = wish.kind;
+    trip.wish.run_id = wish.kind == INTENT_RETRY ? wish.run.row.run_id : (struct uuid){{0}};
     trip.params = wish.kind == INTENT_RUN ? NULL : alloc_string(wish.params);
     snprintf(trip.name, sizeof trip.name, "%s", wish.run.job);
     if (!prepare(&trip, err)) {

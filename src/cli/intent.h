@@ -4,8 +4,9 @@
 
 #include "cli/session.h"
 
-// Writes the intent: fills its id, actor, --as, --reason and time. The session must be open for
-// writing.
+// Gives the intent to the live node, or else writes it into the store; fills its id, actor, --as,
+// --reason and time. The session must be open for writing. A retry names in run_id the run that it
+// repeats.
 bool intent_put(const struct session *session, const struct invocation *invocation,
                 struct store_intent *intent, struct error *err) MUST_USE;
 
