@@ -12,8 +12,8 @@
 #include "http/listen_unix.h"
 
 #define ANSWER_MAX ((size_t)1024 * 1024)
-// The node answers within a turn of its loop; one that does not is stopped or overwhelmed, and finds
-// the wish in the store when it goes on.
+// The node answers within a turn of its loop; one that does not is stopped or overwhelmed, and
+// finds the wish in the store when it goes on.
 #define PATIENCE_MS 3000L
 
 static size_t keep(char *bytes, size_t size, size_t count, void *context)

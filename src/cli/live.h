@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The live node's API, through the unix socket beside its store: what acts goes this way, so that
 // the kernel says who asks, and the node knows at once. Where the socket is not there, or is not
-// for us, the store is the other way, with the same ids: a wish whose answer was lost is recognised.
+// for us, the store is the other way, with the same ids: a wish whose answer was lost is known.
 #pragma once
 
 #include <jansson.h>
@@ -14,6 +14,6 @@ enum live_answer {
     LIVE_ABSENT,  // nobody answered there: go by the store
 };
 
-// POSTs `body` (taken over) to /api/v1/PATH. Waits some seconds at most. The caller frees the answer.
+// POSTs `body` (taken over) to /api/v1/PATH. Waits some seconds at most.
 enum live_answer live_post(const struct session *session, const char *path, json_t *body,
                            json_t **answer_out, struct error *err) MUST_USE;

@@ -507,9 +507,10 @@ create function meta_put(p_key text, p_value text) returns void language sql as 
     insert into ironcron.meta values (p_key, p_value) on conflict (key) do update set value = excluded.value
 $$;
 
-create function prune_runs(p_before bigint, p_limit bigint)
+-- Controls that ended before p_controls are needed by no slot that is kept.
+create function prune_runs(p_before bigint, p_controls bigint, p_limit bigint)
 returns table (deleted bigint, more boolean) language plpgsql as $$
-declare v_slots bigint; v_runs bigint; v_output bigint; v_intents bigint;
+declare v_slots bigint; v_runs bigint; v_output bigint; v_intents bigint; v_controls bigint;
 begin
     with gone as (select s.job_id, s.due_at from ironcron.slot s join ironcron.job j using (job_id)
                   where s.due_at < p_before and s.outcome <> 0 and s.due_at <= j.high_water
@@ -529,15 +530,18 @@ begin
     get diagnostics v_output = row_count;
     delete from ironcron.run r using gone_runs g where r.fence = g.fence;
     get diagnostics v_runs = row_count;
-    if v_slots + v_runs > 0 and p_before >
+    delete from ironcron.control where id in (
+        select id from ironcron.control where to_ms < p_controls order by id limit p_limit);
+    get diagnostics v_controls = row_count;
+    if v_slots + v_runs + v_controls > 0 and p_before >
             coalesce((select value::bigint from ironcron.meta where key = 'slots_from'), 0) then
         perform ironcron.meta_put('slots_from', p_before::text);
     end if;
     delete from ironcron.intent where id in (
         select id from ironcron.intent where created_at < p_before and state <> 0 order by id limit p_limit);
     get diagnostics v_intents = row_count;
-    return query select v_slots + v_runs + v_output + v_intents,
-        v_slots = p_limit or v_runs = p_limit or v_intents = p_limit;
+    return query select v_slots + v_runs + v_output + v_intents + v_controls,
+        p_limit in (v_slots, v_runs, v_intents, v_controls);
 end $$;
 
 create function prune_output(p_before bigint, p_limit bigint)

@@ -116,17 +116,27 @@ void take_seal(struct postgres_store *store, struct task *task, const PGresult *
 
 // ---- pruning ------------------------------------------------------------------------------------
 
+static void send_prune_runs(struct postgres_store *store, const struct store_op_prune *op)
+{
+    struct parameters parameters;
+    parameters_init(&parameters);
+    put_int(&parameters, instant_ms(op->runs_before));
+    put_int(&parameters,
+            instant_ms(instant_add(op->runs_before, DURATION_US(-STORE_CONTROL_MARGIN.us))));
+    put_int(&parameters, (int64_t)op->limit);
+    task_send(store, PG_PRUNE_RUNS, &parameters);
+}
+
 static void send_prune_part(struct postgres_store *store, enum postgres_statement part,
                             struct instant before, size_t limit)
 {
-    if (!operation_has(before)) {
-        return;
+    if (operation_has(before)) {
+        struct parameters parameters;
+        parameters_init(&parameters);
+        put_int(&parameters, instant_ms(before));
+        put_int(&parameters, (int64_t)limit);
+        task_send(store, part, &parameters);
     }
-    struct parameters parameters;
-    parameters_init(&parameters);
-    put_int(&parameters, instant_ms(before));
-    put_int(&parameters, (int64_t)limit);
-    task_send(store, part, &parameters);
 }
 
 void send_prune(struct postgres_store *store, struct task *task)
@@ -139,7 +149,9 @@ void send_prune(struct postgres_store *store, struct task *task)
             operation_refuse(&op->op.err, "pruning was asked for with a limit of zero rows");
         return;
     }
-    send_prune_part(store, PG_PRUNE_RUNS, op->runs_before, op->limit);
+    if (operation_has(op->runs_before)) {
+        send_prune_runs(store, op);
+    }
     send_prune_part(store, PG_PRUNE_OUTPUT, op->output_before, op->limit);
     send_prune_part(store, PG_PRUNE_AUDIT, op->audit_before, op->limit);
 }
