@@ -162,6 +162,13 @@ static bool refuse_parameter(const struct parse *parse, const struct lexeme *lex
                   length, parse->lexer.text + lexeme->start);
 }
 
+// To PostgreSQL a dollar by itself is always a mistake, and mostly this one.
+static bool is_lone_dollar(const struct parse *parse, const struct lexeme *lexeme)
+{
+    return lexeme->kind == LEXEME_OTHER && parse->lexer.text[lexeme->start] == '$' &&
+           parse->lexer.dialect == STATEMENT_POSTGRESQL;
+}
+
 // ---- statements ---------------------------------------------------------------------------------
 
 static bool ends_statement(const struct parse *parse, const struct lexeme *lexeme)
@@ -199,6 +206,12 @@ static bool add_lexeme(struct parse *parse, const struct lexeme *lexeme, bool *i
     }
     if (lexeme->kind == LEXEME_NUMBERED || lexeme->kind == LEXEME_FOREIGN) {
         return refuse_parameter(parse, lexeme);
+    }
+    if (is_lone_dollar(parse, lexeme)) {
+        return refuse(
+            parse, lexeme->start,
+            "a $ by itself: in the configuration $$ stands for one dollar, so write dollar "
+            "quotes as $body$ ... $body$");
     }
     buf_add(&parse->text, parse->lexer.text + lexeme->start, lexeme->length);
     return true;

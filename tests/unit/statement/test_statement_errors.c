@@ -42,6 +42,9 @@ static void what_is_wrong_is_told_with_its_place(void **state)
          "line 1, column 8: $1 is no parameter here: facts and params are written "
          "by name"},
         {PG, "select $12abc", "line 1, column 8: $12abc is no parameter"},
+        {PG, "do $ begin end $",
+         "line 1, column 4: a $ by itself: in the configuration $$ stands "
+         "for one dollar"},
         {LITE, "select ?", "line 1, column 8: ? is no parameter"},
         {LITE, "select ?1", "line 1, column 8: ?1 is no parameter"},
         {LITE, "select :due_at", "line 1, column 8: :due_at is no parameter"},
