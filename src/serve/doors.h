@@ -23,7 +23,8 @@ void doors_init(struct doors *doors, struct node *node, struct metrics *metrics,
 bool doors_open(struct doors *doors, const struct config *config, struct error *err) MUST_USE;
 // Tokens and jobs after a reload.
 void doors_configure(struct doors *doors, const struct config *config);
-void doors_turn(struct doors *doors); // after each turn of the node
+// After each turn of the node: who listens to events gets the new ones.
+void doors_turn(struct doors *doors);
 void doors_tick(struct doors *doors); // each second or two
 void doors_close(struct doors *doors);
 void doors_release(struct doors *doors);

@@ -272,6 +272,7 @@ static void on_turn(struct node *node)
         tell_status(serve);
     }
     notify_turn(&serve->notify);
+    doors_turn(&serve->doors);
     if (engine_wants_reload(node->engine)) {
         reload(serve);
     }
