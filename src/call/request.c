@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "call/signature.h"
+#include "job/params.h"
 #include "time/format.h"
 
 // ---- headers ------------------------------------------------------------------------------------
@@ -151,15 +152,10 @@ static bool takes_body(const struct job_http *http)
 static void add_default_body(struct request *request, const struct runner_start *start,
                              const struct facts *facts)
 {
-    json_t *params = json_object();
-    for (const struct job_variable *param = start->params; param != NULL && param->name != NULL;
-         param++) {
-        json_object_set_new(params, param->name, json_string(param->value));
-    }
-    json_t *document = json_pack("{s:s, s:s, s:s, s:i, s:I, s:s, s:o}", "job", start->job->name,
-                                 "run_id", facts->run_id, "due_at", facts->due_at, "attempt",
-                                 start->attempt, "fence", (json_int_t)start->fence, "trigger",
-                                 run_trigger_name(start->trigger), "params", params);
+    json_t *document = json_pack(
+        "{s:s, s:s, s:s, s:i, s:I, s:s, s:o}", "job", start->job->name, "run_id", facts->run_id,
+        "due_at", facts->due_at, "attempt", start->attempt, "fence", (json_int_t)start->fence,
+        "trigger", run_trigger_name(start->trigger), "params", job_params_object(start->params));
     CHECK(document != NULL);
     char *text = json_dumps(document, JSON_COMPACT);
     json_decref(document);

@@ -100,12 +100,8 @@ bool jobs_sql_is_sqlite(const struct load *load, const struct job *job)
 
 static bool parse(const struct job *job, const struct database *database, struct error *err)
 {
-    const char *names[JOB_PARAMS_MAX + 1] = {NULL};
-    size_t count = 0;
-    for (const struct job_variable *param = job->params;
-         param != NULL && param->name != NULL && count < JOB_PARAMS_MAX; param++) {
-        names[count++] = param->name;
-    }
+    const char *names[JOB_PARAMS_MAX + 1];
+    job_params_names(job->params, names);
     struct statement statement;
     enum statement_dialect dialect =
         database->kind == DATABASE_SQLITE ? STATEMENT_SQLITE : STATEMENT_POSTGRESQL;

@@ -231,12 +231,8 @@ static void inspect_role(struct inspection *inspection, const struct job *job)
 // Parsed by the server and thrown away: nothing of it is executed.
 static void inspect_statement(struct inspection *inspection, const struct job *job)
 {
-    const char *names[JOB_PARAMS_MAX + 1] = {NULL};
-    size_t count = 0;
-    for (const struct job_variable *param = job->params;
-         param != NULL && param->name != NULL && count < JOB_PARAMS_MAX; param++) {
-        names[count++] = param->name;
-    }
+    const char *names[JOB_PARAMS_MAX + 1];
+    job_params_names(job->params, names);
     struct statement statement;
     struct error err = ERROR_INIT;
     if (!statement_parse(job->sql->statement, STATEMENT_POSTGRESQL, names, &statement, &err)) {

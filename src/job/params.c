@@ -4,15 +4,32 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct job_variable *find(const struct job *job, const char *name)
+const struct job_variable *job_params_find(const struct job_variable *params, const char *name)
 {
-    for (const struct job_variable *param = job->params; param != NULL && param->name != NULL;
-         param++) {
-        if (strcmp(param->name, name) == 0) {
-            return param;
+    for (; params != NULL && params->name != NULL; params++) {
+        if (strcmp(params->name, name) == 0) {
+            return params;
         }
     }
     return NULL;
+}
+
+void job_params_names(const struct job_variable *params, const char *names_out[JOB_PARAMS_MAX + 1])
+{
+    size_t count = 0;
+    for (; params != NULL && params->name != NULL && count < JOB_PARAMS_MAX; params++) {
+        names_out[count++] = params->name;
+    }
+    names_out[count] = NULL;
+}
+
+json_t *job_params_object(const struct job_variable *params)
+{
+    json_t *object = json_object();
+    for (; params != NULL && params->name != NULL; params++) {
+        json_object_set_new(object, params->name, json_string(params->value));
+    }
+    return object;
 }
 
 bool job_param_is_name(const char *text)
@@ -45,7 +62,7 @@ static bool check_given(const struct job *job, json_t *given, struct error *err)
     {
         char names[1024];
         declared(job, names, sizeof names);
-        if (job->params != NULL && find(job, name) == NULL) {
+        if (job->params != NULL && job_params_find(job->params, name) == NULL) {
             return error_set(err, ERROR_USAGE, "job %s takes no param \"%.80s\"; it takes: %s",
                              job->name, name, names);
         }

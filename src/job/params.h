@@ -21,3 +21,9 @@ bool job_params_check(const struct job *job, const char *given, struct error *er
 // What the run gets: the given ones over the defaults, ended by a name NULL. Borrows from both.
 void job_params_fill(const struct job *job, json_t *given,
                      struct job_variable list_out[JOB_PARAMS_MAX + 1]);
+// Of such a list, or of what a job declares; NULL = none. The names, ended by NULL, are borrowed.
+void job_params_names(const struct job_variable *params, const char *names_out[JOB_PARAMS_MAX + 1]);
+// As a JSON object of texts.
+json_t *job_params_object(const struct job_variable *params);
+// The one of that name, or NULL.
+const struct job_variable *job_params_find(const struct job_variable *params, const char *name);

@@ -8,16 +8,6 @@
 
 // ---- from the scheduler's side ------------------------------------------------------------------
 
-static json_t *params_of(const struct runner_start *start)
-{
-    json_t *params = json_object();
-    for (const struct job_variable *param = start->params; param != NULL && param->name != NULL;
-         param++) {
-        json_object_set_new(params, param->name, json_string(param->value));
-    }
-    return params;
-}
-
 static json_t *timeout_of(const struct job *job)
 {
     char timeout[FORMAT_DURATION_SIZE];
@@ -33,12 +23,13 @@ bool order_encode(const struct runner_start *start, const struct database *datab
     char due_at[FORMAT_TIME_SIZE];
     uuid_format(start->run_id, run_id);
     format_utc_ms(start->due_at, due_at);
-    json_t *root = json_pack(
-        "{s:s, s:s, s:s, s:s, s:o, s:b, s:s, s:s, s:I, s:o, s:I, s:I}", "job", job->name,
-        "database", database->name, "path", database->path, "statement", job->sql->statement,
-        "timeout", timeout_of(job), "transaction", job->sql->transaction, "due_at", due_at,
-        "run_id", run_id, "fence", (json_int_t)start->fence, "params", params_of(start),
-        "store_device", (json_int_t)store->device, "store_inode", (json_int_t)store->inode);
+    json_t *root = json_pack("{s:s, s:s, s:s, s:s, s:o, s:b, s:s, s:s, s:I, s:o, s:I, s:I}", "job",
+                             job->name, "database", database->name, "path", database->path,
+                             "statement", job->sql->statement, "timeout", timeout_of(job),
+                             "transaction", job->sql->transaction, "due_at", due_at, "run_id",
+                             run_id, "fence", (json_int_t)start->fence, "params",
+                             job_params_object(start->params), "store_device",
+                             (json_int_t)store->device, "store_inode", (json_int_t)store->inode);
     char *text = root == NULL ? NULL : json_dumps(root, JSON_COMPACT);
     json_decref(root);
     if (text == NULL) {
@@ -92,7 +83,7 @@ static bool take_all(struct order *order)
     return json_is_object(params) && take_params(order, params);
 }
 
-bool order_decode(const char *text, size_t length, struct order *request_out, struct error *err)
+bool order_decode(const char *text, size_t length, struct order *order_out, struct error *err)
 {
     struct order order = {.root = json_loadb(text, length, 0, NULL)};
     if (order.root == NULL || !take_all(&order)) {
@@ -101,7 +92,7 @@ bool order_decode(const char *text, size_t length, struct order *request_out, st
                          "this is no order: `worker` is started by ironcron itself, for jobs of "
                          "kind sql on SQLite databases");
     }
-    *request_out = order;
+    *order_out = order;
     return true;
 }
 

@@ -37,6 +37,6 @@ struct order {
 // The caller frees the text.
 bool order_encode(const struct runner_start *start, const struct database *database,
                   const struct order_store *store, char **text_out, struct error *err) MUST_USE;
-bool order_decode(const char *text, size_t length, struct order *request_out,
+bool order_decode(const char *text, size_t length, struct order *order_out,
                   struct error *err) MUST_USE;
 void order_release(struct order *order);

@@ -233,12 +233,8 @@ static const char *value_of(const struct order *order, const char *name)
     if (strcmp(name, "run_id") == 0) {
         return order->run_id;
     }
-    for (const struct job_variable *param = order->params; param->name != NULL; param++) {
-        if (strcmp(param->name, name) == 0) {
-            return param->value;
-        }
-    }
-    return NULL;
+    const struct job_variable *param = job_params_find(order->params, name);
+    return param == NULL ? NULL : param->value;
 }
 
 static bool bind(struct work *work, sqlite3_stmt *stmt)
@@ -369,10 +365,8 @@ static void roll_back(struct work *work)
 
 static bool parse(struct work *work)
 {
-    const char *names[JOB_PARAMS_MAX + 1] = {NULL};
-    for (size_t i = 0; work->order->params[i].name != NULL; i++) {
-        names[i] = work->order->params[i].name;
-    }
+    const char *names[JOB_PARAMS_MAX + 1];
+    job_params_names(work->order->params, names);
     return statement_parse(work->order->statement, STATEMENT_SQLITE, names, &work->statement,
                            work->err);
 }

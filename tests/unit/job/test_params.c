@@ -110,6 +110,35 @@ static void more_than_64_are_refused(void **state)
     json_decref(given);
 }
 
+static void a_list_is_asked_by_name(void **state)
+{
+    (void)state;
+    const struct job_variable list[] = {{"day", "monday"}, {"tenant", "t"}, {NULL, NULL}};
+    const char *names[JOB_PARAMS_MAX + 1];
+    job_params_names(list, names);
+    assert_string_equal(names[0], "day");
+    assert_string_equal(names[1], "tenant");
+    assert_null(names[2]);
+    assert_string_equal(job_params_find(list, "tenant")->value, "t");
+    assert_null(job_params_find(list, "tenan"));
+    assert_null(job_params_find(NULL, "day"));
+    job_params_names(NULL, names);
+    assert_null(names[0]);
+}
+
+static void no_more_than_64_names_are_listed(void **state)
+{
+    (void)state;
+    struct job_variable list[JOB_PARAMS_MAX + 2] = {0};
+    for (size_t i = 0; i <= JOB_PARAMS_MAX; i++) {
+        list[i].name = "p";
+    }
+    const char *names[JOB_PARAMS_MAX + 1];
+    job_params_names(list, names);
+    assert_non_null(names[JOB_PARAMS_MAX - 1]);
+    assert_null(names[JOB_PARAMS_MAX]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -117,6 +146,8 @@ int main(void)
         cmocka_unit_test(what_is_declared_decides_what_is_taken),
         cmocka_unit_test(the_given_ones_go_over_the_defaults),
         cmocka_unit_test(more_than_64_are_refused),
+        cmocka_unit_test(a_list_is_asked_by_name),
+        cmocka_unit_test(no_more_than_64_names_are_listed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
