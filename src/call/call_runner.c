@@ -14,7 +14,6 @@
 #include "time/format.h"
 
 #define LOOK_EVERY_MS 1000 // the loop's timers stand still during a suspend, deadlines do not
-#define PIECE_MAX     ((size_t)64 * 1024)
 
 struct call_queue {
     struct call *first, *last;
@@ -97,26 +96,12 @@ static void end(struct call_runner *runner, struct call *call, enum runner_end_k
     wake(runner);
 }
 
-static void tell_output(struct call_runner *runner, struct call *call)
-{
-    const struct runner_events *events = &runner->port.events;
-    char marker[OUTPUT_MARKER_SIZE];
-    const char *piece;
-    output_marker(&call->output, marker);
-    if (marker[0] != '\0') {
-        events->on_output(events->context, call->run, marker, strlen(marker));
-    }
-    for (size_t length; (length = output_take(&call->output, PIECE_MAX, &piece)) > 0;) {
-        events->on_output(events->context, call->run, piece, length);
-    }
-}
-
 static void tell_end(struct call_runner *runner, struct call *call)
 {
     const struct runner_events *events = &runner->port.events;
     struct duration took = mono_since(clock_mono(runner->options.clock), call->started);
     char *facts = call_facts(call, took);
-    tell_output(runner, call);
+    output_tell_rest(&call->output, events, call->run);
     struct runner_end report = {.kind = call->end,
                                 .duration = took,
                                 .output_bytes = call->output.total,
@@ -143,12 +128,7 @@ static void tell_ends(struct call_runner *runner)
 
 static void keep_output(struct call *call, const char *bytes, size_t length)
 {
-    const struct runner_events *events = &call->runner->port.events;
-    size_t head = 0;
-    output_add(&call->output, bytes, length, &head);
-    if (head > 0) {
-        events->on_output(events->context, call->run, bytes, head);
-    }
+    output_tell(&call->output, &call->runner->port.events, call->run, bytes, length);
 }
 
 static void on_body(void *context, const char *bytes, size_t length)

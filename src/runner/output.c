@@ -8,6 +8,8 @@
 
 #include "base/alloc.h"
 
+#define PIECE_MAX ((size_t)64 * 1024)
+
 #define RING_FIRST ((size_t)4096)
 
 void output_init(struct output *output, int64_t maximum)
@@ -94,4 +96,28 @@ size_t output_take(struct output *output, size_t maximum, const char **piece_out
         output->ring_length -= length;
     }
     return length;
+}
+
+bool output_tell(struct output *output, const struct runner_events *events, uint64_t run,
+                 const char *bytes, size_t length)
+{
+    size_t head = 0;
+    output_add(output, bytes, length, &head);
+    if (head > 0) {
+        events->on_output(events->context, run, bytes, head);
+    }
+    return head > 0;
+}
+
+void output_tell_rest(struct output *output, const struct runner_events *events, uint64_t run)
+{
+    char marker[OUTPUT_MARKER_SIZE];
+    const char *piece;
+    output_marker(output, marker);
+    if (marker[0] != '\0') {
+        events->on_output(events->context, run, marker, strlen(marker));
+    }
+    for (size_t length; (length = output_take(output, PIECE_MAX, &piece)) > 0;) {
+        events->on_output(events->context, run, piece, length);
+    }
 }

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "runner/runner.h"
+
 #define OUTPUT_MARKER_SIZE 96
 
 struct output {
@@ -29,3 +31,11 @@ void output_marker(const struct output *output, char text[OUTPUT_MARKER_SIZE]);
 // Takes the next piece of the ring, at most `maximum` bytes; 0 when it is empty. Valid until the
 // next call.
 size_t output_take(struct output *output, size_t maximum, const char **piece_out);
+
+// ---- for runners without a process between the run and its owner --------------------------------
+
+// Adds, and tells the owner what is to be handed on now. False: nothing.
+bool output_tell(struct output *output, const struct runner_events *events, uint64_t run,
+                 const char *bytes, size_t length);
+// At the end: tells the marker and the ring.
+void output_tell_rest(struct output *output, const struct runner_events *events, uint64_t run);
