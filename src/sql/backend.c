@@ -56,16 +56,11 @@ static void set_error(struct backend *backend, const char *message)
     error_set(&backend->error, ERROR_UNAVAILABLE, "%.*s", (int)strcspn(message, "\n"), message);
 }
 
-void backend_set_broken(struct backend *backend, const char *message)
+static void break_off(struct backend *backend, const char *message)
 {
     set_error(backend, message);
     backend->state = BACKEND_BROKEN;
     unwatch(backend);
-}
-
-static void break_off(struct backend *backend, const char *message)
-{
-    backend_set_broken(backend, message);
     backend->events->on_broken(backend);
 }
 

@@ -54,5 +54,3 @@ void backend_close(struct backend *backend);
 void backend_look(struct backend *backend, struct mono now);
 // To be called after something was sent: writes what it can, and sees to the rest.
 void backend_flush(struct backend *backend);
-// It is lost: the state and error are set, nothing is called.
-void backend_set_broken(struct backend *backend, const char *message);

@@ -23,7 +23,5 @@ struct sql_runner {
     bool closing;
 };
 
-void runner_tells(struct sql_runner *runner);
-void runner_forget(struct sql_runner *runner, struct sql_run *run);
-// There is work for the next turn of the loop.
-void runner_soon(struct sql_runner *runner);
+void sql_runner_tells(struct sql_runner *runner);
+void sql_runner_forget(struct sql_runner *runner, struct sql_run *run);

@@ -22,7 +22,7 @@
 
 // ---- stages -------------------------------------------------------------------------------------
 
-void seat_push(struct seat *seat, enum stage stage)
+static void seat_push(struct seat *seat, enum stage stage)
 {
     CHECK(seat->stage_count < STAGES_MAX);
     seat->stages[(seat->first_stage + seat->stage_count++) % STAGES_MAX] = stage;

@@ -46,6 +46,5 @@ struct seat {
     struct mono idle_since;
 };
 
-void seat_push(struct seat *seat, enum stage stage);
 enum stage seat_stage(const struct seat *seat); // the one whose answer comes next
 void seat_pop(struct seat *seat);

@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "job/params.h"
 #include "sql/db_pool.h"
 #include "sql/runner_private.h"
 #include "statement/lexer.h"
@@ -30,13 +31,9 @@ static char *value_of(const char *name, const struct runner_start *start)
     } else if (strcmp(name, "fence") == 0) {
         snprintf(text, sizeof text, "%" PRId64, start->fence);
     } else {
-        for (const struct job_variable *param = start->params; param != NULL && param->name != NULL;
-             param++) {
-            if (strcmp(param->name, name) == 0) {
-                return alloc_string(param->value);
-            }
-        }
-        UNREACHABLE(); // a declared param always has a value, or the run was refused
+        const struct job_variable *param = job_params_find(start->params, name);
+        CHECK(param != NULL); // a declared one always has a value, or the run was refused
+        return alloc_string(param->value);
     }
     return alloc_string(text);
 }
@@ -76,12 +73,8 @@ static enum sql_run_way way_of(const struct sql_run *run)
 
 static bool parse(struct sql_run *run, const struct runner_start *start, struct error *err)
 {
-    const char *names[65] = {NULL};
-    size_t count = 0;
-    for (const struct job_variable *param = start->params;
-         param != NULL && param->name != NULL && count < ARRAY_LENGTH(names) - 1; param++) {
-        names[count++] = param->name;
-    }
+    const char *names[JOB_PARAMS_MAX + 1];
+    job_params_names(start->params, names);
     if (!statement_parse(start->job->sql->statement, STATEMENT_POSTGRESQL, names, &run->statement,
                          err)) {
         return error_wrap(err, "the statement of job %s", start->job->name);
@@ -148,15 +141,10 @@ void sql_run_free(struct sql_run *run)
 
 void sql_run_put(struct sql_run *run, const struct buf *text)
 {
-    size_t head = 0;
-    if (text->length == 0) {
-        return;
-    }
-    output_add(&run->output, text->data, text->length, &head);
-    if (head > 0) {
-        const struct runner_events *events = &run->runner->port.events;
-        runner_tells(run->runner);
-        events->on_output(events->context, run->handle, text->data, head);
+    const struct runner_events *events = &run->runner->port.events;
+    if (text->length > 0 &&
+        output_tell(&run->output, events, run->handle, text->data, text->length)) {
+        sql_runner_tells(run->runner);
     }
 }
 
@@ -182,25 +170,11 @@ void sql_run_hand_over(struct sql_run *run)
 {
     const struct runner_events *events = &run->runner->port.events;
     run->handed_over = true;
-    runner_tells(run->runner);
+    sql_runner_tells(run->runner);
     events->on_started(events->context, run->handle, 0);
 }
 
 // ---- the end ------------------------------------------------------------------------------------
-
-static void put_rest(struct sql_run *run)
-{
-    const struct runner_events *events = &run->runner->port.events;
-    char marker[OUTPUT_MARKER_SIZE];
-    output_marker(&run->output, marker);
-    if (marker[0] != '\0') {
-        events->on_output(events->context, run->handle, marker, strlen(marker));
-    }
-    const char *piece;
-    for (size_t length; (length = output_take(&run->output, 65536, &piece)) > 0;) {
-        events->on_output(events->context, run->handle, piece, length);
-    }
-}
 
 static char *facts_of(const struct sql_run *run)
 {
@@ -231,9 +205,9 @@ static void tell(struct sql_run *run, enum runner_end_kind kind, const char *err
                              .failure = FAILURE_SQL,
                              .facts = facts};
     uint64_t handle = run->handle;
-    put_rest(run);
-    runner_forget(run->runner, run);
-    runner_tells(run->runner);
+    output_tell_rest(&run->output, events, handle);
+    sql_runner_forget(run->runner, run);
+    sql_runner_tells(run->runner);
     events->on_end(events->context, handle, &end);
     free(facts);
     free(masked);

@@ -39,14 +39,15 @@ static void set_tick(struct sql_runner *runner, uint64_t ms)
     }
 }
 
-void runner_soon(struct sql_runner *runner)
+// There is work for the next turn of the loop.
+static void work_soon(struct sql_runner *runner)
 {
     uv_idle_start(runner->soon, on_soon);
     set_tick(runner, TICK_BUSY_MS);
 }
 
 // After all that one turn of the loop has brought, so that their ends are stored together.
-void runner_tells(struct sql_runner *runner)
+void sql_runner_tells(struct sql_runner *runner)
 {
     uv_check_start(runner->told, on_told);
 }
@@ -58,7 +59,7 @@ static void on_told(uv_check_t *check)
     runner->options.on_told(runner->options.context);
 }
 
-void runner_forget(struct sql_runner *runner, struct sql_run *run)
+void sql_runner_forget(struct sql_runner *runner, struct sql_run *run)
 {
     *(run->previous == NULL ? &runner->runs : &run->previous->next) = run->next;
     if (run->next != NULL) {
@@ -205,7 +206,7 @@ static bool start(struct runner *port, const struct runner_start *start, struct 
     runner->runs = run;
     runner->run_count++;
     db_pool_add(pool_of(runner, database), run);
-    runner_soon(runner);
+    work_soon(runner);
     return true;
 }
 
@@ -216,7 +217,7 @@ static void stop(struct runner *port, uint64_t handle, bool at_once)
         if (run->handle == handle) {
             run->cancelled = !run->timed_out && !run->distrusted;
             run->at_once |= at_once;
-            runner_soon(runner);
+            work_soon(runner);
             return;
         }
     }
@@ -274,7 +275,7 @@ void sql_runner_set_databases(struct runner *port, const struct database *databa
         }
     }
     if (runner->pools != NULL) {
-        runner_soon(runner);
+        work_soon(runner);
     }
 }
 
@@ -332,7 +333,7 @@ void sql_runner_free(struct runner *port)
         db_pool_free(pool);
     }
     for (struct sql_run *run; (run = runner->runs) != NULL;) {
-        runner_forget(runner, run);
+        sql_runner_forget(runner, run);
         sql_run_free(run);
     }
     uv_close((uv_handle_t *)runner->tick, free_handle);
