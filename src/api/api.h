@@ -75,4 +75,4 @@ http_handler_fn api_get_jobs, api_get_job;
 http_handler_fn api_get_audit, api_get_nodes, api_get_controls, api_get_intent;
 http_handler_fn api_post_run, api_post_cancel_run, api_post_cancel_job, api_post_reload;
 http_handler_fn api_post_pause, api_post_resume, api_post_throttle, api_post_dry_run;
-http_handler_fn api_get_events, api_get_description;
+http_handler_fn api_get_description;

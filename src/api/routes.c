@@ -126,6 +126,20 @@ static void answer_endpoint(void *context, const struct http_request *request,
     endpoints_answer(((struct api *)context)->endpoints, request, response);
 }
 
+static void answer_events(void *context, const struct http_request *request,
+                          struct http_response *response)
+{
+    struct api *api = context;
+    const char *last_id = http_request_header(request, "Last-Event-ID");
+    if (!event_hub_stream(&api->events, last_id, &response->stream)) {
+        http_problem(response, 503, "%d clients listen to events already; that is the most.",
+                     EVENTS_CLIENTS_MAX);
+        response->retry_after = 5;
+        return;
+    }
+    response->content_type = "text/event-stream";
+}
+
 static void answer_end(void *context, const struct http_request *request,
                        struct http_response *response)
 {
@@ -141,7 +155,7 @@ static const struct http_route routes[] = {
     {HTTP_GET, "/metrics", answer_endpoint, HTTP_ANYBODY, NULL, "for Prometheus", NULL},
     {HTTP_GET, "/api/v1/openapi.json", api_get_description, HTTP_VIEWER, nothing,
      "this description", "Object"},
-    {HTTP_GET, "/api/v1/events", api_get_events, HTTP_VIEWER, nothing,
+    {HTTP_GET, "/api/v1/events", answer_events, HTTP_VIEWER, nothing,
      "what happens, as server-sent events", NULL},
     {HTTP_GET, "/api/v1/status", api_get_status, HTTP_VIEWER, nothing, "the node in a few words",
      "Status"},
@@ -216,18 +230,4 @@ const struct http_router *api_router(void)
 {
     static const struct http_router router = {routes, sizeof routes / sizeof *routes, admit};
     return &router;
-}
-
-void api_get_events(void *context, const struct http_request *request,
-                    struct http_response *response)
-{
-    struct api *api = context;
-    const char *last_id = http_request_header(request, "Last-Event-ID");
-    if (!event_hub_stream(&api->events, last_id, &response->stream)) {
-        http_problem(response, 503, "%d clients listen to events already; that is the most.",
-                     EVENTS_CLIENTS_MAX);
-        response->retry_after = 5;
-        return;
-    }
-    response->content_type = "text/event-stream";
 }

@@ -24,11 +24,6 @@ static const char *const weekday_names[] = {
     "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday",
 };
 
-const char *change_effect_name(enum schedule_change_effect effect)
-{
-    return effect_names[effect];
-}
-
 static struct civil local_after(const struct zone_change *change)
 {
     return civil_from_seconds(change->at + change->offset_after);

@@ -7,8 +7,6 @@
 #include "base/buf.h"
 #include "schedule/schedule.h"
 
-// "none", "moved", "joined", "skipped", "once", "twice", "stretched", "elapsed".
-const char *change_effect_name(enum schedule_change_effect effect);
 // "02:30 does not exist; it runs once instead, at 2027-03-28T03:00:00+02:00", without a full stop.
 void change_effect_text(const struct schedule_change *change, const struct zone *zone,
                         struct buf *out);
@@ -19,6 +17,7 @@ void change_clock_text(const struct zone_change *change, struct buf *out);
 
 // at, offset_before, offset_after.
 json_t *change_json(const struct zone_change *change);
-// Adds effect, affected, first_local, last_local, moved_to, text.
+// Adds effect ("none", "moved", "joined", "skipped", "once", "twice", "stretched", "elapsed"),
+// affected, first_local, last_local, moved_to, text.
 void change_effect_json(const struct schedule_change *change, const struct zone *zone,
                         json_t *object);
