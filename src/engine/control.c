@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What operators want: the controls in force (pause, dry-run, throttle) and their intents (run,
-// cancel, reload, backfill, retry). Read in one operation whenever somebody else has written to the store.
+// cancel, reload, backfill, retry). Read in one operation whenever somebody else has written to the
+// store.
 #include "engine/engine_private.h"
 
 #include <jansson.h>

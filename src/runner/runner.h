@@ -14,7 +14,8 @@
 #include "job/run.h"
 #include "time/instant.h"
 
-// What to execute and with which facts. Borrowed for the call.
+// What to execute and with which facts. Borrowed for the call; the job lives until the run's end is
+// told.
 struct runner_start {
     uint64_t run; // the caller's handle, unique for the life of the process
     const struct job *job;
