@@ -144,16 +144,11 @@ static void take_greeting(struct seat *seat, const PGresult *result)
 // The new node's runs do not wait for ever for what nobody can end.
 static void take_left(const struct seat *seat, const PGresult *result)
 {
-    bool failed = PQresultStatus(result) == PGRES_FATAL_ERROR;
-    for (int i = 0; i < PQntuples(result); i++) {
-        failed |= strcmp(PQgetvalue(result, i, 0), "t") != 0;
-    }
-    if (failed) {
+    if (PQntuples(result) > 0) {
         LOG(LOG_ERROR, "backends_left",
-            "on %s a backend of the node before may still run: it could not be terminated%s%s; "
-            "see pg_stat_activity, application_name ironcron/...",
-            db_pool_name(seat->pool), PQntuples(result) > 0 ? "" : ": ",
-            PQresultErrorMessage(result));
+            "on %s backend %s of the node before may still run: it could not be terminated; see "
+            "pg_stat_activity, application_name ironcron/...",
+            db_pool_name(seat->pool), PQgetvalue(result, 0, 0));
     }
 }
 
@@ -188,6 +183,8 @@ static bool take_result(struct seat *seat, PGresult *result)
     switch (seat_stage(seat)) {
     case STAGE_GREETING:
         take_greeting(seat, result);
+        break;
+    case STAGE_TERMINATE:
         break;
     case STAGE_LEFT:
         take_left(seat, result);

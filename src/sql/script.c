@@ -77,10 +77,13 @@ static void send_left(struct seat *seat)
 {
     bool waits = seat->server_version >= VERSION_TERMINATE_WAITS;
     const char *values[] = {seat->pool->runner->left};
-    send_params(seat, STAGE_LEFT,
+    send_params(seat, STAGE_TERMINATE,
                 waits ? "select pg_catalog.pg_terminate_backend(pid, 5000) " LEFT_OF
                       : "select pg_catalog.pg_terminate_backend(pid) " LEFT_OF,
                 1, values);
+    // Of what is gone already the first says false, so what is left is looked at anew.
+    send_sync(seat, STAGE_SYNC_SETUP);
+    send_params(seat, STAGE_LEFT, "select pid " LEFT_OF, 1, values);
 }
 
 void script_greet(struct seat *seat)

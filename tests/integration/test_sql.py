@@ -201,8 +201,9 @@ def test_the_next_node_ends_what_a_killed_one_left_before_it_runs_anything(ironc
     ironcron.run("run", "a", "--detach")
     until(lambda: sleeping(database), "it sleeps")
     node.kill()
-    with ironcron.serve():
+    with ironcron.serve() as node:
         assert "0 others" in run_once(ironcron, "a")["output"] and not sleeping(database)
+        assert not node.logged("event=backends_left"), node.log()
     ironcron.run("audit", "verify")
 
 
