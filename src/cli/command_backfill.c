@@ -10,6 +10,7 @@
 #include "cli/run.h"
 #include "cli/session.h"
 #include "cli/terminal.h"
+#include "document/control_set.h"
 #include "serve/serve.h"
 #include "time/format.h"
 
@@ -24,6 +25,7 @@ struct fill { // a backfill on its way
     struct arena arena;
     char told[256]; // the last progress on the terminal
     struct mono told_at;
+    bool is_pause_told;
     struct error failure;
 };
 
@@ -122,6 +124,27 @@ static void tell_progress(struct fill *fill)
     json_decref(document);
 }
 
+// A pause holds a backfill, which without a word would look like one that hangs.
+static bool tell_pause(struct fill *fill, struct store *store, struct error *err)
+{
+    AUTO(control_set_release) struct control_set controls = {0};
+    if (fill->is_pause_told || fill->intent.state != INTENT_PENDING) {
+        return true;
+    }
+    if (!control_set_load(&controls, store, err)) {
+        return false;
+    }
+    const struct store_control_row *pause =
+        control_set_of(&controls, fill->job->name, CONTROL_PAUSE);
+    if (pause != NULL) {
+        char undo[256];
+        control_set_undo(CONTROL_PAUSE, pause->job, undo, sizeof undo);
+        fprintf(stderr, "%s is paused: the backfill waits for: %s\n", fill->job->name, undo);
+        fill->is_pause_told = true;
+    }
+    return true;
+}
+
 static bool look(struct fill *fill, struct store *store, struct error *err)
 {
     struct uuid id = fill->intent.intent_id;
@@ -131,7 +154,7 @@ static bool look(struct fill *fill, struct store *store, struct error *err)
         return false;
     }
     tell_progress(fill);
-    return true;
+    return tell_pause(fill, store, err);
 }
 
 static void on_turn(void *context, struct store *store)
@@ -273,7 +296,8 @@ bool command_backfill(struct invocation *invocation, int *exit_out, struct error
         return false;
     }
     session_look_for_node(session);
-    if (!session->has_node && !session_config_whole(session, invocation, err)) {
+    if (!session->has_node &&
+        (!session_config_whole(session, invocation, err) || !session_may_execute(session, err))) {
         return false; // we shall execute it ourselves
     }
     fill.job = session_job(session, invocation->arguments[0], err);

@@ -335,7 +335,8 @@ static bool prepare(struct trip *trip, struct error *err)
 {
     struct session *session = &trip->session;
     session_look_for_node(session);
-    if (!session->has_node && !session_config_whole(session, trip->invocation, err)) {
+    if (!session->has_node && (!session_config_whole(session, trip->invocation, err) ||
+                               !session_may_execute(session, err))) {
         return false; // we shall execute it ourselves
     }
     trip->job = session_job(session, trip->name, err);

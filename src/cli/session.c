@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "cli/session.h"
 
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/check.h"
 #include "cli/hint.h"
 #include "cli/terminal.h"
@@ -133,10 +136,44 @@ bool session_read(struct session *session, struct error *err)
                              &session->store, err);
 }
 
+// Of the store, or of the folder where it will be; ours when neither can be told.
+static uid_t owner_of(const char *store_path)
+{
+    struct stat status;
+    if (stat(store_path, &status) == 0) {
+        return status.st_uid;
+    }
+    const char *slash = strrchr(store_path, '/');
+    char *folder = slash == NULL ? alloc_string(".")
+                                 : alloc_bytes(store_path, (size_t)(slash - store_path) + 1);
+    bool known = stat(folder, &status) == 0;
+    free(folder);
+    return known ? status.st_uid : geteuid();
+}
+
+bool session_may_execute(const struct session *session, struct error *err)
+{
+    uid_t owner = owner_of(session->config->store_path);
+    if (geteuid() != 0 || owner == 0) {
+        return true;
+    }
+    const struct passwd *user = getpwuid(owner);
+    char number[24];
+    snprintf(number, sizeof number, "#%u", (unsigned)owner);
+    const char *name = user == NULL ? number : user->pw_name;
+    return error_set(err, ERROR_REFUSED,
+                     "the store %s belongs to user %s, no node is live, and root does not run that "
+                     "user's jobs: start the node, or use: sudo -u %s ironcron …",
+                     session->config->store_path, name, name);
+}
+
 bool session_write(struct session *session, struct error *err)
 {
     session_close_store(session);
     session_look_for_node(session);
+    if (access(session->config->store_path, F_OK) != 0 && !session_may_execute(session, err)) {
+        return false;
+    }
     session->writable = true;
     session->store_is_absent = false;
     return sqlite_store_open(session->config->store_path, SQLITE_STORE_WRITE, session->clock,

@@ -35,7 +35,11 @@ bool session_config_to_look(struct session *session, const struct invocation *in
                             struct error *err) MUST_USE;
 // Opens the store for reading. True with store NULL and store_is_absent when there is none yet.
 bool session_read(struct session *session, struct error *err) MUST_USE;
-// Opens it for writing; the first one creates it.
+// Whether we may be the node that executes. Root may not where the store, or the folder in which it
+// would be made, belongs to somebody else: jobs would run with more rights than they are used to,
+// and the service could not write what root made.
+bool session_may_execute(const struct session *session, struct error *err) MUST_USE;
+// Opens it for writing; the first one creates it (not root in somebody else's folder).
 bool session_write(struct session *session, struct error *err) MUST_USE;
 // Configuration (to look) and store for a reading command; an absent store is ERROR_NOT_FOUND.
 bool session_open(struct session *session, const struct invocation *invocation,

@@ -1,6 +1,7 @@
 """The commands that run, hold back and prove things, with and without a live node."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -301,3 +302,17 @@ def test_audit_verify_and_export(jobs):
     assert [row["seq"] for row in newest] == [row["seq"] for row in reversed(rows[-3:])]
     assert {row["job"] for row in jobs.json("audit", "--job", "ticks")} == {"ticks"}
     assert "no events match" in jobs.run("audit", "--event", "NONSENSE").stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can act for others")
+def test_root_does_not_run_the_jobs_of_a_store_that_is_somebody_elses(jobs):
+    os.chown(jobs.folder, 65534, -1)
+    refused = jobs.run("run", "greet", code=1)
+    assert "belongs to user nobody" in refused.stderr and "sudo -u nobody ironcron" in refused.stderr
+    jobs.run("pause", "greet", code=1)  # it would make the store, as root
+    assert not jobs.store_path.exists()
+    os.chown(jobs.folder, 0, -1)
+    jobs.run("run", "greet")
+    os.chown(jobs.store_path, 65534, -1)
+    jobs.run("backfill", "greet", "--from", "-1h", "--to", "-0s", code=1)
+    jobs.run("pause", "greet")  # what is there, root may write
