@@ -87,6 +87,16 @@ void api_link_next(const struct http_request *request, const char *after,
     }
 }
 
+void api_link_below(const struct http_request *request, int64_t before,
+                    struct http_response *response)
+{
+    if (before > 1) {
+        char after[24];
+        snprintf(after, sizeof after, "%lld", (long long)before);
+        api_link_next(request, after, response);
+    }
+}
+
 // ---- questions ----------------------------------------------------------------------------------
 
 bool api_time(struct api *api, const struct http_request *request, const char *name,

@@ -61,6 +61,9 @@ int64_t api_number(const struct http_request *request, const char *name);
 // Header Link: the same request with another `after`.
 void api_link_next(const struct http_request *request, const char *after,
                    struct http_response *response);
+// The same for rows that are read backwards by their number; 1 or less = there is no next page.
+void api_link_below(const struct http_request *request, int64_t before,
+                    struct http_response *response);
 // The job of the path; NULL: answered.
 const struct job *api_job(struct api *api, const struct http_request *request,
                           struct http_response *response);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // The audit log, the nodes, the controls in force, and what became of an intent.
-#include <stdio.h>
 #include <string.h>
 
 #include "api/api.h"
@@ -98,11 +97,7 @@ void api_get_audit(void *context, const struct http_request *request,
         return;
     }
     api_send(response, 200, page.array);
-    if (before > 1) {
-        char after[24];
-        snprintf(after, sizeof after, "%lld", (long long)before);
-        api_link_next(request, after, response);
-    }
+    api_link_below(request, before, response);
 }
 
 // ---- nodes, controls, intents -------------------------------------------------------------------

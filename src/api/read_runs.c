@@ -2,7 +2,6 @@
 // Runs: newest first, page by page; one; its output. History has no index but the order of claims,
 // so a page is read backwards in pieces, for a bounded time: a filter that matches seldom gives
 // short pages, and the header Link says where to go on.
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -130,11 +129,7 @@ void api_get_runs(void *context, const struct http_request *request, struct http
         return;
     }
     api_send(response, 200, page.array);
-    if (before > 1) {
-        char after[24];
-        snprintf(after, sizeof after, "%lld", (long long)before);
-        api_link_next(request, after, response);
-    }
+    api_link_below(request, before, response);
 }
 
 // ---- one ----------------------------------------------------------------------------------------
