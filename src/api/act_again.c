@@ -101,13 +101,6 @@ static bool take_slot(void *context, const struct store_slot_row *row)
     return false;
 }
 
-static bool ended_badly(const struct slot_found *slot)
-{
-    enum slot_outcome outcome = slot->outcome;
-    return slot->found && (outcome == SLOT_FAILED || outcome == SLOT_TIMED_OUT ||
-                           outcome == SLOT_LOST || outcome == SLOT_CANCELLED);
-}
-
 // The attempt to come counts from the slot's last one, whichever of its runs was named.
 static bool aim_at_slot(struct api *api, struct trial *trial, char *params, size_t size,
                         struct error *err)
@@ -123,7 +116,7 @@ static bool aim_at_slot(struct api *api, struct trial *trial, char *params, size
         !read_run(api, slot.run_id, &last, err)) {
         return false;
     }
-    if (!ended_badly(&slot)) {
+    if (!slot.found || !slot_outcome_is_retryable(slot.outcome)) {
         return error_set(err, ERROR_REFUSED,
                          "The slot of %s at %s is %s: only one whose last attempt ended badly can "
                          "be tried again. To run it all the same: POST /api/v1/jobs/%s/backfill "

@@ -188,27 +188,12 @@ static bool wait_for_node(struct fill *fill, struct error *err)
     }
 }
 
-// Nobody will carry it out: left pending, it would go on at some later start, to everybody's
-// surprise.
-static void withdraw(struct fill *fill, const struct error *why)
-{
-    struct error ignored = ERROR_INIT;
-    struct store_op_intent_end end = {.op.kind = STORE_INTENT_END,
-                                      .intent_id = fill->intent.intent_id,
-                                      .state = INTENT_REFUSED,
-                                      .answer = why->text};
-    if (session_write(&fill->session, &ignored) &&
-        store_call(fill->session.store, &end.op, &ignored)) {
-        store_op_release(&end.op);
-    }
-}
-
 static bool be_the_node(struct fill *fill, struct error *err)
 {
     struct serve_once_options options = {
         .config = fill->session.config, .context = fill, .on_turn = on_turn};
     if (!serve_dry_run_from_environment(&options.dry_run, err)) {
-        withdraw(fill, err);
+        intent_withdraw(&fill->session, fill->intent.intent_id, err);
         return false;
     }
     session_close_store(&fill->session);
@@ -221,7 +206,7 @@ static bool be_the_node(struct fill *fill, struct error *err)
     if (fill->session.has_node) { // one came up in between: it has the wish
         return session_read(&fill->session, err) && wait_for_node(fill, err);
     }
-    withdraw(fill, err);
+    intent_withdraw(&fill->session, fill->intent.intent_id, err);
     return false;
 }
 

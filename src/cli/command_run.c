@@ -226,21 +226,6 @@ static bool wait_for_node(struct trip *trip, struct error *err)
     }
 }
 
-// Nobody will carry it out: left pending, it would run at some later start, to everybody's
-// surprise.
-static void withdraw(struct trip *trip, const struct error *why)
-{
-    struct error ignored = ERROR_INIT;
-    struct store_op_intent_end end = {.op.kind = STORE_INTENT_END,
-                                      .intent_id = trip->intent_id,
-                                      .state = INTENT_REFUSED,
-                                      .answer = why->text};
-    if (session_write(&trip->session, &ignored) &&
-        store_call(trip->session.store, &end.op, &ignored)) {
-        store_op_release(&end.op);
-    }
-}
-
 // A node that lived a moment ago may be gone: then we execute, and need every secret.
 static bool load_whole(struct trip *trip, struct error *err)
 {
@@ -258,13 +243,13 @@ static bool load_whole(struct trip *trip, struct error *err)
 static bool be_the_node(struct trip *trip, struct error *err)
 {
     if (!load_whole(trip, err)) {
-        withdraw(trip, err);
+        intent_withdraw(&trip->session, trip->intent_id, err);
         return false;
     }
     struct serve_once_options options = {
         .config = trip->session.config, .context = trip, .on_turn = on_turn};
     if (!serve_dry_run_from_environment(&options.dry_run, err)) {
-        withdraw(trip, err);
+        intent_withdraw(&trip->session, trip->intent_id, err);
         return false;
     }
     session_close_store(&trip->session);
@@ -277,7 +262,7 @@ static bool be_the_node(struct trip *trip, struct error *err)
     if (trip->session.has_node) { // one came up in between: it has the wish
         return session_read(&trip->session, err) && wait_for_node(trip, err);
     }
-    withdraw(trip, err);
+    intent_withdraw(&trip->session, trip->intent_id, err);
     return false;
 }
 

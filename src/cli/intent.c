@@ -152,3 +152,15 @@ bool intent_wait(struct session *session, struct uuid intent_id, struct duration
         intent_pause();
     }
 }
+
+void intent_withdraw(struct session *session, struct uuid intent_id, const struct error *why)
+{
+    struct error ignored = ERROR_INIT;
+    struct store_op_intent_end end = {.op.kind = STORE_INTENT_END,
+                                      .intent_id = intent_id,
+                                      .state = INTENT_REFUSED,
+                                      .answer = why->text};
+    if (session_write(session, &ignored) && store_call(session->store, &end.op, &ignored)) {
+        store_op_release(&end.op);
+    }
+}

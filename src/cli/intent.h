@@ -15,5 +15,8 @@ bool intent_put(const struct session *session, const struct invocation *invocati
 bool intent_wait(struct session *session, struct uuid intent_id, struct duration patience,
                  struct arena *arena, struct store_intent *intent_out, struct error *err) MUST_USE;
 
+// Nobody will carry it out: left pending, it would be at some later start, to everybody's surprise.
+void intent_withdraw(struct session *session, struct uuid intent_id, const struct error *why);
+
 // A short pause between two looks.
 void intent_pause(void);

@@ -48,12 +48,6 @@ static bool refuse_slot(const struct run_kept *run, const struct slot_search *sl
     }
 }
 
-static bool ended_badly(enum slot_outcome outcome)
-{
-    return outcome == SLOT_FAILED || outcome == SLOT_TIMED_OUT || outcome == SLOT_LOST ||
-           outcome == SLOT_CANCELLED;
-}
-
 // The attempt to come counts from the slot's last one, whichever of its runs was named.
 static bool find_slot(const struct session *session, struct retry_wish *wish, struct error *err)
 {
@@ -66,7 +60,7 @@ static bool find_slot(const struct session *session, struct retry_wish *wish, st
     if (!session->store->ops->read_slots(session->store, &filter, take_slot, &slot, err)) {
         return false;
     }
-    if (!slot.found || !ended_badly(slot.outcome)) {
+    if (!slot.found || !slot_outcome_is_retryable(slot.outcome)) {
         return refuse_slot(&wish->run, &slot, err);
     }
     if (!run_kept_read(&last, session->store, slot.run_id, err)) {

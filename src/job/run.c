@@ -130,6 +130,12 @@ enum slot_outcome slot_outcome_of(enum run_state final_state)
     return outcomes[final_state];
 }
 
+bool slot_outcome_is_retryable(enum slot_outcome outcome)
+{
+    return outcome == SLOT_FAILED || outcome == SLOT_TIMED_OUT || outcome == SLOT_LOST ||
+           outcome == SLOT_CANCELLED;
+}
+
 const char *slot_reason_name(enum slot_reason reason)
 {
     CHECK(reason < SLOT_REASON_COUNT);

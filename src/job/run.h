@@ -62,6 +62,8 @@ enum slot_outcome {
 const char *slot_outcome_name(enum slot_outcome outcome); // SLOT_OPEN: NULL
 bool slot_outcome_parse(const char *name, enum slot_outcome *outcome_out);
 enum slot_outcome slot_outcome_of(enum run_state final_state);
+// The last attempt ended, and not well: another one may be asked for by hand.
+bool slot_outcome_is_retryable(enum slot_outcome outcome);
 
 // Why a slot was SKIPPED or MISSED: stored in slots.reason and the metrics' label.
 enum slot_reason {

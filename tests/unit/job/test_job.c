@@ -36,6 +36,11 @@ static void words_go_both_ways(void **state)
     assert_false(slot_outcome_parse("missed", &outcome));
     assert_null(slot_outcome_name(SLOT_OPEN));
     assert_int_equal(slot_outcome_of(RUN_TIMED_OUT), SLOT_TIMED_OUT);
+    for (int i = 0; i < SLOT_OUTCOME_COUNT; i++) {
+        bool is_bad =
+            i == SLOT_FAILED || i == SLOT_TIMED_OUT || i == SLOT_LOST || i == SLOT_CANCELLED;
+        assert_int_equal(slot_outcome_is_retryable((enum slot_outcome)i), is_bad);
+    }
     assert_false(run_state_is_final(RUN_STARTED));
     assert_true(run_state_is_final(RUN_LOST));
 }
