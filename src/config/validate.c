@@ -54,6 +54,28 @@ void validate_ok(struct validate_report *report, const char *name, const char *f
     validate_add(report, VALIDATE_OK, name, detail, NULL);
 }
 
+void validate_line(struct validate_lines *lines, enum validate_result result, const char *kind,
+                   const char *name, const char *detail, const char *remedy)
+{
+    if (++lines->count > VALIDATE_LINES_MAX) {
+        lines->failed_unseen += result == VALIDATE_FAILED;
+        return;
+    }
+    char subject[256];
+    snprintf(subject, sizeof subject, "%s %.200s", kind, name);
+    validate_add(lines->report, result, subject, detail, remedy);
+}
+
+void validate_lines_end(const struct validate_lines *lines, const char *name)
+{
+    if (lines->count > VALIDATE_LINES_MAX) {
+        char more[64];
+        snprintf(more, sizeof more, "%zu more are not shown", lines->count - VALIDATE_LINES_MAX);
+        validate_add(lines->report, lines->failed_unseen > 0 ? VALIDATE_FAILED : VALIDATE_WARNING,
+                     name, more, "mend those above first");
+    }
+}
+
 static void validate_definitions(const struct config *config, struct validate_report *report)
 {
     char detail[256];

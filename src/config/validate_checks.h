@@ -15,6 +15,20 @@ void validate_ok(struct validate_report *report, const char *name, const char *f
 void validate_add(struct validate_report *report, enum validate_result result, const char *name,
                   const char *detail, const char *remedy);
 
+// The lines of one subject: beyond VALIDATE_LINES_MAX they are counted, and what has failed there
+// still refuses the start.
+struct validate_lines {
+    struct validate_report *report;
+    size_t count;
+    size_t failed_unseen; // of those that are not shown
+};
+
+// One line about "KIND NAME". Remedy as above; the result is not OK.
+void validate_line(struct validate_lines *lines, enum validate_result result, const char *kind,
+                   const char *name, const char *detail, const char *remedy);
+// At the end: says under `name` how many are not shown.
+void validate_lines_end(const struct validate_lines *lines, const char *name);
+
 void validate_files(const struct config *config, struct validate_report *report);
 void validate_store(const struct config *config, const struct validate_options *options,
                     struct validate_report *report);

@@ -25,19 +25,8 @@ struct inspection {
     struct map hosts; // name to the first job that calls it
     struct map files; // certificates, to the first job
     size_t jobs;
-    size_t lines;
+    struct validate_lines lines;
 };
-
-static void complain(struct inspection *inspection, enum validate_result result, const char *job,
-                     const char *detail, const char *remedy)
-{
-    if (++inspection->lines > VALIDATE_LINES_MAX) {
-        return;
-    }
-    char name[256];
-    snprintf(name, sizeof name, "http %.200s", job);
-    validate_add(inspection->report, result, name, detail, remedy);
-}
 
 // ---- each job -----------------------------------------------------------------------------------
 
@@ -70,14 +59,14 @@ static void inspect_secrets(struct inspection *inspection, const struct job *job
 {
     const struct job_http *http = job->http;
     if (http->secret != NULL && strlen(http->secret) < SECRET_SHORT) {
-        complain(inspection, VALIDATE_WARNING, job->name,
-                 "its secret has fewer than 16 bytes and can be guessed",
-                 "make one with: openssl rand -hex 32");
+        validate_line(&inspection->lines, VALIDATE_WARNING, "http", job->name,
+                      "its secret has fewer than 16 bytes and can be guessed",
+                      "make one with: openssl rand -hex 32");
     }
     if (!url->is_tls && !is_this_host(url->host) && has_credentials(http)) {
-        complain(inspection, VALIDATE_WARNING, job->name,
-                 "it sends credentials over http://, where everybody on the way can read them",
-                 "use https://");
+        validate_line(&inspection->lines, VALIDATE_WARNING, "http", job->name,
+                      "it sends credentials over http://, where everybody on the way can read them",
+                      "use https://");
     }
 }
 
@@ -92,8 +81,8 @@ static void inspect_certificates(struct inspection *inspection, const struct job
         char detail[4608];
         snprintf(detail, sizeof detail, "the certificates in %s cannot be read: %s", path,
                  strerror(errno));
-        complain(inspection, VALIDATE_FAILED, job->name, detail,
-                 "correct \"ca\", or remove it to trust the system's");
+        validate_line(&inspection->lines, VALIDATE_FAILED, "http", job->name, detail,
+                      "correct \"ca\", or remove it to trust the system's");
     }
 }
 
@@ -131,8 +120,8 @@ static void judge_host(struct inspection *inspection, const struct job *job, con
     } else {
         return;
     }
-    complain(inspection, VALIDATE_WARNING, job->name, detail,
-             "correct \"url\", or the name server; a run fails while this is so");
+    validate_line(&inspection->lines, VALIDATE_WARNING, "http", job->name, detail,
+                  "correct \"url\", or the name server; a run fails while this is so");
 }
 
 struct lookup {
@@ -201,7 +190,7 @@ static void inspect_hosts(struct inspection *inspection)
 void validate_http(const struct config *config, const struct validate_options *options,
                    struct validate_report *report)
 {
-    struct inspection inspection = {.report = report};
+    struct inspection inspection = {.report = report, .lines = {.report = report}};
     for (size_t i = 0; i < config->job_count; i++) {
         if (config->jobs[i].kind == JOB_HTTP) {
             inspect_job(&inspection, &config->jobs[i]);
@@ -210,13 +199,14 @@ void validate_http(const struct config *config, const struct validate_options *o
     if (!options->is_node) {
         inspect_hosts(&inspection);
     }
-    if (inspection.jobs > 0 && inspection.lines == 0) {
+    if (inspection.jobs > 0 && inspection.lines.count == 0) {
         size_t hosts = inspection.hosts.live;
         validate_ok(report, "http", "%zu job%s%s", inspection.jobs, inspection.jobs == 1 ? "" : "s",
                     hosts == 0   ? ""
                     : hosts == 1 ? ", its host is found"
                                  : ", all hosts are found");
     }
+    validate_lines_end(&inspection.lines, "http");
     map_release(&inspection.hosts);
     map_release(&inspection.files);
 }

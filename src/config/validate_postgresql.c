@@ -26,18 +26,8 @@ struct inspection {
     const struct database *database;
     PGconn *conn;
     size_t jobs;
-    size_t lines;
+    struct validate_lines lines;
 };
-
-static void complain(struct inspection *inspection, enum validate_result result, const char *kind,
-                     const char *name, const char *detail, const char *remedy)
-{
-    char subject[256];
-    if (++inspection->lines <= VALIDATE_LINES_MAX) {
-        snprintf(subject, sizeof subject, "%s %.128s", kind, name);
-        validate_add(inspection->report, result, subject, detail, remedy);
-    }
-}
 
 // ---- waiting with a deadline --------------------------------------------------------------------
 
@@ -121,9 +111,9 @@ static void complain_down(struct inspection *inspection)
              (int)strcspn(why, "\n"), why);
     enum validate_result result =
         inspection->options->down_fails ? VALIDATE_FAILED : VALIDATE_WARNING;
-    complain(inspection, result, "database", database->name, detail,
-             "start it, or correct its url; until then its jobs fail, and they go on by "
-             "themselves when it is back");
+    validate_line(&inspection->lines, result, "database", database->name, detail,
+                  "start it, or correct its url; until then its jobs fail, and they go on by "
+                  "themselves when it is back");
     if (result == VALIDATE_FAILED && inspection->report->failed == 1) {
         inspection->report->code = ERROR_UNAVAILABLE;
     }
@@ -156,13 +146,15 @@ static void inspect_proxy(struct inspection *inspection, const char *pid)
         return;
     }
     if (loses_sessions(inspection)) {
-        complain(inspection, VALIDATE_FAILED, "database", name,
-                 "a proxy in front of it gives each transaction another session, so that settings, "
-                 "roles and locks of one run reach another",
-                 "name the server's own port in the url, or set the proxy's pool_mode to session");
+        validate_line(
+            &inspection->lines, VALIDATE_FAILED, "database", name,
+            "a proxy in front of it gives each transaction another session, so that settings, "
+            "roles and locks of one run reach another",
+            "name the server's own port in the url, or set the proxy's pool_mode to session");
     } else {
-        complain(inspection, VALIDATE_WARNING, "database", name, "there is a proxy in front of it",
-                 "its pool_mode must be session; better name the server's own port");
+        validate_line(&inspection->lines, VALIDATE_WARNING, "database", name,
+                      "there is a proxy in front of it",
+                      "its pool_mode must be session; better name the server's own port");
     }
 }
 
@@ -184,14 +176,14 @@ static bool inspect_server(struct inspection *inspection)
         snprintf(detail, sizeof detail, "%.256s is read-only: %s", database->place,
                  PQgetvalue(facts, 0, 1)[0] == 't' ? "a standby"
                                                    : "default_transaction_read_only is on");
-        complain(inspection, VALIDATE_WARNING, "database", database->name, detail,
-                 "name the primary in its url, if its jobs are to write");
+        validate_line(&inspection->lines, VALIDATE_WARNING, "database", database->name, detail,
+                      "name the primary in its url, if its jobs are to write");
     }
     if (database->connections > strtol(PQgetvalue(facts, 0, 3), NULL, 10)) {
         snprintf(detail, sizeof detail, "\"connections\" is %d, and the server has %s for all",
                  database->connections, PQgetvalue(facts, 0, 3));
-        complain(inspection, VALIDATE_WARNING, "database", database->name, detail,
-                 "lower \"connections\", or raise the server's max_connections");
+        validate_line(&inspection->lines, VALIDATE_WARNING, "database", database->name, detail,
+                      "lower \"connections\", or raise the server's max_connections");
     }
     inspect_proxy(inspection, PQgetvalue(facts, 0, 0));
     PQclear(facts);
@@ -210,8 +202,8 @@ static void complain_result(struct inspection *inspection, const struct job *job
              sqlstate == NULL ? "?" : sqlstate, message == NULL ? "no answer" : message);
     // What does not exist yet may be made before the job is due; wrong words stay wrong.
     bool stays = sqlstate != NULL && (strcmp(sqlstate, "42601") == 0 || strcmp(what, "role") == 0);
-    complain(inspection, stays ? VALIDATE_FAILED : VALIDATE_WARNING, "sql", job->name, detail,
-             remedy);
+    validate_line(&inspection->lines, stays ? VALIDATE_FAILED : VALIDATE_WARNING, "sql", job->name,
+                  detail, remedy);
 }
 
 static void inspect_role(struct inspection *inspection, const struct job *job)
@@ -285,7 +277,7 @@ static bool is_used(const struct config *config, const struct database *database
 static void inspect_database(struct inspection *inspection)
 {
     const struct config *config = inspection->config;
-    size_t before = inspection->lines;
+    size_t before = inspection->lines.count;
     inspection->conn = connect_to(inspection);
     inspection->jobs = 0;
     if (PQstatus(inspection->conn) != CONNECTION_OK) {
@@ -298,7 +290,7 @@ static void inspect_database(struct inspection *inspection)
         }
     }
     PQfinish(inspection->conn);
-    if (inspection->lines == before) {
+    if (inspection->lines.count == before) {
         char name[160];
         snprintf(name, sizeof name, "database %.128s", inspection->database->name);
         validate_ok(
@@ -310,7 +302,8 @@ static void inspect_database(struct inspection *inspection)
 void validate_postgresql(const struct config *config, const struct validate_options *options,
                          struct validate_report *report)
 {
-    struct inspection inspection = {.config = config, .options = options, .report = report};
+    struct inspection inspection = {
+        .config = config, .options = options, .report = report, .lines = {.report = report}};
     if (options->is_node) {
         return;
     }
@@ -321,4 +314,5 @@ void validate_postgresql(const struct config *config, const struct validate_opti
             inspect_database(&inspection);
         }
     }
+    validate_lines_end(&inspection.lines, "databases");
 }

@@ -22,26 +22,16 @@ struct inspection {
     const struct database *database;
     sqlite3 *db;
     size_t statements;
-    size_t lines;
+    struct validate_lines lines;
 };
-
-static void complain(struct inspection *inspection, enum validate_result result, const char *kind,
-                     const char *subject, const char *detail, const char *remedy)
-{
-    if (++inspection->lines > VALIDATE_LINES_MAX) {
-        return;
-    }
-    char name[256];
-    snprintf(name, sizeof name, "%s %.200s", kind, subject);
-    validate_add(inspection->report, result, name, detail, remedy);
-}
 
 static void complain_file(struct inspection *inspection, enum validate_result result,
                           const char *what, const char *remedy)
 {
     char detail[2048];
     snprintf(detail, sizeof detail, "%.1024s %s", inspection->database->path, what);
-    complain(inspection, result, "database", inspection->database->name, detail, remedy);
+    validate_line(&inspection->lines, result, "database", inspection->database->name, detail,
+                  remedy);
 }
 
 // ---- the file -----------------------------------------------------------------------------------
@@ -82,8 +72,8 @@ static void inspect_rights(struct inspection *inspection, const struct job *job)
     struct error err = ERROR_INIT;
     const char *path = inspection->database->path;
     if (!access_user_init(&user, job->command->user, &err)) {
-        complain(inspection, VALIDATE_FAILED, "sql", job->name, err.text,
-                 "create the user, or change the job's");
+        validate_line(&inspection->lines, VALIDATE_FAILED, "sql", job->name, err.text,
+                      "create the user, or change the job's");
         return;
     }
     char *copy = alloc_string(path);
@@ -91,13 +81,13 @@ static void inspect_rights(struct inspection *inspection, const struct job *job)
     char detail[512];
     if (access_data(&user, path, false) != ACCESS_FINE) {
         snprintf(detail, sizeof detail, "%.64s may not read %.400s", who, path);
-        complain(inspection, VALIDATE_FAILED, "sql", job->name, detail,
-                 "give read permission to the file and way through its folders");
+        validate_line(&inspection->lines, VALIDATE_FAILED, "sql", job->name, detail,
+                      "give read permission to the file and way through its folders");
     } else if (access_data(&user, path, true) != ACCESS_FINE ||
                access_data(&user, dirname(copy), true) != ACCESS_FINE) {
         snprintf(detail, sizeof detail, "%.64s may only read %.400s", who, path);
-        complain(inspection, VALIDATE_WARNING, "sql", job->name, detail,
-                 "to change rows it needs write permission for the file and for its folder");
+        validate_line(&inspection->lines, VALIDATE_WARNING, "sql", job->name, detail,
+                      "to change rows it needs write permission for the file and for its folder");
     }
     free(copy);
     access_user_release(&user);
@@ -128,11 +118,11 @@ static void inspect_statement(struct inspection *inspection, const struct job *j
     const char *message = sqlite3_errmsg(inspection->db);
     snprintf(detail, sizeof detail, "its statement does not compile: %.900s", message);
     if (is_wrong_by_itself(message)) {
-        complain(inspection, VALIDATE_FAILED, "sql", job->name, detail,
-                 "correct the statement; it is SQLite that reads it");
+        validate_line(&inspection->lines, VALIDATE_FAILED, "sql", job->name, detail,
+                      "correct the statement; it is SQLite that reads it");
     } else {
-        complain(inspection, VALIDATE_WARNING, "sql", job->name, detail,
-                 "correct it, unless another job makes what is missing");
+        validate_line(&inspection->lines, VALIDATE_WARNING, "sql", job->name, detail,
+                      "correct it, unless another job makes what is missing");
     }
 }
 
@@ -204,11 +194,11 @@ static size_t inspect_jobs(struct inspection *inspection, bool present)
 
 static void inspect_database(struct inspection *inspection)
 {
-    size_t lines = inspection->lines;
+    size_t lines = inspection->lines.count;
     size_t jobs = inspect_jobs(inspection, inspect_file(inspection));
     sqlite3_close(inspection->db);
     inspection->db = NULL;
-    if (inspection->lines == lines) {
+    if (inspection->lines.count == lines) {
         char name[256];
         snprintf(name, sizeof name, "database %.200s", inspection->database->name);
         validate_ok(inspection->report, name, "%s, SQLite, %zu job%s", inspection->database->path,
@@ -218,17 +208,13 @@ static void inspect_database(struct inspection *inspection)
 
 void validate_sqlite(const struct config *config, struct validate_report *report)
 {
-    struct inspection inspection = {.config = config, .report = report};
+    struct inspection inspection = {
+        .config = config, .report = report, .lines = {.report = report}};
     for (size_t i = 0; i < config->database_count; i++) {
         inspection.database = &config->databases[i];
         if (inspection.database->kind == DATABASE_SQLITE && inspection.database->path != NULL) {
             inspect_database(&inspection);
         }
     }
-    if (inspection.lines > VALIDATE_LINES_MAX) {
-        char more[64];
-        snprintf(more, sizeof more, "%zu more are not shown",
-                 inspection.lines - VALIDATE_LINES_MAX);
-        validate_add(report, VALIDATE_WARNING, "databases", more, "mend those above first");
-    }
+    validate_lines_end(&inspection.lines, "databases");
 }

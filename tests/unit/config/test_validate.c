@@ -297,6 +297,35 @@ static void many_jobs_give_few_lines(void **state)
     }
 }
 
+static void what_fails_beyond_the_lines_fails_all_the_same(void **state)
+{
+    (void)state;
+    struct buf text;
+    buf_init(&text, 1024 * 1024);
+    buf_add_string(&text, LISTEN "jobs:\n");
+    for (int i = 0; i < 60; i++) {
+        buf_printf(&text,
+                   "  - {name: j%d, schedule: \"@daily\", http: {url: \"http://192.0.2.1/\", "
+                   "headers: {authorization: x}}}\n",
+                   i);
+    }
+    struct scene scene;
+    scene_open(&scene);
+    scene_validate(&scene, buf_string(&text));
+    assert_int_equal(find(&scene.report, "http")->result, VALIDATE_WARNING);
+    assert_string_equal(find(&scene.report, "http")->detail, "10 more are not shown");
+    assert_int_equal(scene.report.failed, 0);
+    validate_report_release(&scene.report);
+    fixture_release(&scene.fixture);
+    buf_add_string(&text, "  - {name: last, schedule: \"@daily\", http: {url: "
+                          "\"https://192.0.2.1/\", ca: /no/such.pem}}\n");
+    scene_validate(&scene, buf_string(&text));
+    assert_int_equal(find(&scene.report, "http")->result, VALIDATE_FAILED);
+    assert_string_equal(find(&scene.report, "http")->detail, "11 more are not shown");
+    scene_close(&scene);
+    buf_release(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -306,6 +335,7 @@ int main(void)
         cmocka_unit_test(a_configuration_that_others_can_write_is_a_warning),
         cmocka_unit_test(a_program_is_judged_for_the_user_of_its_job),
         cmocka_unit_test(many_jobs_give_few_lines),
+        cmocka_unit_test(what_fails_beyond_the_lines_fails_all_the_same),
     };
     return cmocka_run_group_tests(tests, at_work_in_2026, NULL);
 }
