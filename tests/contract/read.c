@@ -58,6 +58,9 @@ static void runs_newest_first_by_filter(void **state)
         {"failed", {.by_state = true, .state = RUN_FAILED}, "3 "},
         {"since", {.since = at_ms(3000)}, "8 7 6 5 "},
         {"until", {.until = at_ms(2000)}, "2 1 "},
+        {"a piece", {.fence_from = 3, .fence_before = 6}, "5 4 3 "},
+        {"a piece of one job", {.job = "a", .fence_from = 3, .fence_before = 6}, "5 3 "},
+        {"from a fence", {.fence_from = 7}, "8 7 "},
         {"span, none given", {.since = INSTANT_NONE, .until = INSTANT_NONE, .limit = 1}, "8 "},
         {"all at once",
          {.job = "b",
@@ -140,6 +143,9 @@ static void audit_by_filter(void **state)
         {"event", {.event = "FAILED"}, "F10 "},
         {"newest", {.newest_first = true, .limit = 2}, "S18 S17 "},
         {"oldest", {.limit = 3}, "N1 C2 C3 "},
+        {"a piece", {.seq_from = 8, .seq_before = 11}, "S8 S9 F10 "},
+        {"a piece of one job", {.job = "a", .seq_from = 8, .seq_before = 11}, "S8 F10 "},
+        {"from a sequence number", {.seq_from = 17}, "S17 S18 "},
         {"span", {.since = at_ms(2000), .until = at_ms(3000)}, "S8 S9 F10 S11 "},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -150,6 +156,29 @@ static void audit_by_filter(void **state)
             fail_msg("%s: expected \"%s\", found \"%s\"", cases[i].what, cases[i].expected,
                      list.text);
         }
+    }
+}
+
+static bool add_job(void *context, const struct store_job *row)
+{
+    struct list *list = context;
+    snprintf(list->text + strlen(list->text), sizeof list->text - strlen(list->text), "%s ",
+             row->name);
+    return ++list->rows != list->rows_wanted;
+}
+
+static void jobs_all_or_one(void **state)
+{
+    struct contract *c = *state;
+    write_history(c);
+    static const struct {
+        const char *only, *expected;
+    } cases[] = {{NULL, "a b "}, {"b", "b "}, {"zz", ""}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct list list = {.rows = 0};
+        struct error err = ERROR_INIT;
+        assert_true(c->store->ops->read_jobs(c->store, cases[i].only, add_job, &list, &err));
+        assert_string_equal(list.text, cases[i].expected);
     }
 }
 
@@ -302,6 +331,7 @@ static const struct CMUnitTest tests[] = {
     CONTRACT_TEST(runs_newest_first_by_filter),
     CONTRACT_TEST(slots_by_job_and_due),
     CONTRACT_TEST(audit_by_filter),
+    CONTRACT_TEST(jobs_all_or_one),
     CONTRACT_TEST(controls_now_or_ever),
     CONTRACT_TEST(ends_in_the_order_of_submission_and_never_at_once),
     CONTRACT_TEST(done_may_submit_again),
