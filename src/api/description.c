@@ -20,7 +20,10 @@ static const struct schema schemas[] = {
      "run_id:u job:s due_at:t attempt:i trigger:s state:s node:u? fence:i started_at:t ended_at:t? "
      "duration_ms:i? exit_code:i? error:s?",
      NULL},
-    {"RunInFull", "reason:s?", "Run"},
+    {"RunInFull",
+     "reason:s? output_bytes:i events:a slot_outcome:s? slot_reason:s? facts:o attempts:a "
+     "complete:b next:s",
+     "Run"},
     {"Control", "control:s job:s? value:i from:t to:t? actor:s? reason:s?", NULL},
     {"ControlOutcome",
      "control:s job:s? value:i changed:b at:t actor:s as:s? reason:s? undo:s node_is_live:b "

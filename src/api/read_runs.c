@@ -8,6 +8,8 @@
 #include "api/api.h"
 #include "base/alloc.h"
 #include "document/json.h"
+#include "document/run_kept.h"
+#include "document/run_more.h"
 #include "http/problem.h"
 
 #define PIECE      5000            // fences looked at in one go
@@ -134,52 +136,43 @@ void api_get_runs(void *context, const struct http_request *request, struct http
 
 // ---- one ----------------------------------------------------------------------------------------
 
-struct found {
-    json_t *document;
-};
-
-static bool keep(void *context, const struct store_run_row *row)
-{
-    struct found *found = context;
-    found->document = json_run(row);
-    json_object_set_new(
-        found->document, "reason",
-        json_text(row->failure != FAILURE_NONE ? run_failure_label(row->failure) : NULL));
-    return false;
-}
-
 // False: answered.
-static bool find(struct api *api, const struct http_request *request, struct uuid *id_out,
-                 struct found *found, struct http_response *response)
+static bool find(struct api *api, const struct http_request *request, struct run_kept *kept,
+                 struct http_response *response)
 {
     struct error err = ERROR_INIT;
+    struct uuid id;
     const char *text = http_request_path_param(request, "run");
-    struct store_run_filter filter = {.limit = 1};
-    if (!uuid_parse(text, &filter.run_id)) {
+    if (!uuid_parse(text, &id)) {
         http_problem(response, 400, "run must be a UUID.");
         return false;
     }
-    if (!api->store->ops->read_runs(api->store, &filter, keep, found, &err)) {
+    if (!run_kept_read(kept, api->store, id, &err)) {
         api_fail(response, &err);
         return false;
     }
-    if (found->document == NULL) {
+    if (!kept->is_there) {
         http_problem(response, 404,
                      "There is no run %.40s; it may have been pruned (history.runs). All runs: "
                      "/api/v1/runs",
                      text);
-        return false;
     }
-    *id_out = filter.run_id;
-    return true;
+    return kept->is_there;
 }
 
 void api_get_run(void *context, const struct http_request *request, struct http_response *response)
 {
-    struct uuid id;
-    struct found found = {0};
-    if (find(context, request, &id, &found, response)) {
-        api_send(response, 200, found.document);
+    struct api *api = context;
+    struct error err = ERROR_INIT;
+    struct run_kept kept;
+    AUTO(run_more_release) struct run_more more = {0};
+    if (!find(api, request, &kept, response)) {
+        return;
+    }
+    if (run_more_load(&more, api->store, &kept.row, api->clock, TIME_LIMIT, &err)) {
+        api_send(response, 200, json_run_in_full(&more, config_zone(api->config)));
+    } else {
+        api_fail(response, &err);
     }
 }
 
@@ -188,17 +181,15 @@ void api_get_output(void *context, const struct http_request *request,
                     struct http_response *response)
 {
     struct api *api = context;
-    struct uuid id;
-    struct found found = {0};
+    struct run_kept kept;
     struct error err = ERROR_INIT;
     size_t length = 0;
-    if (!find(api, request, &id, &found, response)) {
+    if (!find(api, request, &kept, response)) {
         return;
     }
-    json_decref(found.document);
     char *bytes = alloc_zero(OUTPUT_MAX, 1);
-    if (api->store->ops->read_output(api->store, id, api_number(request, "offset"), bytes,
-                                     OUTPUT_MAX, &length, &err)) {
+    if (api->store->ops->read_output(api->store, kept.row.run_id, api_number(request, "offset"),
+                                     bytes, OUTPUT_MAX, &length, &err)) {
         buf_add(&response->body, bytes, length);
     } else {
         api_fail(response, &err);

@@ -8,7 +8,7 @@
 #include "cli/intent.h"
 #include "cli/json.h"
 #include "cli/run.h"
-#include "cli/run_more.h"
+#include "cli/run_more_text.h"
 #include "cli/run_text.h"
 #include "cli/session.h"
 #include "cli/text_table.h"
@@ -23,7 +23,6 @@
 
 struct listing {
     const struct session *session;
-    struct run_more *more;
     struct text_table *table; // or
     json_t *array;
 };
@@ -129,48 +128,6 @@ static bool open_run(struct session *session, const struct invocation *invocatio
                      text);
 }
 
-struct trail {
-    const struct session *session;
-    struct uuid run_id;
-    struct run_more *more;
-    struct text_table *table; // or
-    json_t *array;
-};
-
-static bool trail_row(void *context, const struct store_audit_row *row)
-{
-    struct trail *trail = context;
-    if (!uuid_equal(row->run_id, trail->run_id)) {
-        return true;
-    }
-    run_more_note(trail->more, row);
-    if (trail->array != NULL) {
-        json_array_append_new(trail->array, json_audit(row));
-        return true;
-    }
-    char at[FORMAT_TIME_SIZE];
-    format_in_zone(row->at, trail->session->zone, at);
-    text_table_cell(trail->table, COLOUR_NONE, at);
-    text_table_cell(trail->table, COLOUR_BOLD, row->event);
-    text_table_cell(trail->table, COLOUR_NONE, row->actor);
-    text_table_cell(trail->table, COLOUR_NONE, row->detail);
-    return true;
-}
-
-// The audit log has no index on run ids; the job and the time narrow it down enough.
-static bool read_trail(struct trail *trail, const struct store_run_row *row, struct error *err)
-{
-    struct instant since =
-        instant_before(row->due_at, row->started_at) ? row->due_at : row->started_at;
-    struct store_audit_filter filter = {
-        .job = row->job, .since = instant_add(since, DURATION_S(-60)), .until = INSTANT_NONE};
-    if (!instant_is_none(row->ended_at)) {
-        filter.until = instant_add(row->ended_at, DURATION_S(3600));
-    }
-    struct store *store = trail->session->store;
-    return store->ops->read_audit(store, &filter, trail_row, trail, err);
-}
-
 static void line(const char *name, const char *text, enum colour colour)
 {
     printf("  %-10s ", name);
@@ -216,31 +173,12 @@ static void print_run(const struct session *session, const struct store_run_row 
     }
 }
 
-// How long the output is, read through: the port gives it by offset only.
-static bool output_length(struct store *store, struct uuid id, int64_t *length_out,
-                          struct error *err)
-{
-    char piece[16384];
-    size_t length = 0;
-    *length_out = 0;
-    do {
-        if (!store->ops->read_output(store, id, *length_out, piece, sizeof piece, &length, err)) {
-            return false;
-        }
-        *length_out += (int64_t)length;
-    } while (length > 0);
-    return true;
-}
-
-static bool read_tail(struct store *store, struct uuid id, char tail[TAIL_BYTES + 1],
-                      int64_t *length_out, struct error *err)
+static bool read_tail(struct store *store, const struct run_more *more, char tail[TAIL_BYTES + 1],
+                      struct error *err)
 {
     size_t got = 0;
-    if (!output_length(store, id, length_out, err)) {
-        return false;
-    }
-    int64_t offset = *length_out > TAIL_BYTES ? *length_out - TAIL_BYTES : 0;
-    if (!store->ops->read_output(store, id, offset, tail, TAIL_BYTES, &got, err)) {
+    int64_t offset = more->output_bytes > TAIL_BYTES ? more->output_bytes - TAIL_BYTES : 0;
+    if (!store->ops->read_output(store, more->run->run_id, offset, tail, TAIL_BYTES, &got, err)) {
         return false;
     }
     tail[got] = '\0';
@@ -252,67 +190,36 @@ static bool read_tail(struct store *store, struct uuid id, char tail[TAIL_BYTES 
     return true;
 }
 
-static bool print_tail(const struct session *session, const struct store_run_row *row,
-                       struct error *err)
+static void print_tail(const struct run_more *more, const char *tail)
 {
-    char tail[TAIL_BYTES + 1];
     char id[UUID_TEXT_SIZE];
-    int64_t length = 0;
-    if (!read_tail(session->store, row->run_id, tail, &length, err)) {
-        return false;
-    }
-    uuid_format(row->run_id, id);
-    if (length == 0) {
+    uuid_format(more->run->run_id, id);
+    if (more->output_bytes == 0) {
         puts("\nno output");
-        return true;
+        return;
     }
     size_t bytes = strlen(tail);
     char *clean = terminal_clean_lines(tail, bytes);
     printf("\nend of the output (%lld bytes; all of it: ironcron runs output %s)\n%s%s",
-           (long long)length, id, clean, bytes > 0 && tail[bytes - 1] == '\n' ? "" : "\n");
+           (long long)more->output_bytes, id, clean,
+           bytes > 0 && tail[bytes - 1] == '\n' ? "" : "\n");
     free(clean);
-    return true;
 }
 
-static bool show_json(struct trail *trail, const struct store_run_row *row, struct error *err)
+static bool show(const struct session *session, const struct run_more *more, struct error *err)
 {
-    int64_t length = 0;
-    trail->array = json_array();
-    if (!read_trail(trail, row, err) ||
-        !output_length(trail->session->store, row->run_id, &length, err)) {
-        json_decref(trail->array);
-        return false;
-    }
-    json_t *document = json_run(row);
-    bool failed = row->failure != FAILURE_NONE;
-    json_object_set_new(document, "reason",
-                        json_text(failed ? run_failure_label(row->failure) : NULL));
-    json_object_set_new(document, "output_bytes", json_integer(length));
-    json_object_set_new(document, "events", trail->array);
-    run_more_json(trail->more, trail->session->zone, document);
-    json_print(document);
-    return true;
-}
-
-static bool show(struct trail *trail, const struct store_run_row *row, struct error *err)
-{
-    const struct session *session = trail->session;
-    AUTO_TEXT_TABLE table = text_table_new("AT|EVENT|ACTOR|DETAIL");
+    char tail[TAIL_BYTES + 1];
     AUTO(buf_release) struct buf next;
     buf_init(&next, 1024);
-    trail->table = table;
-    if (!read_trail(trail, row, err)) {
+    if (!read_tail(session->store, more, tail, err)) {
         return false;
     }
-    print_run(session, row);
-    run_more_print_facts(trail->more);
-    run_more_print_attempts(trail->more, session->zone, clock_now(session->clock));
-    putchar('\n');
-    text_table_print(table, stdout, 0);
-    if (!print_tail(session, row, err)) {
-        return false;
-    }
-    run_more_next(trail->more, session->zone, &next);
+    print_run(session, more->run);
+    run_more_print_facts(more);
+    run_more_print_attempts(more, session->zone, clock_now(session->clock));
+    run_more_print_events(more, session->zone);
+    print_tail(more, tail);
+    run_more_next(more, session->zone, &next);
     printf("\nnext  ");
     terminal_put(stdout, COLOUR_BOLD, buf_string(&next));
     putchar('\n');
@@ -326,11 +233,14 @@ bool command_runs_show(struct invocation *invocation, int *exit_out, struct erro
     AUTO(run_more_release) struct run_more more = {0};
     struct run_kept kept = {0};
     if (!open_run(&session, invocation, &kept, err) ||
-        !run_more_load(&more, session.store, &kept.row, err)) {
+        !run_more_load(&more, session.store, &kept.row, NULL, DURATION_US(0), err)) {
         return false;
     }
-    struct trail trail = {.session = &session, .run_id = kept.row.run_id, .more = &more};
-    return invocation->json ? show_json(&trail, &kept.row, err) : show(&trail, &kept.row, err);
+    if (!invocation->json) {
+        return show(&session, &more, err);
+    }
+    json_print(json_run_in_full(&more, session.zone));
+    return true;
 }
 
 // ---- output -------------------------------------------------------------------------------------

@@ -28,11 +28,7 @@ static bool load(struct session *session, const struct invocation *invocation, l
         return false;
     }
     actor_of_process(session->actor);
-    struct error err = ERROR_INIT;
-    if (!zone_cache_get(session->config->zones, session->config->timezone, &session->zone, &err) &&
-        !zone_cache_get(session->config->zones, "UTC", &session->zone, &err)) {
-        UNREACHABLE();
-    }
+    session->zone = config_zone(session->config);
     return true;
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/nearest.h"
 
 void config_free(struct config *config)
@@ -16,6 +17,16 @@ void config_free(struct config *config)
     arena_release(&config->arena);
     free(config->jobs);
     free(config);
+}
+
+const struct zone *config_zone(const struct config *config)
+{
+    const struct zone *zone = NULL;
+    struct error err = ERROR_INIT;
+    bool got = zone_cache_get(config->zones, config->timezone, &zone, &err) ||
+               zone_cache_get(config->zones, "UTC", &zone, &err);
+    CHECK(got);
+    return zone;
 }
 
 const struct job *config_job(const struct config *config, const char *name)

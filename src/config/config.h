@@ -100,6 +100,8 @@ bool config_load_to_look(const char *path, struct config **config_out,
                          struct config_problems *problems) MUST_USE;
 void config_free(struct config *config);
 const struct job *config_job(const struct config *config, const char *name); // NULL
+// Of `timezone`; UTC where there is no such zone (is_faulty).
+const struct zone *config_zone(const struct config *config);
 // The job name nearest to a mistyped one, or NULL.
 const char *config_nearest_job(const struct config *config, const char *name);
 

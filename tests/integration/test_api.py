@@ -255,6 +255,23 @@ def test_documents_are_those_of_the_commands(api, ironcron):
     assert {job["job"]: job for job in ironcron.json("jobs")}["hello"] == jobs["hello"]
 
 
+def test_a_run_in_full_is_that_of_the_command(api, ironcron):
+    manual = api.post("/api/v1/jobs/hello/run", {"as": "anna", "reason": "to see"}).json["run_id"]
+    run_of(api, manual)
+    scheduled = until(lambda: api.get("/api/v1/runs?job=tick&state=success").json, "tick runs")[0]["run_id"]
+    wanted = {manual: ["STARTED", "SUCCESS"], scheduled: ["STARTED", "SUCCESS"]}
+    for run, events in wanted.items():
+        def is_sealed(run=run):
+            found = api.get(f"/api/v1/runs/{run}").json
+            return all(event["seq"] for event in found["events"]) and found
+        document = until(is_sealed, "its events are sealed")
+        assert document == ironcron.json("runs", "show", run)
+        assert [event["event"] for event in document["events"]] == events and document["complete"]
+        assert document["facts"]["memory_peak"] > 0
+    assert document["slot_outcome"] == "SUCCESS" and [a["run_id"] for a in document["attempts"]] == [scheduled]
+    assert api.get(f"/api/v1/runs/{manual}").json["output_bytes"] == len("hello you\n")
+
+
 def test_problems(api):
     cases = [("GET", "/api/v1/nothing", None, 404), ("GET", "/api/v1/runs?limit=1001", None, 400),
              ("GET", "/api/v1/runs?nope=1", None, 400), ("GET", "/api/v1/runs?state=BAD", None, 400),
