@@ -393,6 +393,7 @@ static bool open_loop(struct node *node, struct error *err)
     uv_idle_init(&node->loop, &node->again);
     uv_fs_event_init(&node->loop, &node->watch);
     node_runners_open(node, on_told);
+    engine_feed(node->engine); // those on the loop are new: without it they would trust for ever
     node->wake_poll.data = node->tick.data = node;
     node->again.data = node->watch.data = node;
     uv_poll_start(&node->wake_poll, UV_READABLE, on_wake);
