@@ -101,7 +101,7 @@ static void tell_no_connection(struct buf *out, const struct transfer *transfer,
     curl_easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &reason);
     buf_add_string(out, "cannot connect to ");
     add_peer(out, http);
-    buf_printf(out, ": %s; is it running, and reachable from here?",
+    buf_printf(out, ": %s; check that it runs and can be reached from here",
                reason != 0 ? strerror((int)reason) : "no address of it answers");
 }
 
@@ -110,7 +110,7 @@ static void tell_slow_connection(struct buf *out, const struct job_http *http)
 {
     buf_add_string(out, "no connection to ");
     add_peer(out, http);
-    buf_printf(out, " within %d s; is it reachable from here (firewall, name server, TLS)?",
+    buf_printf(out, " within %d s; check that it can be reached from here (firewall, name server, TLS)",
                TRANSFER_CONNECT_S);
 }
 

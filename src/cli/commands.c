@@ -286,10 +286,12 @@ const struct command command_table[] = {
      "the "
      "job holds it. Ctrl-C leaves it going at a live node; `ironcron runs cancel --job JOB` ends "
      "it.\n\n"
+     "A date alone is its midnight in UTC: `--to 2026-11-23` ends before the slots of that day, "
+     "`--to 2026-11-23T23:59:59Z` with them.\n\n"
      "A failed run is counted and not tried again by itself: the same command does that. Runs of a "
      "backfill wait for no other job (`after`).",
-     EXAMPLES{"ironcron backfill rollup-daily --from 2026-11-01 --to 2026-11-23",
-              "what was missed or failed",
+     EXAMPLES{"ironcron backfill rollup-daily --from 2026-11-01 --to 2026-11-24",
+              "what was missed or failed until the end of the 23rd",
               "ironcron backfill rollup-daily --from -7d --to -1d --force --reason \"new rates\"",
               "a week once more", NULL},
      command_backfill},

@@ -175,7 +175,7 @@ static void look_at_new(struct doctor *doctor)
     if (unknown > 0) {
         doctor_add(doctor, "jobs", DOCTOR_TODO,
                    doctor->session->has_node ? "ironcron reload" : "ironcron serve",
-                   "%zu job%s of the configuration not taken over by a node yet, such as %s",
+                   "%zu job%s in the configuration but not taken over by a node yet, such as %s",
                    unknown, unknown == 1 ? " is" : "s are", first);
     }
     if (idle > 0) {

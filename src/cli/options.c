@@ -86,9 +86,15 @@ static bool unknown_command(const struct scan *scan, struct error *err)
 {
     struct nearest nearest;
     nearest_init(&nearest, scan->words[0]);
+    size_t length = strlen(scan->words[0]);
     for (size_t i = 0; i < command_count; i++) {
+        const char *name = command_table[i].name;
         if (!command_table[i].hidden) {
-            nearest_offer(&nearest, command_table[i].name);
+            nearest_offer(&nearest, name);
+        }
+        if (strncmp(name, scan->words[0], length) == 0 && name[length] == ' ') {
+            nearest.best = name; // its first word alone
+            nearest.distance = 0;
         }
     }
     char hint[HINT_SIZE];

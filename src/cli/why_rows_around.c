@@ -119,13 +119,14 @@ struct node_search {
 };
 
 static const struct store_node_row *keep_node(struct why_case *why,
-                                              const struct store_node_row *row)
+                                              const struct store_node_row *row, bool is_live)
 {
     struct store_node_row *kept = arena_alloc(&why->arena, 1, sizeof *kept);
     *kept = *row;
     kept->host = copy(why, row->host);
     kept->version = copy(why, row->version);
-    kept->state = copy(why, strcmp(row->state, "live") == 0 ? "gone" : row->state);
+    const char *last = strcmp(row->state, "live") == 0 ? "gone" : row->state;
+    kept->state = copy(why, is_live ? "live" : last);
     return kept;
 }
 
@@ -143,17 +144,15 @@ static bool note_node(void *context, const struct store_node_row *row)
         facts->run_is_with_node = uuid_equal(facts->run->node, row->node);
     }
     if (instant_before(facts->at, row->started_at)) {
-        facts->node_after = keep_node(why, row);
+        facts->node_after = keep_node(why, row, is_live);
         return true;
     }
     bool of_run = facts->run != NULL && uuid_equal(facts->run->node, row->node);
     if (is_live || of_run || !instant_before(row->last_seen, facts->at)) {
-        struct store_node_row *kept = (struct store_node_row *)(uintptr_t)keep_node(why, row);
-        kept->state = is_live ? "live" : kept->state;
-        facts->node_then = kept;
+        facts->node_then = keep_node(why, row, is_live);
         return false;
     }
-    facts->node_before = keep_node(why, row);
+    facts->node_before = keep_node(why, row, false);
     return false;
 }
 

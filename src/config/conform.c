@@ -405,9 +405,10 @@ static void check_map(struct conform *conform, struct yaml_tree_node *map,
         return;
     }
     if (map->kind != TREE_MAP) {
-        conform_complain(conform, map, "%s: must be a map of keys, not %s",
+        conform_complain(conform, map, "%s: must be a map of keys, not %s%s",
                          in_defaults ? "defaults" : schema_section_name(section),
-                         yaml_tree_describe(map));
+                         yaml_tree_describe(map),
+                         section == SECTION_RETRIES ? "; write { max: 3 } for three" : "");
         map->broken = true;
         return;
     }

@@ -25,8 +25,9 @@ struct validate_report {
     size_t count;
     size_t capacity;
     size_t failed;
+    size_t down; // of the failed ones: databases that do not answer, which keep no `serve` from starting
     size_t warnings;
-    enum error_code code; // of the first failed check: decides the exit code
+    enum error_code code; // decides the exit code: UNAVAILABLE where nothing but `down` failed
 };
 
 struct validate_options {

@@ -114,8 +114,9 @@ static void complain_down(struct inspection *inspection)
     validate_line(&inspection->lines, result, "database", database->name, detail,
                   "start it, or correct its url; until then its jobs fail, and they go on by "
                   "themselves when it is back");
-    if (result == VALIDATE_FAILED && inspection->report->failed == 1) {
-        inspection->report->code = ERROR_UNAVAILABLE;
+    struct validate_report *report = inspection->report;
+    if (result == VALIDATE_FAILED && ++report->down == report->failed) {
+        report->code = ERROR_UNAVAILABLE;
     }
 }
 

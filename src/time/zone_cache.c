@@ -142,10 +142,17 @@ static bool name_is_safe(const char *name)
     return true;
 }
 
+// CEST, PST: what is near to one of these is seldom what was meant.
+static bool is_abbreviation(const char *name)
+{
+    size_t capitals = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+    return capitals >= 3 && capitals <= 5 && name[capitals] == '\0';
+}
+
 static bool refuse_unknown(const struct zone_cache *cache, const char *name, struct error *err)
 {
     char nearest[NAME_MAX_LENGTH + 1];
-    if (zone_suggest(cache->folder, name, nearest, sizeof nearest)) {
+    if (!is_abbreviation(name) && zone_suggest(cache->folder, name, nearest, sizeof nearest)) {
         return error_set(err, ERROR_CONFIG, "there is no time zone '%s'; did you mean '%s'?", name,
                          nearest);
     }

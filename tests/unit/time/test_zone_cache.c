@@ -43,6 +43,7 @@ static void wrong_names_have_a_remedy(void **state)
         {"berlin", "did you mean 'Europe/Berlin'?"},
         {"America/New York", "no time zone name"},
         {"America/NewYork", "did you mean 'America/New_York'?"},
+        {"CEST", "write a name such as Europe/Berlin"},
         {"Europe", "there is no time zone 'Europe'"},
         {"zone.tab", "there is no time zone"},
         {"Completely/Different", "write a name such as Europe/Berlin"},
