@@ -110,7 +110,8 @@ static void tell_slow_connection(struct buf *out, const struct job_http *http)
 {
     buf_add_string(out, "no connection to ");
     add_peer(out, http);
-    buf_printf(out, " within %d s; check that it can be reached from here (firewall, name server, TLS)",
+    buf_printf(out,
+               " within %d s; check that it can be reached from here (firewall, name server, TLS)",
                TRANSFER_CONNECT_S);
 }
 

@@ -131,8 +131,9 @@ static void print_checks(const struct validate_report *report, const struct sess
     if (report->failed > 0) {
         terminal_print(stdout, COLOUR_BAD, "\n%zu check%s failed", report->failed,
                        words_plural(report->failed));
-        puts(report->failed > report->down ? ": serve would refuse to start"
-                                           : ": serve would start, but jobs on such a database fail");
+        puts(report->failed > report->down
+                 ? ": serve would refuse to start"
+                 : ": serve would start, but jobs on such a database fail");
     } else {
         terminal_print(stdout, COLOUR_GOOD, "\nall checks passed");
         printf("%s. Go on with: ironcron %s\n", report->warnings > 0 ? ", with warnings" : "",

@@ -154,7 +154,7 @@ const struct command command_table[] = {
      command_import_crontab},
     {"serve", "Setting up", false, NO_ARGUMENTS, serve_options,
      "run the scheduler in the foreground",
-     "Runs the jobs and answers HTTP (/metrics, /livez, /readyz). Logs go to stderr.\n\n"
+     "Runs the jobs and answers HTTP (/metrics, /livez, /readyz, /api/v1). Logs go to stderr.\n\n"
      "With --dry-run, or JOB_DRY_RUN set to 1, true, yes or on, every slot is claimed, audited as "
      "DRY_RUN and logged, and nothing is executed.\n\n"
      "TERM or INT: claims nothing more, lets running jobs finish within `node.drain`, then ends "

@@ -14,7 +14,7 @@ const char config_template[] =
     "timezone: UTC                      # of every schedule that names none\n"
     "\n"
     "http:\n"
-    "  listen: \"127.0.0.1:8321\"         # /metrics, /livez, /readyz; off for none\n"
+    "  listen: \"127.0.0.1:8321\"         # /metrics, /livez, /readyz, /api/v1; off for none\n"
     "  # tokens:                        # needed to listen beyond loopback\n"
     "  #   - { name: prometheus, role: viewer, token: \"${METRICS_TOKEN}\" }\n"
     "\n"

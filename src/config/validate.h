@@ -25,9 +25,10 @@ struct validate_report {
     size_t count;
     size_t capacity;
     size_t failed;
-    size_t down; // of the failed ones: databases that do not answer, which keep no `serve` from starting
+    size_t down; // of those: databases that do not answer; they keep no `serve` from starting
     size_t warnings;
-    enum error_code code; // decides the exit code: UNAVAILABLE where nothing but `down` failed
+    // Decides the exit code: UNAVAILABLE where nothing but `down` failed.
+    enum error_code code;
 };
 
 struct validate_options {

@@ -223,7 +223,8 @@ static const struct mistake mistakes[] = {
      {"5:14: overlap: \"skp\" is not one of skip|queue|allow|replace; did "
       "you mean \"skip\"?"}},
     {JOB "    retries: {}\n", {"5:14: \"max\" is missing in jobs[].retries"}},
-    {JOB "    retries: 3\n", {"5:14: jobs[].retries: must be a map of keys, not text; write { max: 3 }"}},
+    {JOB "    retries: 3\n",
+     {"5:14: jobs[].retries: must be a map of keys, not text; write { max: 3 }"}},
     {JOB "    retries: {max: 101}\n", {"5:20: max: 101 is out of bounds: from 0 to 100"}},
     {JOB "    retries: {max: -1}\n", {"5:20: max: -1 is out of bounds"}},
     {JOB "    retries: {max: 1, jitter: 1.5}\n",
