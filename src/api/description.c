@@ -34,7 +34,10 @@ static const struct schema schemas[] = {
      "timezone:s? description:s? owner:s? runbook:s? next_due_at:t? late_since:t? high_water:t? "
      "last_run:o? pause:o? dry_run_control:o? throttle_control:o?",
      NULL},
-    {"JobInFull", "definition:o next:a", "Job"},
+    {"JobInFull",
+     "definition:o? next:a runs:a slots:a durations:o? last_success_at:t? last_failure:o? "
+     "complete:b",
+     "Job"},
     {"Intent", "intent_id:u intent:s job:s? run_id:u? state:s answer:s?", NULL},
     {"Audit",
      "seq:i? at:t event:s job:s? run_id:u? node:u? actor:s? detail:s? prev_hash:s? hash:s?", NULL},

@@ -6,11 +6,13 @@
 #include "base/arena.h"
 #include "document/job_view.h"
 #include "document/json.h"
+#include "document/slot_strip.h"
 #include "http/problem.h"
 
 #define ARENA_MAX  ((size_t)64 * 1024 * 1024)
 #define NEXT_SHOWN 3
 #define NEXT_MAX   100
+#define TIME_LIMIT DURATION_MS(20) // for the strip of slots
 
 struct looking {
     struct job_view view;
@@ -130,15 +132,15 @@ void api_get_jobs(void *context, const struct http_request *request, struct http
 
 // ---- one ----------------------------------------------------------------------------------------
 
-static json_t *json_next(const struct job *job, struct instant now, int64_t count)
+// A job that comes after others waits while its slot is open without a run.
+static int waiting_of(const struct job *job, const struct slot_strip *strip)
 {
-    json_t *next = json_array();
-    struct instant slot = schedule_next(&job->schedule, now);
-    for (int64_t i = 0; i < count && !instant_is_none(slot); i++) {
-        json_array_append_new(next, json_time(slot));
-        slot = schedule_next(&job->schedule, slot);
+    int waiting = 0;
+    for (size_t i = 0; job->after != NULL && i < strip->count; i++) {
+        const struct slot_mark *mark = &strip->marks[i];
+        waiting += mark->kind == MARK_WAITING && mark->run == NULL ? 1 : 0;
     }
-    return next;
+    return waiting;
 }
 
 void api_get_job(void *context, const struct http_request *request, struct http_response *response)
@@ -164,8 +166,13 @@ void api_get_job(void *context, const struct http_request *request, struct http_
         api_fail(response, &err);
         return;
     }
-    json_t *document = json_job(&view);
-    json_object_set_new(document, "definition", json_definition(job));
-    json_object_set_new(document, "next", json_next(job, clock_now(api->clock), count));
-    api_send(response, 200, document);
+    AUTO(slot_strip_release) struct slot_strip strip = {0};
+    struct instant now = clock_now(api->clock);
+    if (!slot_strip_load(&strip, api->store, api->config->zones, &view, now, api->clock, TIME_LIMIT,
+                         &err)) {
+        api_fail(response, &err);
+        return;
+    }
+    view.waiting = waiting_of(job, &strip);
+    api_send(response, 200, json_job_in_full(&view, &strip, now, (size_t)count));
 }

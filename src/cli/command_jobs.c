@@ -9,14 +9,13 @@
 #include "cli/json.h"
 #include "cli/overview.h"
 #include "cli/run.h"
-#include "cli/slot_strip.h"
+#include "cli/slot_strip_text.h"
 #include "cli/text_table.h"
 #include "cli/words.h"
 #include "job/expect.h"
 #include "time/format.h"
 
 #define NEXT_SHOWN 3
-#define RUNS_SHOWN 10
 
 // ---- the list -----------------------------------------------------------------------------------
 
@@ -344,43 +343,6 @@ static bool show_job(const struct session *session, const struct overview *overv
     return true;
 }
 
-static json_t *json_runs(const struct job_view *view, const struct slot_strip *strip)
-{
-    json_t *runs = json_array();
-    struct uuid newest = {.bytes = {0}};
-    for (size_t i = strip->count; i > 0 && json_array_size(runs) < RUNS_SHOWN; i--) {
-        const struct store_run_row *run = strip->marks[i - 1].run;
-        if (run != NULL) {
-            newest = json_array_size(runs) == 0 ? run->run_id : newest;
-            json_array_append_new(runs, json_run(run));
-        }
-    }
-    // A manual run has no slot.
-    if (view->last != NULL && view->last->trigger == TRIGGER_MANUAL &&
-        !uuid_equal(newest, view->last->run_id)) {
-        json_array_insert_new(runs, 0, json_run(view->last));
-    }
-    return runs;
-}
-
-static void show_json(const struct overview *overview, const struct job_view *view,
-                      const struct slot_strip *strip)
-{
-    json_t *document = json_job(view);
-    json_t *next = json_array();
-    struct instant slot = schedule_next(&view->job->schedule, overview->now);
-    for (int i = 0; i < NEXT_SHOWN && !instant_is_none(slot); i++) {
-        json_array_append_new(next, json_time(slot));
-        slot = schedule_next(&view->job->schedule, slot);
-    }
-    json_object_set_new(document, "definition",
-                        view->is_recorded ? json_null() : json_definition(view->job));
-    json_object_set_new(document, "next", next);
-    json_object_set_new(document, "runs", json_runs(view, strip));
-    slot_strip_json(strip, view, document);
-    json_print(document);
-}
-
 bool command_jobs_show(struct invocation *invocation, int *exit_out, struct error *err)
 {
     (void)exit_out;
@@ -395,12 +357,13 @@ bool command_jobs_show(struct invocation *invocation, int *exit_out, struct erro
         return session_no_job(&session, name, err);
     }
     AUTO(slot_strip_release) struct slot_strip strip;
-    if (!slot_strip_load(&strip, &session, view, overview.now, err)) {
+    if (!slot_strip_load(&strip, session.store, session.config->zones, view, overview.now, NULL,
+                         DURATION_US(0), err)) {
         return false;
     }
     if (!invocation->json) {
         return show_job(&session, &overview, view, &strip, err);
     }
-    show_json(&overview, view, &strip);
+    json_print(json_job_in_full(view, &strip, overview.now, NEXT_SHOWN));
     return true;
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/map.h"
-#include "cli/recorded.h"
+#include "document/recorded.h"
 
 #define OVERVIEW_MAX ((size_t)4 * 1024 * 1024 * 1024)
 #define RECENT_NODES 8

@@ -1,31 +1,23 @@
 // SPDX-License-Identifier: MIT
-// The strip of slots, for people and as JSON.
-#include <stdio.h>
-#include <stdlib.h>
+#include "cli/slot_strip_text.h"
 
-#include "cli/json.h"
-#include "cli/slot_strip.h"
+#include <stdio.h>
+
+#include "cli/run_text.h"
 #include "cli/words.h"
 #include "time/format.h"
 
 static const struct mark {
     const char *symbol; // where the terminal shows it
     char letter;
-    const char *name;
     enum colour colour;
 } marks[MARK_KIND_COUNT] = {
-    [MARK_SUCCESS] = {"✔", 'S', "success", COLOUR_GOOD},
-    [MARK_FAILED] = {"✘", 'F', "failed", COLOUR_BAD},
-    [MARK_TIMED_OUT] = {"◷", 'T', "timed out", COLOUR_BAD},
-    [MARK_LOST] = {"?", 'L', "lost", COLOUR_BAD},
-    [MARK_CANCELLED] = {"⊘", 'C', "cancelled", COLOUR_WARN},
-    [MARK_DRY_RUN] = {"○", 'D', "dry-run", COLOUR_DIM},
-    [MARK_SKIPPED] = {"–", '-', "skipped", COLOUR_WARN},
-    [MARK_MISSED] = {"∅", 'M', "missed", COLOUR_BAD},
-    [MARK_RUNNING] = {"▶", 'R', "running", COLOUR_BOLD},
-    [MARK_WAITING] = {"↻", 'W', "waits", COLOUR_WARN},
-    [MARK_UNDECIDED] = {"·", '.', "not decided yet", COLOUR_DIM},
-    [MARK_UNKNOWN] = {"!", '!', "not kept", COLOUR_DIM},
+    [MARK_SUCCESS] = {"✔", 'S', COLOUR_GOOD},   [MARK_FAILED] = {"✘", 'F', COLOUR_BAD},
+    [MARK_TIMED_OUT] = {"◷", 'T', COLOUR_BAD},  [MARK_LOST] = {"?", 'L', COLOUR_BAD},
+    [MARK_CANCELLED] = {"⊘", 'C', COLOUR_WARN}, [MARK_DRY_RUN] = {"○", 'D', COLOUR_DIM},
+    [MARK_SKIPPED] = {"–", '-', COLOUR_WARN},   [MARK_MISSED] = {"∅", 'M', COLOUR_BAD},
+    [MARK_RUNNING] = {"▶", 'R', COLOUR_BOLD},   [MARK_WAITING] = {"↻", 'W', COLOUR_WARN},
+    [MARK_UNDECIDED] = {"·", '.', COLOUR_DIM},  [MARK_UNKNOWN] = {"!", '!', COLOUR_DIM},
 };
 
 static void heading(const char *name)
@@ -55,7 +47,7 @@ static void print_legend(const struct slot_strip *strip)
         if (counts[kind] > 0) {
             fputs(between, stdout);
             put_mark((enum slot_mark_kind)kind);
-            printf(" %zu %s", counts[kind], marks[kind].name);
+            printf(" %zu %s", counts[kind], slot_mark_name((enum slot_mark_kind)kind));
             between = ", ";
         }
     }
@@ -85,32 +77,6 @@ static void print_marks(const struct slot_strip *strip, const struct zone *zone)
 
 // ---- durations ----------------------------------------------------------------------------------
 
-static bool has_duration(const struct slot_mark *mark)
-{
-    return mark->run != NULL && run_state_is_final(mark->run->state) &&
-           mark->run->state != RUN_DRY_RUN;
-}
-
-static int by_length(const void *a, const void *b)
-{
-    int64_t left = ((const struct duration *)a)->us;
-    int64_t right = ((const struct duration *)b)->us;
-    return (left > right) - (left < right);
-}
-
-// Shortest first; returns how many.
-static size_t durations_sorted(const struct slot_strip *strip, struct duration out[SLOT_STRIP_MAX])
-{
-    size_t count = 0;
-    for (size_t i = 0; i < strip->count; i++) {
-        if (has_duration(&strip->marks[i])) {
-            out[count++] = strip->marks[i].run->duration;
-        }
-    }
-    qsort(out, count, sizeof *out, by_length);
-    return count;
-}
-
 // One bar below each mark, the longest run being full.
 static void print_bars(const struct slot_strip *strip, struct duration longest)
 {
@@ -119,10 +85,10 @@ static void print_bars(const struct slot_strip *strip, struct duration longest)
     for (size_t i = 0; i < strip->count; i++) {
         const struct slot_mark *mark = &strip->marks[i];
         int64_t level = 0;
-        if (has_duration(mark) && longest.us > 0) {
+        if (slot_mark_has_duration(mark) && longest.us > 0) {
             level = mark->run->duration.us * 7 / longest.us;
         }
-        fputs(has_duration(mark) ? bars[level] : " ", stdout);
+        fputs(slot_mark_has_duration(mark) ? bars[level] : " ", stdout);
     }
     putchar('\n');
 }
@@ -133,7 +99,7 @@ static void print_durations(const struct slot_strip *strip)
     char least[FORMAT_DURATION_SIZE];
     char middle[FORMAT_DURATION_SIZE];
     char most[FORMAT_DURATION_SIZE];
-    size_t count = durations_sorted(strip, sorted);
+    size_t count = slot_strip_durations(strip, sorted);
     if (count == 0) {
         return;
     }
@@ -149,27 +115,6 @@ static void print_durations(const struct slot_strip *strip)
 
 // ---- the last ones ------------------------------------------------------------------------------
 
-static bool is_failure(const struct store_run_row *run)
-{
-    return run->state == RUN_FAILED || run->state == RUN_TIMED_OUT || run->state == RUN_LOST;
-}
-
-// Of the slots shown; or a manual run, when it was the last of all.
-static const struct store_run_row *last_failure(const struct slot_strip *strip,
-                                                const struct job_view *view)
-{
-    if (view->last != NULL && is_failure(view->last)) {
-        return view->last;
-    }
-    for (size_t i = strip->count; i > 0; i--) {
-        const struct store_run_row *run = strip->marks[i - 1].run;
-        if (run != NULL && is_failure(run)) {
-            return run;
-        }
-    }
-    return NULL;
-}
-
 static void print_when(struct instant t, const struct zone *zone, struct instant now)
 {
     char at[FORMAT_TIME_SIZE];
@@ -183,7 +128,7 @@ static void print_last(const struct slot_strip *strip, const struct job_view *vi
                        struct instant now)
 {
     const struct zone *zone = view->job->schedule.zone;
-    const struct store_run_row *failure = last_failure(strip, view);
+    const struct store_run_row *failure = slot_strip_last_failure(strip, view);
     heading("last success");
     if (instant_is_none(view->last_success)) {
         puts("none is known");
@@ -277,38 +222,4 @@ bool slot_strip_print(const struct slot_strip *strip, const struct session *sess
     print_durations(strip);
     print_last(strip, view, now);
     return true;
-}
-
-// ---- JSON ---------------------------------------------------------------------------------------
-
-static json_t *json_mark(const struct slot_mark *mark)
-{
-    const char *outcome = mark->has_row ? slot_outcome_name(mark->outcome) : NULL;
-    const char *reason = mark->has_row ? slot_reason_name(mark->reason) : "";
-    return json_pack("{s:o, s:s, s:o, s:o, s:o}", "due_at", json_time(mark->due_at), "mark",
-                     marks[mark->kind].name, "outcome", json_text(outcome), "reason",
-                     json_text(*reason != '\0' ? reason : NULL), "run",
-                     mark->run != NULL ? json_run(mark->run) : json_null());
-}
-
-void slot_strip_json(const struct slot_strip *strip, const struct job_view *view, json_t *document)
-{
-    struct duration sorted[SLOT_STRIP_MAX];
-    size_t count = durations_sorted(strip, sorted);
-    json_t *slots = json_array();
-    for (size_t i = 0; i < strip->count; i++) {
-        json_array_append_new(slots, json_mark(&strip->marks[i]));
-    }
-    json_t *durations = json_null();
-    if (count > 0) {
-        durations = json_pack("{s:o, s:o, s:o, s:I}", "min_ms", json_duration(sorted[0]),
-                              "median_ms", json_duration(sorted[count / 2]), "max_ms",
-                              json_duration(sorted[count - 1]), "count", (json_int_t)count);
-    }
-    const struct store_run_row *failure = last_failure(strip, view);
-    json_object_set_new(document, "slots", slots);
-    json_object_set_new(document, "durations", durations);
-    json_object_set_new(document, "last_success_at", json_time(view->last_success));
-    json_object_set_new(document, "last_failure",
-                        failure != NULL ? json_run(failure) : json_null());
 }

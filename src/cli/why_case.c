@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/recorded.h"
 #include "cli/why_rows.h"
+#include "document/recorded.h"
 
 #define CASE_MAX  ((size_t)1 << 30)
 #define LOOK_BACK DURATION_S(86400)

@@ -263,13 +263,37 @@ def test_a_run_in_full_is_that_of_the_command(api, ironcron):
     for run, events in wanted.items():
         def is_sealed(run=run):
             found = api.get(f"/api/v1/runs/{run}").json
-            return all(event["seq"] for event in found["events"]) and found
+            return found["complete"] and all(event["seq"] for event in found["events"]) and found
         document = until(is_sealed, "its events are sealed")
         assert document == ironcron.json("runs", "show", run)
         assert [event["event"] for event in document["events"]] == events and document["complete"]
         assert document["facts"]["memory_peak"] > 0
     assert document["slot_outcome"] == "SUCCESS" and [a["run_id"] for a in document["attempts"]] == [scheduled]
     assert api.get(f"/api/v1/runs/{manual}").json["output_bytes"] == len("hello you\n")
+
+
+def test_a_job_in_full_is_that_of_the_command(ironcron):
+    ironcron.config("""jobs:
+  - { name: fails, schedule: "@every 1s", shell: "exit 3" }
+  - { name: never, schedule: "0 0 29 2 *", shell: "true" }
+  - { name: behind, schedule: "0 0 29 2 *", after: [never], shell: "true" }
+""")
+    with ironcron.serve():
+        api = Api(ironcron)
+        until(lambda: len(ironcron.query("select 1 from job_runs where job = 'fails' and state = 'FAILED'")) > 2, "runs")
+        assert api.post("/api/v1/jobs/fails/pause", {"reason": "to stand still"}).status == 200
+        until(lambda: not api.get("/api/v1/runs?state=started").json, "nothing runs")
+
+        def pair(job):
+            """Both within the same second, between two slots."""
+            ours, theirs = ironcron.json("jobs", "show", job), api.get(f"/api/v1/jobs/{job}").json
+            return theirs["complete"] and ours == theirs and theirs
+        documents = {job: until(lambda job=job: pair(job), f"both say the same of {job}")
+                     for job in ("fails", "never", "behind")}
+        assert documents["fails"]["last_failure"]["exit_code"] == 3 and documents["fails"]["durations"]["count"] > 2
+        assert "FAILED" in [slot["outcome"] for slot in documents["fails"]["slots"]]
+        assert documents["fails"]["state"] == "paused" and not documents["never"]["slots"]
+        assert len(api.get("/api/v1/jobs/fails?next=7").json["next"]) == 7
 
 
 def test_problems(api):

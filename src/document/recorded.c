@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "cli/recorded.h"
+#include "document/recorded.h"
 
 #include <jansson.h>
 #include <string.h>
