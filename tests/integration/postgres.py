@@ -18,7 +18,7 @@ from conftest import until
 BIN = pathlib.Path("/usr/lib/postgresql/15/bin")
 PASSWORD = "hunter2-of-the-cluster"  # must never be seen in what ironcron prints or stores
 SETTINGS = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off", "full_page_writes": "off",
-            "synchronous_commit": "off", "shared_buffers": "32MB", "max_connections": "60", "autovacuum": "off",
+            "shared_buffers": "32MB", "max_connections": "60", "autovacuum": "off",
             "log_min_messages": "warning", "max_prepared_transactions": "5", "lc_messages": "C"}
 
 
