@@ -86,7 +86,7 @@ static bool ask(struct fill *fill, struct error *err)
 // ---- on the way ---------------------------------------------------------------------------------
 
 struct counts {
-    json_int_t slots, succeeded, failed, passed_over;
+    json_int_t slots, succeeded, failed, passed_over, dry_run;
     const char *stopped; // NULL
 };
 
@@ -97,9 +97,10 @@ static bool read_counts(const struct store_intent *intent, json_t **document_out
     *counts = (struct counts){0};
     *document_out = intent->answer == NULL ? NULL : json_loads(intent->answer, 0, NULL);
     return *document_out != NULL &&
-           json_unpack(*document_out, "{s:I, s:I, s:I, s:I, s?:s}", "slots", &counts->slots,
+           json_unpack(*document_out, "{s:I, s:I, s:I, s:I, s?:I, s?:s}", "slots", &counts->slots,
                        "succeeded", &counts->succeeded, "failed", &counts->failed, "passed_over",
-                       &counts->passed_over, "stopped", &counts->stopped) == 0;
+                       &counts->passed_over, "dry_run", &counts->dry_run, "stopped",
+                       &counts->stopped) == 0;
 }
 
 static void tell_progress(struct fill *fill)
@@ -113,8 +114,8 @@ static void tell_progress(struct fill *fill)
     }
     if (read_counts(&fill->intent, &document, &counts)) {
         snprintf(text, sizeof text, "%lld of %lld: %lld succeeded, %lld failed",
-                 counts.succeeded + counts.failed + counts.passed_over, counts.slots,
-                 counts.succeeded, counts.failed);
+                 counts.succeeded + counts.failed + counts.passed_over + counts.dry_run,
+                 counts.slots, counts.succeeded, counts.failed);
         if (strcmp(text, fill->told) != 0) {
             fprintf(stderr, "%s\n", text);
             memcpy(fill->told, text, sizeof text);
@@ -221,6 +222,9 @@ static void say(const struct fill *fill, const struct counts *counts)
     }
     printf("%s: %lld slot%s, %lld succeeded, %lld failed", name, counts->slots,
            counts->slots == 1 ? "" : "s", counts->succeeded, counts->failed);
+    if (counts->dry_run > 0) {
+        printf(", %lld in dry-run only", counts->dry_run);
+    }
     if (counts->passed_over > 0) {
         printf(", %lld left to others", counts->passed_over);
     }
@@ -250,7 +254,7 @@ static bool conclude(struct fill *fill, int *exit_out, struct error *err)
                          "the node has not said how it went; see: ironcron "
                          "audit --event BACKFILL_ENDED");
     }
-    bool whole = counts.succeeded + counts.passed_over == counts.slots;
+    bool whole = counts.succeeded + counts.passed_over + counts.dry_run == counts.slots;
     *exit_out = whole && counts.stopped == NULL ? 0 : 1;
     if (fill->invocation->json) {
         json_object_set_new(document, "job", json_text(fill->job->name));

@@ -193,7 +193,7 @@ void backfill_verdict(struct engine_backfill *backfill, const struct store_slot 
         slot->phase = PHASE_RUNS;
         return;
     case VERDICT_WRITTEN:
-        slot_done(backfill, slot, &backfill->succeeded);
+        slot_done(backfill, slot, &backfill->rehearsed);
         return;
     case VERDICT_TAKEN: // it runs, or was decided otherwise meanwhile
         slot_done(backfill, slot, &backfill->passed_over);
@@ -218,7 +218,8 @@ void backfill_run_ended(struct engine *engine, const struct engine_run *run, enu
 
 static bool is_over(const struct engine_backfill *backfill)
 {
-    size_t done = backfill->succeeded + backfill->failed + backfill->passed_over;
+    size_t done =
+        backfill->succeeded + backfill->failed + backfill->passed_over + backfill->rehearsed;
     return backfill->open == 0 &&
            (backfill->stopped != NULL || (backfill->collected && done == backfill->count));
 }

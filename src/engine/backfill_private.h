@@ -34,6 +34,7 @@ struct engine_backfill {
     size_t next_slot; // those before it are wanted no more
     size_t open;      // proposed or running
     size_t succeeded, failed, passed_over;
+    size_t rehearsed; // in dry-run: nothing was done for them
     char *stopped; // why nothing more is begun
     bool changed;  // since the last note
     bool noting;

@@ -30,7 +30,8 @@ static void take_found(struct engine_backfill *backfill, const struct store_foun
     bool good = found->outcome == SLOT_SUCCESS;
     if (uuid_equal(found->run_id, backfill_run_id(backfill, found->due_at))) {
         slot_add(backfill, found->due_at, found->attempt, PHASE_DONE);
-        backfill->succeeded += good || found->outcome == SLOT_DRY_RUN;
+        backfill->succeeded += good;
+        backfill->rehearsed += found->outcome == SLOT_DRY_RUN;
         backfill->passed_over += found->outcome == SLOT_OPEN;
         backfill->failed += !good && found->outcome != SLOT_DRY_RUN && found->outcome != SLOT_OPEN;
     } else if (found->outcome != SLOT_OPEN && (backfill->force || !good)) {

@@ -11,9 +11,14 @@
 
 static json_t *counts_json(const struct engine_backfill *backfill)
 {
-    return json_pack("{s:I, s:I, s:I, s:I}", "failed", (json_int_t)backfill->failed, "passed_over",
-                     (json_int_t)backfill->passed_over, "slots", (json_int_t)backfill->count,
-                     "succeeded", (json_int_t)backfill->succeeded);
+    json_t *counts =
+        json_pack("{s:I, s:I, s:I, s:I}", "failed", (json_int_t)backfill->failed, "passed_over",
+                  (json_int_t)backfill->passed_over, "slots", (json_int_t)backfill->count,
+                  "succeeded", (json_int_t)backfill->succeeded);
+    if (backfill->rehearsed > 0) {
+        json_object_set_new(counts, "dry_run", json_integer((json_int_t)backfill->rehearsed));
+    }
+    return counts;
 }
 
 static char *text_of(json_t *object)

@@ -355,8 +355,9 @@ static void a_rehearsal_changes_no_outcome(void **state)
     a_night_missed(&w);
     struct uuid wish = world_wish(&w, INTENT_BACKFILL, "hourly", RANGE("03:00", "06:00"), true);
     world_advance(&w, DURATION_S(30));
-    assert_string_equal(world_answer(&w, wish),
-                        "DONE {\"failed\":0,\"passed_over\":0,\"slots\":4,\"succeeded\":4}");
+    assert_string_equal(
+        world_answer(&w, wish),
+        "DONE {\"dry_run\":4,\"failed\":0,\"passed_over\":0,\"slots\":4,\"succeeded\":0}");
     assert_int_equal(world_count(&w, NULL), 4);
     assert_int_equal(w.ended[RUN_DRY_RUN], 4);
     assert_outcomes(&w, 3, 6, "MISSED downtime");
