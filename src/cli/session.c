@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: MIT
 #include "cli/session.h"
 
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/alloc.h"
 #include "base/check.h"
 #include "cli/hint.h"
 #include "cli/terminal.h"
 #include "cli/words.h"
+#include "serve/store_owner.h"
 #include "store/sqlite/sqlite_store.h"
 #include "time/format.h"
 
@@ -132,35 +130,9 @@ bool session_read(struct session *session, struct error *err)
                              &session->store, err);
 }
 
-// Of the store, or of the folder where it will be; ours when neither can be told.
-static uid_t owner_of(const char *store_path)
-{
-    struct stat status;
-    if (stat(store_path, &status) == 0) {
-        return status.st_uid;
-    }
-    const char *slash = strrchr(store_path, '/');
-    char *folder = slash == NULL ? alloc_string(".")
-                                 : alloc_bytes(store_path, (size_t)(slash - store_path) + 1);
-    bool known = stat(folder, &status) == 0;
-    free(folder);
-    return known ? status.st_uid : geteuid();
-}
-
 bool session_may_execute(const struct session *session, struct error *err)
 {
-    uid_t owner = owner_of(session->config->store_path);
-    if (geteuid() != 0 || owner == 0) {
-        return true;
-    }
-    const struct passwd *user = getpwuid(owner);
-    char number[24];
-    snprintf(number, sizeof number, "#%u", (unsigned)owner);
-    const char *name = user == NULL ? number : user->pw_name;
-    return error_set(err, ERROR_REFUSED,
-                     "the store %s belongs to user %s, no node is live, and root does not run that "
-                     "user's jobs: start the node, or use: sudo -u %s ironcron …",
-                     session->config->store_path, name, name);
+    return store_owner_allows(session->config->store_path, true, err);
 }
 
 bool session_write(struct session *session, struct error *err)

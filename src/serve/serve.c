@@ -16,6 +16,7 @@
 #include "serve/node.h"
 #include "serve/node_lock.h"
 #include "serve/notify.h"
+#include "serve/store_owner.h"
 #include "time/format.h"
 
 // How long after the end of `drain` the ends may take to reach the store before we give up: the
@@ -440,6 +441,10 @@ int serve_run(const struct serve_options *options)
     struct config *config = load(options->config_path);
     if (config == NULL) {
         return error_exit_code(ERROR_CONFIG);
+    }
+    if (!store_owner_allows(config->store_path, false, &err)) {
+        config_free(config);
+        return fail(&err);
     }
     enum error_code code;
     if (!validate(config, false, &code)) {

@@ -315,4 +315,5 @@ def test_root_does_not_run_the_jobs_of_a_store_that_is_somebody_elses(jobs):
     jobs.run("run", "greet")
     os.chown(jobs.store_path, 65534, -1)
     jobs.run("backfill", "greet", "--from", "-1h", "--to", "-0s", code=1)
+    assert "systemctl start ironcron" in jobs.run("serve", code=1).stderr
     jobs.run("pause", "greet")  # what is there, root may write
