@@ -35,8 +35,8 @@ struct engine_backfill {
     size_t open;      // proposed or running
     size_t succeeded, failed, passed_over;
     size_t rehearsed; // in dry-run: nothing was done for them
-    char *stopped; // why nothing more is begun
-    bool changed;  // since the last note
+    char *stopped;    // why nothing more is begun
+    bool changed;     // since the last note
     bool noting;
     struct mono noted_at;
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Whose jobs these are. Root must not run them by mistake: they would have more rights than they are
-// used to, and the service could not write what root made.
+// Whose jobs these are. Root must not run them by mistake: they would have more rights than they
+// are used to, and the service could not write what root made.
 #pragma once
 
 #include <stdbool.h>
