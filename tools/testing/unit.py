@@ -56,7 +56,8 @@ def run_programs(result, names):
     log = os.path.join(ROOT, BUILD, "meson-logs/testlog.json")
     if os.path.exists(log):
         os.remove(log)
-    run(["meson", "test", "-C", BUILD, "--no-rebuild", "--num-processes", str(os.cpu_count() or 2), *names],
+    run(["meson", "test", "-C", BUILD, "--no-rebuild", "--num-processes", str(os.cpu_count() or 2),
+         "--timeout-multiplier", "4", *names],  # a machine that has other work to do is no failure
         env=ENVIRONMENT)
     if not os.path.exists(log):
         result.check("meson test", "no log was written")
