@@ -8,7 +8,6 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
-#include "base/map.h"
 
 // Which slots each statement is about: [from, to).
 struct groups {
@@ -49,8 +48,10 @@ static struct groups *groups_new(const struct store_op_decide *op)
         bool gathers = is_scheduled(&op->slots[i]);
         if (!gathering || !gathers || seen_before(seen, op->slots[i].job_id)) {
             groups->from[groups->count++] = i;
-            memset(seen, 0, sizeof *seen);
-            (void)seen_before(seen, op->slots[i].job_id);
+            if (gathers) { // what goes by itself has no others to be told from
+                memset(seen, 0, sizeof *seen);
+                (void)seen_before(seen, op->slots[i].job_id);
+            }
         }
         gathering = gathers;
     }
