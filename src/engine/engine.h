@@ -27,6 +27,7 @@ struct job_set {
     const struct job *jobs;
     size_t count;
     const char *hash;         // of the definitions, for the audit
+    int64_t version;          // of the store's definitions (STORE_VERSION); 0 = it keeps none
     struct zone_cache *zones; // to read schedules that were in force before
     void *owner;
     void (*release)(void *owner); // called once, when the engine no longer needs it
@@ -48,6 +49,10 @@ struct engine_options {
     struct instant booted_at; // when this host booted: the slot of @reboot jobs
     const char *boot_id;      // of this host's boot
     bool schedules;           // false: a short-lived node that only carries out intents
+    bool alone;               // holds what proves that no other node lives: a SQLite store's lock
+    struct uuid predecessor;  // or nil: this host's last node, proven dead by the lock it left
+    struct duration grace;    // between the end of a node's lease and its fencing by others
+    const char *labels;       // of this node: a JSON object of strings, or NULL
     struct engine_history history;
     struct clock *clock;
     struct store *store;
@@ -81,6 +86,15 @@ void engine_give_up(struct engine *engine, const char *why);
 // A reload was asked for by an intent; the owner answers with engine_reload_done.
 bool engine_wants_reload(const struct engine *engine);
 void engine_reload_done(struct engine *engine, const struct error *err_or_null);
+
+// Another version of the definitions is active in the store: the owner loads it and reloads with it.
+// 0 = none.
+int64_t engine_wants_version(const struct engine *engine);
+// Others have declared this node dead: what it ran is being ended, nothing more is claimed. The owner
+// closes it and starts a new one.
+bool engine_is_fenced(const struct engine *engine);
+// The live nodes as the store last told; 1 where this node is alone.
+size_t engine_member_count(const struct engine *engine);
 
 // Stops claiming; lets what runs finish.
 void engine_drain(struct engine *engine);

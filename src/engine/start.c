@@ -177,6 +177,7 @@ static bool join(struct engine *engine, struct map *definitions, struct store_op
                                        .host = engine->options.host,
                                        .version = engine->options.version,
                                        .detail = detail,
+                                       .alone = true,
                                        .lost_retry = lost_retry,
                                        .lost_context = definitions};
     bool joined = store_call(engine->options.store, &join_out->op, err);

@@ -129,6 +129,11 @@ struct store_node_row {
     struct instant last_seen;
     const char *state; // live, stopped, lost
     int running;
+    int max_running;
+    bool dry_run;
+    bool draining;
+    const char *labels;         // JSON object or NULL
+    struct instant valid_until; // of its last beat: its lease; none where nodes have none (SQLite)
 };
 typedef bool store_node_fn(void *context, const struct store_node_row *row); // newest first
 
@@ -136,4 +141,13 @@ struct store_anchor {          // where the kept audit chain begins
     int64_t seq;               // of the last pruned row; 0 = nothing pruned
     uint8_t hash[32];          // of that row; zeros at the beginning
     struct instant slots_from; // slots due before it may have been pruned; none = nothing pruned
+};
+
+struct store_version { // job definitions as one node published them
+    int64_t version;   // 0 = there is none
+    const char *hash;
+    const char *text;
+    const char *actor; // NULL
+    struct instant published_at;
+    bool active;
 };

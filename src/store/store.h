@@ -47,6 +47,10 @@ enum store_op_kind {
     STORE_LEAVE,
     STORE_SLOTS,
     STORE_INTENT_NOTE,
+    STORE_FENCE,
+    STORE_MARKS,
+    STORE_INTENT_OWN,
+    STORE_VERSION,
     STORE_OP_COUNT
 };
 
@@ -70,10 +74,12 @@ struct store_op {
 
 // ---- a node's life ------------------------------------------------------------------------------
 
-// Registers this boot of a node. On SQLite the caller holds the node's file lock, which proves that
-// every other node is dead: each gets state 'lost', and each of their STARTED runs becomes LOST
-// (audited), its slot stays open when lost_retry says so, else becomes LOST. REFUSED when this node
-// was declared dead meanwhile. Audit: NODE_STARTED with detail {"dry_run":…,"host":…,"version":…}.
+// Registers this boot of a node. Where the caller proves that others are dead (`alone`, `dead`), each
+// of those gets state 'lost', and each of their STARTED runs becomes LOST (audited), its slot stays
+// open when lost_retry says so, else becomes LOST. What waits on nodes that do not live (attempts to
+// come, slots that wait for others) becomes this node's when it is alone; else STORE_FENCE takes it
+// over. REFUSED when this node was declared dead meanwhile.
+// Audit: NODE_STARTED with detail {"dry_run":…,"host":…,"version":…}.
 struct store_lost {
     int64_t job_id;
     const char *job;
@@ -88,6 +94,15 @@ struct store_op_join {
     const char *host;
     const char *version;
     const char *detail; // JSON
+    // The caller holds what proves that every other node is dead: the file lock of a SQLite store.
+    bool alone;
+    // Or nil: a node that is proven dead, this host's last one, since its file lock is ours.
+    struct uuid dead;
+    struct duration lease; // a beat of this node is valid for so long …
+    struct duration grace; // … and so long after that nobody may fence it
+    bool dry_run;
+    int max_running;
+    const char *labels; // JSON object of strings; NULL = none
     // Asked inside the commit for each LOST run that has a slot: when its next attempt is due (the
     // slot stays open and store_op_load returns the retry), or INSTANT_NONE (the slot is LOST).
     // NULL: all LOST.
@@ -129,12 +144,32 @@ struct store_publish_item {
 struct store_op_publish {
     struct store_op op;
     struct uuid node;
+    // Of the definitions that the items are from (STORE_VERSION); 0 = the store keeps none. Where
+    // another one is active nothing is written, and `outdated` is set.
+    int64_t version;
     const char *actor;
     const char *detail; // JSON: {"changed":…,"added":…,"removed":…,"hash":…}
     struct instant at;
     struct store_publish_item *items;
     size_t item_count;
-    bool changed; // out
+    bool changed;  // out
+    bool outdated; // out
+};
+
+// Job definitions by version, uninterpolated, so that all nodes of a fleet execute the same. A text
+// whose hash was never seen becomes the newest version and the active one; one that was seen becomes
+// active again only with `always`. Audit: VERSION_ACTIVATED with detail {"hash":…,"version":…} when
+// another one is active now. REFUSED when this node is not live.
+struct store_op_version {
+    struct store_op op;
+    struct uuid node;
+    const char *actor;
+    const char *hash;
+    const char *text; // whatever config makes of it; 16 MB at most
+    bool always;
+    // out
+    int64_t version; // the active one now
+    bool activated;  // by this operation
 };
 
 // ---- slots and runs -----------------------------------------------------------------------------
@@ -195,8 +230,12 @@ struct store_op_decide {
     struct store_op op;
     struct uuid node;
     const char *actor; // of a manual run; NULL = the scheduler
+    // As in STORE_PUBLISH. Scheduled and catch-up slots of outdated definitions may be none of the
+    // new ones: nothing is written, `outdated` is set, all verdicts are VERDICT_NONE.
+    int64_t version;
     struct store_slot *slots;
     size_t slot_count;
+    bool outdated; // out
 };
 
 // Reads slots of single jobs, oldest first: what became of them. Costs a step for each different
@@ -268,6 +307,23 @@ struct store_op_output {
     size_t chunk_count;
 };
 
+// What the store knows of single jobs now: so that a node learns of slots that others decided, and
+// of those that nobody did. Writes nothing.
+struct store_mark {
+    int64_t job_id;
+    // out
+    struct instant high_water; // none = the store does not know the job
+    struct instant last_success;
+    int throttle_count;
+    bool running; // a run of it is STARTED, on whatever node
+    bool waiting; // an attempt at one of its slots is still to come
+};
+struct store_op_marks {
+    struct store_op op;
+    struct store_mark *marks;
+    size_t mark_count;
+};
+
 // ---- controls and intents -----------------------------------------------------------------------
 
 // Sets or lifts a runtime control. Kept with from and to, since the ledger is recomputed from it.
@@ -312,6 +368,7 @@ struct store_intent {
     struct instant created_at; // set by the store
     enum store_intent_state state;
     const char *answer; // why it was refused, what was done, or how far it is
+    struct uuid node;   // whose it is to carry out, as long as that node lives; nil = nobody's
 };
 struct store_op_intent_put { // by the one who wishes; intent_id chosen by it
     struct store_op op;
@@ -331,6 +388,15 @@ struct store_op_intent_end {
     enum store_intent_state state;
     struct uuid run_id;
     const char *answer;
+};
+
+// Takes a pending intent for this node to carry out. Not own: it has ended, or another node that
+// lives has it. REFUSED: this node is not live.
+struct store_op_intent_own {
+    struct store_op op;
+    struct uuid node;
+    struct uuid intent_id;
+    bool own; // out
 };
 
 struct store_op_intent_note { // how far a pending one is; nothing when it has ended
@@ -382,11 +448,53 @@ struct store_op_prune {
     bool more;
 };
 
+// Who is there, and has anything changed? Each answer to a beat or a look says so. Ordered by id.
+struct store_member {
+    struct uuid node;
+    const char *host;
+    const char *labels; // JSON object or NULL
+    bool dry_run;
+    bool draining;
+    bool full; // had no place for another run
+    // Its lease and grace are over by the store's clock, and the store has been up (or, promoted, has
+    // been the primary) for as long: STORE_FENCE would fence it.
+    bool is_overdue;
+};
+// A sign of life, valid for the node's lease from the store's clock on; durable as a claim is. With
+// `look` nothing is written: the same answer, but no sign of life. REFUSED: this node is not live.
 struct store_op_beat {
     struct store_op op;
     struct uuid node;
+    bool look;
     int running;
-    struct instant now; // out: the store's clock
+    bool full;
+    bool draining;
+    // out
+    struct instant now;           // the store's clock
+    int64_t changes;              // rises with each control and intent put, and each active version
+    int64_t version;              // of the active definitions; 0 = the store keeps none
+    struct store_member *members; // the live ones, this one among them
+    size_t member_count;
+    bool orphans; // attempts or intents wait on nodes that do not live: STORE_FENCE takes them over
+};
+
+// Fences each member that is overdue: the node is 'lost' (audit NODE_FENCED with detail
+// {"host":…,"node":…}), its STARTED runs become LOST as in JOIN, its sessions in the store's server
+// are ended. Then what waits on nodes that do not live becomes this node's. A repeat is harmless:
+// `waiting` always is all that waits on this node, new or not.
+struct store_op_fence {
+    struct store_op op;
+    struct uuid node;
+    struct instant (*lost_retry)(void *context, const struct store_lost *lost, struct instant now);
+    void *lost_context;
+    // out
+    struct instant now;
+    struct uuid *fenced;
+    size_t fenced_count;
+    struct store_lost *lost;
+    size_t lost_count;
+    struct store_retry *waiting;
+    size_t waiting_count;
 };
 
 struct store_op_leave { // clean stop: node state 'stopped', audit NODE_STOPPED
@@ -434,6 +542,9 @@ struct store_ops {
     // One intent by id; strings live in `arena`.
     bool (*read_intent)(struct store *, struct uuid intent_id, struct arena *arena,
                         struct store_intent *intent_out, struct error *);
+    // The definitions of a version, 0 = the active one; *version_out zeroed when there is none.
+    bool (*read_version)(struct store *, int64_t version, struct arena *arena,
+                         struct store_version *version_out, struct error *);
     // At most `size` bytes of a run's output from `offset`; *length_out 0 = no more for now.
     bool (*read_output)(struct store *, struct uuid run_id, int64_t offset, char *bytes,
                         size_t size, size_t *length_out, struct error *);
