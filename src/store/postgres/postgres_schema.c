@@ -67,7 +67,9 @@ static bool apply(PGconn *connection, int from, struct error *err)
     char note[128];
     snprintf(note, sizeof note, "select ironcron.meta_put('version', '%d')",
              postgres_store_version());
-    return run(connection, functions_1_sql, err) && run(connection, views_1_sql, err) &&
+    return run(connection, functions_nodes_1_sql, err) &&
+           run(connection, functions_slots_1_sql, err) &&
+           run(connection, functions_audit_1_sql, err) && run(connection, views_1_sql, err) &&
            run(connection, note, err);
 }
 

@@ -3,5 +3,7 @@
 #pragma once
 
 extern const char schema_1_sql[];
-extern const char functions_1_sql[];
+extern const char functions_nodes_1_sql[];
+extern const char functions_slots_1_sql[];
+extern const char functions_audit_1_sql[];
 extern const char views_1_sql[];
