@@ -87,11 +87,11 @@ void engine_give_up(struct engine *engine, const char *why);
 bool engine_wants_reload(const struct engine *engine);
 void engine_reload_done(struct engine *engine, const struct error *err_or_null);
 
-// Another version of the definitions is active in the store: the owner loads it and reloads with it.
-// 0 = none.
+// Another version of the definitions is active in the store: the owner loads it and reloads with
+// it. 0 = none.
 int64_t engine_wants_version(const struct engine *engine);
-// Others have declared this node dead: what it ran is being ended, nothing more is claimed. The owner
-// closes it and starts a new one.
+// Others have declared this node dead: what it ran is being ended, nothing more is claimed. The
+// owner closes it and starts a new one.
 bool engine_is_fenced(const struct engine *engine);
 // The live nodes as the store last told; 1 where this node is alone.
 size_t engine_member_count(const struct engine *engine);
