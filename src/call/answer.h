@@ -3,7 +3,7 @@
 // nor headers are quoted, and registered secrets are masked.
 #pragma once
 
-#include <curl/curl.h>
+#include "base/curl_library.h"
 
 #include "base/buf.h"
 #include "call/transfer.h"

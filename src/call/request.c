@@ -182,6 +182,9 @@ bool request_build(struct request *request, const struct runner_start *start, st
     const struct job_http *http = start->job->http;
     struct facts facts;
     *request = (struct request){0};
+    if (!curl_library_load(err)) {
+        return false;
+    }
     buf_init(&request->body, (size_t)1024 * 1024);
     uuid_format(start->run_id, facts.run_id);
     format_utc_ms(start->due_at, facts.due_at);
@@ -203,7 +206,9 @@ bool request_build(struct request *request, const struct runner_start *start, st
 
 void request_release(struct request *request)
 {
-    curl_slist_free_all(request->headers);
+    if (request->headers != NULL) { // else libcurl may never have been needed
+        curl_slist_free_all(request->headers);
+    }
     buf_release(&request->body);
     *request = (struct request){0};
 }

@@ -2,7 +2,7 @@
 // What is sent for one run of an http job: headers with the run's facts, body, signature.
 #pragma once
 
-#include <curl/curl.h>
+#include "base/curl_library.h"
 
 #include "base/buf.h"
 #include "runner/runner.h"

@@ -3,7 +3,7 @@
 // whatever the server sends: headers and body have a limit at which the transfer is ended.
 #pragma once
 
-#include <curl/curl.h>
+#include "base/curl_library.h"
 #include <stdbool.h>
 #include <stdint.h>
 

@@ -4,7 +4,7 @@
 // more watching, or never say so, and epoll forgets a closed one by itself.
 #pragma once
 
-#include <curl/curl.h>
+#include "base/curl_library.h"
 #include <uv.h>
 
 #include "base/error.h"

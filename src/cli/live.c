@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "cli/live.h"
 
-#include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/curl_library.h"
 #include "cli/process_state.h"
 #include "http/listen_unix.h"
 
@@ -61,9 +61,12 @@ static long ask(const struct session *session, const char *path, const char *bod
         !http_unix_address(socket_path, &address, &folder, &ignored)) {
         return 0;
     }
-    CURL *easy = curl_easy_init();
-    long status = easy == NULL ? 0 : exchange(easy, address.sun_path, path, body, answer);
-    curl_easy_cleanup(easy);
+    CURL *easy = curl_library_load(&ignored) ? curl_easy_init() : NULL;
+    long status = 0;
+    if (easy != NULL) {
+        status = exchange(easy, address.sun_path, path, body, answer);
+        curl_easy_cleanup(easy);
+    }
     if (folder >= 0) {
         close(folder);
     }
