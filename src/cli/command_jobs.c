@@ -243,11 +243,20 @@ static void print_after(const struct job *job)
     line("after", COLOUR_NONE, job->after == NULL ? NULL : buf_string(&names));
 }
 
+static void print_nodes(const struct job *job)
+{
+    AUTO(buf_release) struct buf labels;
+    buf_init(&labels, (size_t)64 * 1024);
+    job_labels_describe(job->nodes, &labels);
+    line("only nodes", COLOUR_NONE, job->nodes == NULL ? NULL : buf_string(&labels));
+}
+
 static void print_policies(const struct job *job)
 {
     char text[128];
     char within[FORMAT_DURATION_SIZE];
     print_after(job);
+    print_nodes(job);
     print_retries(job->retries);
     line("overlap", COLOUR_NONE, job_overlap_name(job->overlap));
     format_duration(job->missed_within, within);

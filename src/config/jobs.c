@@ -12,6 +12,7 @@
 #include "config/after.h"
 #include "config/jobs_http.h"
 #include "config/jobs_sql.h"
+#include "config/labels.h"
 #include "config/value.h"
 
 #define JOBS_MAX 1000000
@@ -210,6 +211,9 @@ static bool apply_policy(struct draft *draft, const struct yaml_tree_node *node)
         return true;
     case KEY_JOB_AFTER_WITHIN:
         job->after_within = DURATION_US(node->number);
+        return true;
+    case KEY_JOB_NODES:
+        job->nodes = labels_build(draft->load, node);
         return true;
     case KEY_JOB_MUST_SUCCEED_WITHIN:
         job->must_succeed_within = DURATION_US(node->number);

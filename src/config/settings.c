@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/utf8.h"
+#include "config/labels.h"
 
 // What an apply function needs.
 struct target {
@@ -29,16 +30,9 @@ static void apply_node(void *context, const struct yaml_tree_node *node)
     case KEY_NODE_LEASE:
         config->lease = DURATION_US(node->number);
         return;
-    case KEY_NODE_LABELS: {
-        struct job_variable *labels = arena_alloc(&config->arena, node->count + 1, sizeof *labels);
-        size_t count = 0;
-        for (const struct yaml_tree_node *item = node->first; item != NULL; item = item->next) {
-            labels[count++] = (struct job_variable){pool_text(&target->load->pool, item->key),
-                                                    pool_text(&target->load->pool, item->text)};
-        }
-        config->labels = labels;
+    case KEY_NODE_LABELS:
+        config->labels = labels_build(target->load, node);
         return;
-    }
     default:
         return;
     }

@@ -30,6 +30,7 @@ void validate_config(const struct config *config, const struct validate_options 
     validate_zones(config, report_out);
     validate_clock_changes(config, options, report_out);
     validate_jobs(config, report_out);
+    validate_nodes(config, report_out);
     validate_sqlite(config, report_out);
     validate_http(config, options, report_out);
     validate_postgresql(config, options, report_out);

@@ -36,6 +36,8 @@ void validate_zones(const struct config *config, struct validate_report *report)
 // Tells which jobs a clock change of the coming year touches; nothing is wrong with that.
 void validate_clock_changes(const struct config *config, const struct validate_options *options,
                             struct validate_report *report);
+// Tells of jobs that demand a node with other labels than this one's.
+void validate_nodes(const struct config *config, struct validate_report *report);
 void validate_jobs(const struct config *config, struct validate_report *report);
 // The SQLite databases, and what jobs want of them.
 void validate_sqlite(const struct config *config, struct validate_report *report);

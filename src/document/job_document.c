@@ -85,6 +85,15 @@ static json_t *json_sql(const struct job_sql *sql)
                      json_text(sql->role));
 }
 
+static json_t *json_labels(const struct job_variable *labels)
+{
+    json_t *object = json_object();
+    for (; labels != NULL && labels->name != NULL; labels++) {
+        json_object_set_new(object, labels->name, json_text(labels->value));
+    }
+    return object;
+}
+
 json_t *json_definition(const struct job *job)
 {
     json_t *names = json_array();
@@ -113,5 +122,6 @@ json_t *json_definition(const struct job *job)
     json_object_set_new(definition, "params", json_params(job));
     json_object_set_new(definition, "after", json_strings(job->after));
     json_object_set_new(definition, "after_within_ms", json_duration(job->after_within));
+    json_object_set_new(definition, "nodes", json_labels(job->nodes));
     return definition;
 }

@@ -76,6 +76,34 @@ char *job_schedule_spec(const struct job *job)
     return text;
 }
 
+static bool has_label(const struct job_variable *labels, const struct job_variable *wanted)
+{
+    for (; labels != NULL && labels->name != NULL; labels++) {
+        if (strcmp(labels->name, wanted->name) == 0) {
+            return strcmp(labels->value, wanted->value) == 0;
+        }
+    }
+    return false;
+}
+
+bool job_fits(const struct job *job, const struct job_variable *labels)
+{
+    const struct job_variable *wanted = job->nodes;
+    while (wanted != NULL && wanted->name != NULL && has_label(labels, wanted)) {
+        wanted++;
+    }
+    return wanted == NULL || wanted->name == NULL;
+}
+
+void job_labels_describe(const struct job_variable *labels, struct buf *out)
+{
+    const char *before = "";
+    for (; labels != NULL && labels->name != NULL; labels++) {
+        buf_printf(out, "%s%s=%s", before, labels->name, labels->value);
+        before = ", ";
+    }
+}
+
 // Over the name and the slot: every node computes the same delay with nothing stored.
 struct duration job_jitter(const struct job *job, struct instant due_at)
 {

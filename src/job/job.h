@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "schedule/schedule.h"
 #include "time/instant.h"
 
@@ -99,6 +100,8 @@ struct job {
     struct duration must_succeed_within; // 0 = none
     const char *const *after;            // names of jobs, NULL-terminated; NULL = none
     struct duration after_within;
+    // Labels that a node must have to run it; name NULL ends; NULL = any node
+    const struct job_variable *nodes;
     const struct job_retries *retries; // never NULL; max 0 = none
     const struct job_command *command; // never NULL; argv only of command and shell jobs
     const struct job_sql *sql;         // of sql jobs, else NULL
@@ -117,5 +120,9 @@ struct job {
 // {"dst":"run","schedule":"15 2 * * *","timezone":"Europe/Berlin"}. What the ledger is recomputed
 // from later. The caller frees it.
 char *job_schedule_spec(const struct job *job);
+// May a node with these labels (name NULL ends; NULL = none) run the job?
+bool job_fits(const struct job *job, const struct job_variable *labels);
+// Labels as people write them: "disk=fast, region=eu".
+void job_labels_describe(const struct job_variable *labels, struct buf *out);
 // Jitter: how long after its due time this slot starts. Stable for (job, slot) on every node.
 struct duration job_jitter(const struct job *job, struct instant due_at);

@@ -183,3 +183,19 @@ def test_jobs_are_picked_by_name_and_state(ironcron):
     assert len(names()) == 4 and names("--state", "stale") == []
     assert "none of 4 jobs is such a one" in ironcron.run("jobs", "nothing*").stderr
     assert 'did you mean "failing"?' in ironcron.run("jobs", "--state", "failling", code=2).stderr
+
+
+def test_the_nodes_that_a_job_demands_are_shown(ironcron):
+    ironcron.config("""
+node: { labels: { region: eu } }
+jobs:
+  - { name: here, schedule: "@daily", shell: "true", nodes: { region: eu } }
+  - { name: there, schedule: "@daily", shell: "true", nodes: { region: us, disk: fast } }
+  - { name: anywhere, schedule: "@daily", shell: "true" }
+""")
+    assert re.search(r"^  only nodes +region=us, disk=fast$", ironcron.run("jobs", "show", "there").stdout, re.M)
+    assert "only nodes" not in ironcron.run("jobs", "show", "anywhere").stdout
+    assert ironcron.json("jobs", "show", "there")["definition"]["nodes"] == {"region": "us", "disk": "fast"}
+    assert ironcron.json("jobs", "show", "anywhere")["definition"]["nodes"] == {}
+    text = ironcron.run("validate").stdout
+    assert "job there demands a node with region=us, disk=fast, and this one has region=eu" in text

@@ -22,7 +22,7 @@
     "    retries: { max: 3, backoff: 1s, factor: 2.5, max_backoff: 2m, jitter: 0.25 }\n"           \
     "    timeout: 0s\n    kill_after: 3s\n    overlap: replace\n    missed: all\n"                 \
     "    missed_within: 2d\n    on_lost: retry\n    must_succeed_within: 26h\n"                    \
-    "    after: [two]\n    after_within: 3h\n"                                                     \
+    "    after: [two]\n    after_within: 3h\n    nodes: { region: eu, disk: fast }\n"              \
     "    owner: o\n    runbook: r\n    params: { day: today, no: ~x, tilde: \"~\" }\n"             \
     "  - name: two\n    schedule: \"@reboot\"\n    shell: |\n      a\n      b\n"
 
@@ -114,6 +114,9 @@ static void check_first_job(const struct job *job)
     assert_string_equal(job->after[0], "two");
     assert_null(job->after[1]);
     assert_int_equal(job->after_within.us, 3 * 3600000000);
+    assert_string_equal(job->nodes[0].name, "region");
+    assert_string_equal(job->nodes[1].value, "fast");
+    assert_null(job->nodes[2].name);
     assert_string_equal(job->params[0].name, "day");
     assert_string_equal(job->params[0].value, "today");
     assert_string_equal(job->params[1].value, "~x");

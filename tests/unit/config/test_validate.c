@@ -159,6 +159,16 @@ static const struct expectation expectations[] = {
     {JOB("shell: x, workdir: nowhere"), "workdir a", VALIDATE_FAILED, "/nowhere does not exist",
      "mkdir -p"},
     {JOB("shell: x, workdir: plain"), "workdir a", VALIDATE_FAILED, "is not a folder", "workdir"},
+    {"node: {labels: {region: eu, disk: fast}}\n" JOB("shell: x, nodes: {region: us}"), "nodes",
+     VALIDATE_WARNING, "job a demands a node with region=us, and this one has region=eu, disk=fast",
+     "node.labels"},
+    {LISTEN "defaults: {nodes: {disk: fast, region: eu}}\njobs:\n"
+            "  - {name: a, schedule: \"@daily\", shell: x, nodes: {}}\n"
+            "  - {name: b, schedule: \"@daily\", shell: x}\n"
+            "  - {name: c, schedule: \"@hourly\", shell: x}\n",
+     "nodes", VALIDATE_WARNING,
+     "job b and 1 more demand a node with disk=fast, region=eu, and this one has no labels",
+     "another node"},
     {JOB("shell: x, pass_env: [IRONCRON_TEST_UNSET]"), "pass_env IRONCRON_TEST_UNSET",
      VALIDATE_WARNING, "is not set here, and job a expects it", "set IRONCRON_TEST_UNSET"},
     {"store: \"sqlite:no/such/folder/x.db\"\n" LISTEN, "store", VALIDATE_FAILED,

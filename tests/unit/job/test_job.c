@@ -81,12 +81,35 @@ static void jitter_is_stable_and_bounded(void **state)
     assert_int_equal(job_jitter(&job, instant_from_unix(1700000000)).us, 0);
 }
 
+static void a_job_fits_a_node_that_has_all_its_labels(void **state)
+{
+    (void)state;
+    const struct job_variable wanted[] = {{"region", "eu"}, {"disk", "fast"}, {0}};
+    const struct job_variable less[] = {{"disk", "fast"}, {0}};
+    const struct job_variable other[] = {{"disk", "fast"}, {"region", "us"}, {0}};
+    const struct job_variable more[] = {{"disk", "fast"}, {"gpu", "no"}, {"region", "eu"}, {0}};
+    struct job job = {.name = "a"};
+    assert_true(job_fits(&job, NULL));
+    assert_true(job_fits(&job, more));
+    job.nodes = wanted;
+    assert_false(job_fits(&job, NULL));
+    assert_false(job_fits(&job, less));
+    assert_false(job_fits(&job, other));
+    assert_true(job_fits(&job, wanted));
+    assert_true(job_fits(&job, more));
+    AUTO(buf_release) struct buf text;
+    buf_init(&text, 64);
+    job_labels_describe(wanted, &text);
+    assert_string_equal(buf_string(&text), "region=eu, disk=fast");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words_go_both_ways),
         cmocka_unit_test(the_spec_is_one_sorted_line),
         cmocka_unit_test(jitter_is_stable_and_bounded),
+        cmocka_unit_test(a_job_fits_a_node_that_has_all_its_labels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
