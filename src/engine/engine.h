@@ -95,6 +95,8 @@ int64_t engine_wants_version(const struct engine *engine);
 bool engine_is_fenced(const struct engine *engine);
 // The live nodes as the store last told; 1 where this node is alone.
 size_t engine_member_count(const struct engine *engine);
+// This host's clock less the store's, by the last beat that was answered; 0 where they are one.
+struct duration engine_clock_skew(const struct engine *engine);
 
 // Stops claiming; lets what runs finish.
 void engine_drain(struct engine *engine);

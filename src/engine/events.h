@@ -40,4 +40,7 @@ struct engine_events {
     void (*on_stale)(void *context, const struct engine_run *run);
     // The store does not answer (err) or does again (err NULL).
     void (*on_store)(void *context, const struct error *err);
+    // This node has declared another one dead (STORE_FENCE): what that one may have left on the
+    // databases of jobs is to be ended.
+    void (*on_fenced)(void *context, struct uuid node);
 };

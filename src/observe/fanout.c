@@ -50,6 +50,11 @@ static void forward_store(void *context, const struct error *err)
     FORWARD(context, on_store, err);
 }
 
+static void forward_fenced(void *context, struct uuid node)
+{
+    FORWARD(context, on_fenced, node);
+}
+
 void fanout_init(struct fanout *fanout)
 {
     *fanout = (struct fanout){0};
@@ -62,6 +67,7 @@ void fanout_init(struct fanout *fanout)
         .on_lock = forward_lock,
         .on_stale = forward_stale,
         .on_store = forward_store,
+        .on_fenced = forward_fenced,
     };
 }
 

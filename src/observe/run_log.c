@@ -149,6 +149,19 @@ static void log_store(void *context, const struct error *err)
     }
 }
 
+static void log_fenced(void *context, struct uuid node)
+{
+    (void)context;
+    char id[UUID_TEXT_SIZE];
+    uuid_format(node, id);
+    struct log_field fields[] = {{"fenced", id}, {NULL, NULL}};
+    log_record(
+        LOG_WARN, "node_fenced", fields,
+        "node %s gave no sign of life and is declared dead: its runs are LOST, or tried again "
+        "where the job allows it; see `ironcron nodes`",
+        id);
+}
+
 const struct engine_events *run_log_events(void)
 {
     static const struct engine_events events = {
@@ -159,6 +172,7 @@ const struct engine_events *run_log_events(void)
         .on_lock = log_lock,
         .on_stale = log_stale,
         .on_store = log_store,
+        .on_fenced = log_fenced,
     };
     return &events;
 }

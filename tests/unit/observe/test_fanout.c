@@ -66,6 +66,11 @@ static void store(void *context, const struct error *err)
     assert_null(err);
     hear(context, 'o');
 }
+static void fenced(void *context, struct uuid node)
+{
+    (void)node;
+    hear(context, 'f');
+}
 
 static void tells_all_in_order_and_skips_the_deaf(void **state)
 {
@@ -78,6 +83,7 @@ static void tells_all_in_order_and_skips_the_deaf(void **state)
         .on_lock = lock,
         .on_stale = stale,
         .on_store = store,
+        .on_fenced = fenced,
     };
     struct engine_events a = full;
     struct engine_events b = {.context = NULL};
@@ -99,7 +105,8 @@ static void tells_all_in_order_and_skips_the_deaf(void **state)
     e->on_lock(e->context, NULL, LOCK_TAKEN);
     e->on_stale(e->context, &run);
     e->on_store(e->context, NULL);
-    assert_string_equal(heard, "AsCsAhChAeCeApCpAlClAtCtAoCo");
+    e->on_fenced(e->context, (struct uuid){0});
+    assert_string_equal(heard, "AsCsAhChAeCeApCpAlClAtCtAoCoAfCf");
 }
 
 int main(void)

@@ -113,6 +113,7 @@ static void slots_and_store_are_told(void **state)
     static const char *const up[] = {"info", "store_up"};
     static const char *const stale[] = {"error", "run_stale", "killed",
                                         "ironcron runs show 0190b8f0"};
+    static const char *const fenced[] = {"warn", "node_fenced", "0190b8f0", "ironcron nodes"};
     const struct engine_events *e = run_log_events();
     const struct engine_run run = some_run();
     struct error err = ERROR_INIT;
@@ -137,6 +138,10 @@ static void slots_and_store_are_told(void **state)
     e->on_stale(e->context, &run);
     catch_end();
     expect_logged(stale, ARRAY_LENGTH(stale));
+    catch_begin();
+    e->on_fenced(e->context, run.run_id);
+    catch_end();
+    expect_logged(fenced, ARRAY_LENGTH(fenced));
 }
 
 static void starts_are_for_debugging(void **state)
