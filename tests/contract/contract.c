@@ -114,6 +114,7 @@ struct uuid contract_join(struct contract *contract)
                                  .node = contract_id(contract),
                                  .host = "h1",
                                  .version = "1.0",
+                                 .alone = true,
                                  .detail = "{\"host\":\"h1\"}"};
     CALL_OK(contract, &join);
     store_op_release(&join.op);

@@ -12,6 +12,7 @@ static void joins_beats_and_leaves(void **state)
     struct store_op_beat beat = {.op.kind = STORE_BEAT, .node = c->node, .running = 3};
     CALL_OK(c, &beat);
     assert_true(beat.now.us == at_ms(500).us);
+    store_op_release(&beat.op);
     contract_holds(c, PART_NODES, "node #1 h1 1.0 started +0 seen +500 live running 3\n");
     struct store_op_leave leave = {.op.kind = STORE_LEAVE, .node = c->node};
     CALL_OK(c, &leave);
@@ -34,8 +35,11 @@ static void a_joining_node_ends_what_the_dead_left(void **state)
     struct store_slot done = contract_claim(c, b, 2000);
     contract_end(c, &done, RUN_SUCCESS, INSTANT_NONE);
     contract_advance(&c->clock, 60000);
-    struct store_op_join join = {
-        .op.kind = STORE_JOIN, .node = contract_id(c), .host = "h2", .version = "1.1"};
+    struct store_op_join join = {.op.kind = STORE_JOIN,
+                                 .node = contract_id(c),
+                                 .host = "h2",
+                                 .version = "1.1",
+                                 .alone = true};
     for (int repeat = 0; repeat < 2; repeat++) { // the second time as after an unknown commit
         CALL_OK(c, &join);
         assert_true(join.now.us == at_ms(60000).us);
@@ -85,6 +89,7 @@ static void a_lost_slot_stays_open_when_the_joiner_wants_a_retry(void **state)
                                  .node = contract_id(c),
                                  .host = "h2",
                                  .version = "1.1",
+                                 .alone = true,
                                  .lost_retry = retry_soon,
                                  .lost_context = &asked};
     CALL_OK(c, &join);

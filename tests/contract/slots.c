@@ -42,7 +42,10 @@ static void a_slot_waits_without_a_word_in_the_audit(void **state)
     struct store_slot later = contract_claim(c, job, 2000);
     contract_end(c, &later, RUN_SUCCESS, INSTANT_NONE);
     // Somebody else finds it taken.
-    contract_join(c);
+    struct store_op_join join = {
+        .op.kind = STORE_JOIN, .node = contract_id(c), .host = "h2", .version = "1.0"};
+    CALL_OK(c, &join);
+    c->node = join.node;
     struct store_slot other = waiting(c, job, 1000);
     assert_int_equal(contract_decide(c, &other), VERDICT_TAKEN);
 }

@@ -25,22 +25,63 @@ create function audit_add(p_at bigint, p_event text, p_job_id bigint, p_job text
     values (p_at, p_event, p_job_id, p_job, p_run, p_node, p_actor, p_detail)
 $$;
 
+-- Operators and definitions: each look at the store learns that something changed. The last thing in
+-- a transaction, since all who change something wait for one row.
+create function tell() returns void language sql as $$
+    update ironcron.pulse set changes = changes + 1
+$$;
+
 -- ---- nodes ---------------------------------------------------------------------------------------
 
-create function beat(p_node uuid, p_now bigint, p_running int) returns bigint language plpgsql as $$
-declare v_now bigint := ironcron.now_ms(p_now);
+-- Since when this server could hear a node's beat, in the time of p_now: its start, and where it was
+-- promoted, when that was first seen. Tests with a clock of their own have one that is always up.
+create function up_since(p_now bigint) returns bigint language sql stable as $$
+    select case when p_now is null
+        then greatest(floor(extract(epoch from pg_postmaster_start_time()) * 1000)::bigint,
+                      (select value::bigint from ironcron.meta where key = 'primary_since'))
+        else 0 end
+$$;
+
+create function is_overdue(p_node node, p_at bigint, p_up bigint) returns boolean language sql immutable as $$
+    select p_node.state = 'live' and p_node.valid_until + p_node.grace < p_at
+        and p_up + p_node.lease + p_node.grace < p_at
+$$;
+
+-- Is there something left on a node that does not live? Only those are asked that once had something.
+create function owes(p_no bigint) returns boolean language sql stable as $$
+    select exists (select from ironcron.run where state = 0 and node_no = p_no)
+        or exists (select from ironcron.slot where retry_at is not null and node_no = p_no)
+        or exists (select from ironcron.intent where state = 0 and node_no = p_no)
+$$;
+
+create function beat(p_node uuid, p_now bigint, p_look boolean, p_running int, p_full boolean, p_draining boolean)
+returns table (at bigint, changes bigint, version bigint, orphans boolean, node uuid, host text, labels text,
+               dry_run boolean, draining boolean, is_full boolean, overdue boolean) language plpgsql as $$
+#variable_conflict use_column
+declare v_now bigint := ironcron.now_ms(p_now); v_up bigint := ironcron.up_since(p_now);
 begin
-    update ironcron.node set last_seen = v_now, running = p_running where node = p_node and state = 'live';
+    if p_look then
+        perform from ironcron.node where node = p_node and state = 'live';
+    else
+        update ironcron.node set last_seen = v_now, valid_until = v_now + nullif(lease, 0), running = p_running,
+               is_full = p_full, draining = p_draining
+        where node = p_node and state = 'live';
+    end if;
     if not found then
         perform ironcron.live_node(p_node); -- raises
     end if;
-    return v_now;
+    return query
+    select v_now, p.changes, p.version,
+           exists (select from ironcron.node d where d.owes and d.state <> 'live' and ironcron.owes(d.node_no)),
+           n.node, n.host, n.labels, n.dry_run, n.draining, n.is_full, coalesce(ironcron.is_overdue(n, v_now, v_up), false)
+    from ironcron.pulse p, ironcron.node n where n.state = 'live' order by n.node;
 end $$;
 
 create function leave(p_node uuid, p_now bigint) returns void language plpgsql as $$
 declare v_now bigint := ironcron.now_ms(p_now);
 begin
-    update ironcron.node set last_seen = v_now, running = 0, state = 'stopped'
+    update ironcron.node set last_seen = v_now, running = 0, state = 'stopped', backend = null,
+           owes = ironcron.owes(node_no)
     where node = p_node and state = 'live';
     if found then
         perform ironcron.audit_add(v_now, 'NODE_STOPPED', null, null, null, p_node, null, null);
@@ -49,30 +90,73 @@ begin
     end if;
 end $$;
 
--- A new node, and what those before it left: its caller has proved that they are dead. A repeat
+-- The connection on which a node's operations come: who fences the node ends it.
+create function on_this_session(p_node uuid) returns void language sql as $$
+    update ironcron.node set backend = pg_backend_pid(),
+           backend_start = (select backend_start from pg_stat_get_activity(pg_backend_pid()))
+    where node = p_node and state = 'live'
+$$;
+
+-- Runs of nodes that do not live.
+create function lost_runs() returns bigint[] language sql stable as $$
+    select coalesce(array_agg(r.fence order by r.fence), '{}')
+    from ironcron.run r join ironcron.node n using (node_no) where r.state = 0 and n.state <> 'live'
+$$;
+
+-- A new node. Its caller has proved that those before it are dead: all (p_alone), or one. A repeat
 -- answers the same.
-create function join_begin(p_node uuid, p_now bigint, p_host text, p_version text, p_detail text)
+create function join_begin(p_node uuid, p_now bigint, p_host text, p_version text, p_detail text, p_alone boolean,
+    p_dead uuid, p_lease bigint, p_grace bigint, p_dry_run boolean, p_max_running int, p_labels text)
 returns table (at bigint, is_new boolean) language plpgsql as $$
 declare v_now bigint := ironcron.now_ms(p_now);
 begin
+    perform pg_advisory_xact_lock(1768124270, 5); -- one at a time declares others dead
     if exists (select from ironcron.node where node = p_node) then
         perform ironcron.live_node(p_node);
+        perform ironcron.on_this_session(p_node);
         return query select v_now, false;
         return;
     end if;
     perform ironcron.audit_add(v_now, 'NODE_STARTED', null, null, null, p_node, null, p_detail);
-    update ironcron.node set state = 'lost', running = 0 where state = 'live';
-    insert into ironcron.node (node, host, version, started_at, last_seen, state, running, lost_runs)
-    values (p_node, p_host, p_version, v_now, v_now, 'live', 0,
-            (select coalesce(array_agg(fence order by fence), '{}') from ironcron.run where state = 0));
+    update ironcron.node set state = 'lost', running = 0, owes = true
+    where state = 'live' and (p_alone or node = p_dead);
+    insert into ironcron.node (node, host, version, started_at, last_seen, state, running, lease, grace, valid_until,
+                               dry_run, max_running, labels, lost_runs)
+    values (p_node, p_host, p_version, v_now, v_now, 'live', 0, p_lease, p_grace, v_now + nullif(p_lease, 0),
+            p_dry_run, p_max_running, p_labels, ironcron.lost_runs());
+    perform ironcron.on_this_session(p_node);
     return query select v_now, true;
 end $$;
 
-create function join_lost(p_node uuid) returns table (run_id uuid, job_id bigint, due_at bigint,
-    trigger smallint, attempt int, job text) language sql as $$
+-- Who has not been heard of for too long is dead. Each claim holds its node's row: it has come before,
+-- and is among the runs that are lost, or it finds its node dead.
+create function fence_begin(p_node uuid, p_now bigint) returns table (at bigint, fenced uuid[], fenced_count int)
+language plpgsql as $$
+declare
+    v_now bigint := ironcron.now_ms(p_now);
+    v_up bigint := ironcron.up_since(p_now);
+    v_fenced uuid[] := '{}';
+    n record;
+begin
+    perform pg_advisory_xact_lock(1768124270, 5);
+    perform ironcron.live_node(p_node);
+    for n in select o.node_no, o.node, o.host from ironcron.node o
+             where ironcron.is_overdue(o, v_now, v_up) and o.node <> p_node order by o.node
+    loop
+        update ironcron.node o set state = 'lost', running = 0, owes = true
+        where o.node_no = n.node_no and ironcron.is_overdue(o, v_now, v_up);
+        continue when not found; -- it has beaten after all
+        v_fenced := v_fenced || n.node;
+        perform ironcron.audit_add(v_now, 'NODE_FENCED', null, null, null, p_node, null,
+            format('{"host":%s,"node":"%s"}', to_json(n.host), n.node));
+    end loop;
+    return query select v_now, v_fenced, cardinality(v_fenced);
+end $$;
+
+create function runs_to_lose(p_fences bigint[]) returns table (run_id uuid, job_id bigint, due_at bigint,
+    trigger smallint, attempt int, job text) language sql stable as $$
     select r.run_id, r.job_id, r.due_at, r.trigger, r.attempt, j.name
-    from ironcron.node n join ironcron.run r on r.fence = any(n.lost_runs) join ironcron.job j using (job_id)
-    where n.node = p_node order by r.fence
+    from ironcron.run r join ironcron.job j using (job_id) where r.fence = any(p_fences) order by r.fence
 $$;
 
 -- Guarded by state: who ended meanwhile is not lost. p_retry: for each, or null.
@@ -95,6 +179,69 @@ begin
     )
     insert into ironcron.audit (at, event, job_id, run_id, node)
     select v_now, 'LOST', l.job_id, l.run_id, p_node from lost l order by l.ord;
+end $$;
+
+-- What waits on nodes that do not live becomes this one's, if it is to. What somebody has in hand just
+-- now is left for the next time.
+create function take_over(p_node uuid, p_adopts boolean) returns void language plpgsql as $$
+declare v_no bigint;
+begin
+    select node_no into v_no from ironcron.node where node = p_node;
+    if p_adopts then
+        update ironcron.slot s set node_no = v_no
+        from (select w.job_id, w.due_at from ironcron.slot w join ironcron.node n using (node_no)
+              where w.retry_at is not null and n.state <> 'live' for update of w skip locked) w
+        where s.job_id = w.job_id and s.due_at = w.due_at;
+        update ironcron.intent i set node_no = v_no
+        from (select w.id from ironcron.intent w join ironcron.node n using (node_no)
+              where w.state = 0 and n.state <> 'live' for update of w skip locked) w
+        where i.id = w.id;
+    end if;
+    update ironcron.node n set owes = false where n.owes and n.state <> 'live' and not ironcron.owes(n.node_no);
+end $$;
+
+-- The sessions of nodes that were declared dead, but for one that a live node is on: by number and
+-- start, since numbers come again. They hold locks, and may not know yet.
+create function end_sessions() returns void language plpgsql as $$
+begin
+    perform pg_terminate_backend(a.pid)
+    from ironcron.node n join pg_stat_get_activity(null) a on a.pid = n.backend and a.backend_start = n.backend_start
+    where n.state = 'lost' and not exists (
+        select from ironcron.node o where o.state = 'live' and o.backend = a.pid and o.backend_start = a.backend_start);
+    update ironcron.node set backend = null where state = 'lost' and backend is not null;
+end $$;
+
+-- ---- versions ------------------------------------------------------------------------------------
+
+-- Until the commit no other version becomes active.
+create function is_outdated(p_version bigint) returns boolean language plpgsql as $$
+begin
+    perform pg_advisory_xact_lock_shared(1768124270, 4);
+    return p_version <> (select version from ironcron.pulse);
+end $$;
+
+create function activate(p_node uuid, p_now bigint, p_actor text, p_hash text, p_text text, p_always boolean)
+returns table (active bigint, activated boolean) language plpgsql as $$
+declare v_now bigint := ironcron.now_ms(p_now); v_active bigint; v_version bigint;
+begin
+    perform ironcron.live_node(p_node);
+    perform pg_advisory_xact_lock(1768124270, 4);
+    select p.version into v_active from ironcron.pulse p;
+    select d.version into v_version from ironcron.definition d where d.hash = p_hash;
+    if v_version = v_active or v_version is not null and not p_always then
+        return query select v_active, false;
+        return;
+    end if;
+    if v_version is null then
+        insert into ironcron.definition (version, hash, text, actor, published_at)
+        values ((select coalesce(max(version), 0) + 1 from ironcron.definition), p_hash, p_text, p_actor, v_now)
+        returning version into v_version;
+    end if;
+    perform ironcron.audit_add(v_now, 'VERSION_ACTIVATED', null, null, null, p_node, p_actor,
+        format('{"hash":%s,"version":%s}', to_json(p_hash), v_version));
+    update ironcron.pulse set version = v_version;
+    perform ironcron.tell();
+    return query select v_version, true;
 end $$;
 
 -- ---- definitions ---------------------------------------------------------------------------------
@@ -140,13 +287,17 @@ begin
 end $$;
 
 -- Answers each item's number (0: unknown). A name that comes twice is taken one after the other.
-create function publish(p_node uuid, p_now bigint, p_actor text, p_detail text, p_at bigint,
+create function publish(p_node uuid, p_now bigint, p_version bigint, p_actor text, p_detail text, p_at bigint,
                         p_name text[], p_spec text[])
-returns table (job_ids bigint[], changed boolean) language plpgsql as $$
+returns table (job_ids bigint[], changed boolean, outdated boolean) language plpgsql as $$
 declare v_changed boolean := false;
 begin
     if p_node is not null then
         perform ironcron.live_node(p_node);
+    end if;
+    if ironcron.is_outdated(p_version) then
+        return query select '{}'::bigint[], false, true;
+        return;
     end if;
     perform pg_advisory_xact_lock(1768124270, 1); -- numbers of jobs are given out by one at a time
     if (select count(distinct n) = count(*) from unnest(p_name) n) then
@@ -161,7 +312,7 @@ begin
                                    p_actor, p_detail);
     end if;
     return query
-    select coalesce(array_agg(coalesce(j.job_id, 0) order by i.ord), '{}'), v_changed
+    select coalesce(array_agg(coalesce(j.job_id, 0) order by i.ord), '{}'), v_changed, false
     from unnest(p_name) with ordinality as i (name, ord) left join ironcron.job j using (name);
 end $$;
 
@@ -187,19 +338,34 @@ begin
         values (p_job, p_kind, p_value, v_now, p_actor, p_as, p_reason);
     end if;
     perform ironcron.audit_add(ironcron.now_ms(p_now), p_event, null, p_job, null, null, p_actor, p_detail);
+    perform ironcron.tell();
     return true;
 end $$;
 
 create function intent_put(p_now bigint, p_id uuid, p_kind int, p_job text, p_run uuid, p_params text,
                            p_dry_run boolean, p_actor text, p_as text, p_reason text)
-returns bigint language sql as $$
+returns bigint language plpgsql as $$
+declare v_now bigint := ironcron.now_ms(p_now);
+begin
     insert into ironcron.intent (intent_id, kind, job, run_id, params, dry_run, actor, acts_as, reason,
                                  created_at, state)
-    values (p_id, p_kind, p_job, p_run, p_params, p_dry_run, p_actor, p_as, p_reason,
-            ironcron.now_ms(p_now), 0)
+    values (p_id, p_kind, p_job, p_run, p_params, p_dry_run, p_actor, p_as, p_reason, v_now, 0)
     on conflict (intent_id) do nothing;
-    select ironcron.now_ms(p_now)
-$$;
+    if found then
+        perform ironcron.tell();
+    end if;
+    return v_now;
+end $$;
+
+-- Whose is it? The first one's, for as long as that one lives.
+create function intent_own(p_node uuid, p_id uuid) returns boolean language plpgsql as $$
+declare v_no bigint := ironcron.live_node(p_node);
+begin
+    update ironcron.intent i set node_no = v_no
+    where i.intent_id = p_id and i.state = 0 and (i.node_no is null or i.node_no = v_no
+        or not exists (select from ironcron.node n where n.node_no = i.node_no and n.state = 'live'));
+    return found;
+end $$;
 
 create function intent_end(p_id uuid, p_state int, p_run uuid, p_answer text) returns void
 language plpgsql as $$

@@ -4,11 +4,15 @@ set local search_path = ironcron, pg_temp;
 -- ---- slots ---------------------------------------------------------------------------------------
 
 -- Before anything of a decide operation: the node is live, the jobs exist, and their rows are locked
--- in one order, so that two nodes never wait for each other and everything below sees what is.
-create function decide_begin(p_node uuid, p_jobs bigint[]) returns bigint language plpgsql as $$
-declare v_no bigint; v_missing bigint;
+-- in one order, so that two nodes never wait for each other and everything below sees what is. Answers
+-- whether the definitions are outdated (p_version null: no matter); then nothing is written.
+create function decide_begin(p_node uuid, p_version bigint, p_jobs bigint[]) returns boolean
+language plpgsql as $$
+declare v_missing bigint; v_outdated boolean;
 begin
-    v_no := ironcron.live_node(p_node);
+    perform ironcron.live_node(p_node);
+    v_outdated := coalesce(ironcron.is_outdated(p_version), false);
+    perform set_config('ironcron.outdated', v_outdated::text, true);
     perform 1 from ironcron.job where job_id = any(p_jobs) order by job_id for no key update;
     select j into v_missing from unnest(p_jobs) j
     where not exists (select from ironcron.job where job_id = j) limit 1;
@@ -16,16 +20,16 @@ begin
         raise exception using errcode = 'IC001',
             message = format('the store knows no job with the number %s', v_missing);
     end if;
-    return v_no;
+    return v_outdated;
 end $$;
 
 -- Verdicts: 1 claimed, 2 written, 3 taken, 4 overlap (enum store_verdict).
 create type answer as (ord int, verdict int, fence bigint, started_at bigint);
 
 -- Is the run that is proposed there already? Then this repeats a commit whose answer was lost.
-create function settle_run(p_ord int, p_job bigint, p_due bigint, p_decision int, p_run uuid)
+create function settle_run(p_no bigint, p_ord int, p_job bigint, p_due bigint, p_decision int, p_run uuid)
 returns setof answer language sql stable as $$
-    select case when r.job_id = p_job and r.due_at = p_due
+    select case when r.node_no = p_no and r.job_id = p_job and r.due_at = p_due
                 then row(p_ord, case when r.state <> case p_decision when 0 then 0 else 6 end then 3
                                      when r.state = 0 then 1 else 2 end,
                          r.fence, r.started_at)::ironcron.answer
@@ -41,7 +45,7 @@ returns setof answer language plpgsql stable as $$
 declare s ironcron.slot; v_verdict int := 3;
 begin
     if p_run is not null then
-        return query select * from ironcron.settle_run(p_ord, p_job, p_due, p_decision, p_run);
+        return query select * from ironcron.settle_run(p_no, p_ord, p_job, p_due, p_decision, p_run);
         if found then
             return;
         end if;
@@ -67,6 +71,13 @@ create function decide_scheduled(p_no bigint, p_node uuid, p_now bigint, p_actor
 returns setof answer language plpgsql as $$
 declare v_now bigint := ironcron.now_ms(p_now);
 begin
+    if current_setting('ironcron.outdated') = 'true' then
+        return query
+        select a.* from unnest(p_job, p_due, p_decision, p_run) with ordinality
+                as i (job_id, due_at, decision, run_id, ord),
+            lateral ironcron.settle_run(p_no, i.ord::int, i.job_id, i.due_at, i.decision, i.run_id) a;
+        return;
+    end if;
     return query
     with input as (
         select * from unnest(p_job, p_due, p_decision, p_trigger, p_attempt, p_run, p_reason,
@@ -139,6 +150,10 @@ declare
     v_fence bigint;
     v_outcome int;
 begin
+    if current_setting('ironcron.outdated') = 'true' then
+        return query select * from ironcron.settle_run(p_no, 1, p_job, p_due, p_decision, p_run);
+        return;
+    end if;
     select * into s from ironcron.slot where job_id = p_job and due_at = p_due for update;
     v_there := found;
     if p_trigger = 2 and not coalesce(v_there and p_attempt = s.attempt + 1
@@ -155,7 +170,7 @@ begin
         return;
     end if;
     if p_trigger > 2 then
-        return query select * from ironcron.settle_run(1, p_job, p_due, p_decision, p_run);
+        return query select * from ironcron.settle_run(p_no, 1, p_job, p_due, p_decision, p_run);
         if found then
             return;
         end if;

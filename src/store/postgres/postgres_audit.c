@@ -61,17 +61,13 @@ void send_seal(struct postgres_store *store, struct task *task)
             send_seals(store, task);
         }
         task_send_plain(store, PG_COMMIT);
-        task->in_block = false;
         return;
     }
     struct parameters parameters;
-    task_send_plain(store, PG_BEGIN);
+    task_begin(store, task);
     parameters_init(&parameters);
     put_int(&parameters, (int64_t)op->limit + 1); // one more, to know whether there is more
     task_send(store, PG_SEAL_BEGIN, &parameters);
-    task->in_block = true;
-    task->committing = false;
-    task->over = false;
 }
 
 static struct store_audit_row content_of(const PGresult *result, int row)

@@ -81,6 +81,7 @@ void postgres_intent_row(const PGresult *result, int row, struct arena *arena,
         .created_at = field_instant(result, row, 9),
         .state = (enum store_intent_state)field_int(result, row, 10),
         .answer = field_string(result, row, 11, arena),
+        .node = field_uuid(result, row, 12),
     };
 }
 
@@ -137,4 +138,19 @@ void send_intent_end(struct postgres_store *store, struct task *task)
     put_uuid(&parameters, op->run_id);
     put_text(&parameters, op->answer);
     task_send(store, PG_INTENT_END, &parameters);
+}
+
+void send_intent_own(struct postgres_store *store, struct task *task)
+{
+    const struct store_op_intent_own *op = CONTAINER_OF(task->op, struct store_op_intent_own, op);
+    struct parameters parameters;
+    put_node(&parameters, op->node);
+    put_uuid(&parameters, op->intent_id);
+    task_send(store, PG_INTENT_OWN, &parameters);
+}
+
+void take_intent_own(struct postgres_store *store, struct task *task, const PGresult *result)
+{
+    (void)store;
+    CONTAINER_OF(task->op, struct store_op_intent_own, op)->own = field_bool(result, 0, 0);
 }

@@ -62,11 +62,27 @@ static struct groups *groups_new(const struct store_op_decide *op)
 
 // ---- sending ------------------------------------------------------------------------------------
 
+// What is done by hand does not ask whether the definitions changed meanwhile.
+static bool follows_schedules(const struct store_op_decide *op)
+{
+    for (size_t i = 0; i < op->slot_count; i++) {
+        enum run_trigger trigger = op->slots[i].trigger;
+        if (trigger == TRIGGER_SCHEDULE || trigger == TRIGGER_CATCHUP) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void send_begin(struct postgres_store *store, const struct store_op_decide *op)
 {
     struct parameters parameters;
-    parameters_init(&parameters);
-    put_uuid(&parameters, op->node);
+    put_node(&parameters, op->node);
+    if (follows_schedules(op)) {
+        put_int(&parameters, op->version);
+    } else {
+        put_null(&parameters);
+    }
     array_begin(&parameters);
     for (size_t i = 0; i < op->slot_count; i++) {
         array_int(&parameters, op->slots[i].job_id);
@@ -174,12 +190,24 @@ void send_decide(struct postgres_store *store, struct task *task)
 
 // ---- answers ------------------------------------------------------------------------------------
 
+// The node is live, the jobs are there.
+static void take_begin(struct store_op_decide *op, const PGresult *result)
+{
+    op->outdated = field_bool(result, 0, 0);
+    for (size_t i = 0; i < op->slot_count; i++) {
+        op->slots[i].verdict = VERDICT_NONE;
+        op->slots[i].fence = 0;
+        op->slots[i].started_at = INSTANT_NONE;
+    }
+}
+
 void take_decide(struct postgres_store *store, struct task *task, const PGresult *result)
 {
     (void)store;
     struct store_op_decide *op = CONTAINER_OF(task->op, struct store_op_decide, op);
     if (task->answers == 0) {
-        return; // the node is live, the jobs are there
+        take_begin(op, result);
+        return;
     }
     const struct groups *groups = task->state;
     CHECK((size_t)task->answers <= groups->count);

@@ -9,68 +9,63 @@ void take_nothing(struct postgres_store *store, struct task *task, const PGresul
     (void)result;
 }
 
-// ---- join: begin and read what the dead left, end that, commit ----------------------------------
+void put_node(struct parameters *parameters, struct uuid node)
+{
+    parameters_init(parameters);
+    put_uuid(parameters, node);
+}
+
+// ---- join: begin and read what the dead left, end that and commit, end their sessions -----------
 
 static void send_join_begin(struct postgres_store *store, struct task *task)
 {
     const struct store_op_join *op = CONTAINER_OF(task->op, struct store_op_join, op);
     struct parameters parameters;
-    task_send_plain(store, PG_BEGIN);
-    parameters_init(&parameters);
-    put_uuid(&parameters, op->node);
+    task_begin(store, task);
+    put_node(&parameters, op->node);
     put_now(store, &parameters);
     put_text(&parameters, op->host);
     put_text(&parameters, op->version);
     put_text(&parameters, op->detail);
+    put_bool(&parameters, op->alone);
+    put_uuid(&parameters, op->dead);
+    put_int(&parameters, duration_ms(op->lease));
+    put_int(&parameters, duration_ms(op->grace));
+    put_bool(&parameters, op->dry_run);
+    put_int(&parameters, op->max_running);
+    put_text(&parameters, op->labels);
     task_send(store, PG_JOIN, &parameters);
-    parameters_init(&parameters);
-    put_uuid(&parameters, op->node);
+    put_node(&parameters, op->node);
     task_send(store, PG_JOIN_LOST, &parameters);
-    task->in_block = true;
-    task->committing = false;
-    task->over = false;
 }
 
-static struct instant retry_of(const struct store_op_join *op, const struct store_lost *lost)
+static struct losing losing_of(const struct store_op_join *op)
 {
-    bool asks = op->lost_retry != NULL && lost->trigger != TRIGGER_MANUAL;
-    return asks ? op->lost_retry(op->lost_context, lost, op->now) : INSTANT_NONE;
-}
-
-static void send_lose(struct postgres_store *store, struct task *task)
-{
-    const struct store_op_join *op = CONTAINER_OF(task->op, struct store_op_join, op);
-    struct parameters parameters;
-    parameters_init(&parameters);
-    put_uuid(&parameters, op->node);
-    put_now(store, &parameters);
-    put_text(&parameters, operation_lost_error);
-    array_begin(&parameters);
-    for (size_t i = 0; i < op->lost_count; i++) {
-        array_uuid(&parameters, op->lost[i].run_id);
-    }
-    array_end(&parameters);
-    array_begin(&parameters);
-    for (size_t i = 0; i < op->lost_count; i++) {
-        array_instant(&parameters, retry_of(op, &op->lost[i]));
-    }
-    array_end(&parameters);
-    task_send(store, PG_LOSE, &parameters);
+    return (struct losing){.node = op->node,
+                           .now = op->now,
+                           .retry = op->lost_retry,
+                           .context = op->lost_context,
+                           .lost = op->lost,
+                           .count = op->lost_count};
 }
 
 void send_join(struct postgres_store *store, struct task *task)
 {
     const struct store_op_join *op = CONTAINER_OF(task->op, struct store_op_join, op);
+    bool is_new = task->number != 0;
     if (task->round == 0) {
         send_join_begin(store, task);
-        return;
+    } else if (task->round == 1) {
+        if (is_new) {
+            struct losing losing = losing_of(op);
+            send_lose(store, &losing);
+            send_take_over(store, op->node, op->alone);
+        }
+        task_send_plain(store, PG_COMMIT);
+        task->over = false;
+    } else {
+        send_end_sessions(store, task);
     }
-    bool is_new = task->number != 0;
-    if (is_new && op->lost_count > 0) {
-        send_lose(store, task);
-    }
-    task_send_plain(store, PG_COMMIT);
-    task->in_block = false;
 }
 
 void take_join(struct postgres_store *store, struct task *task, const PGresult *result)
@@ -83,19 +78,8 @@ void take_join(struct postgres_store *store, struct task *task, const PGresult *
     if (task->answers == 0) {
         op->now = field_instant(result, 0, 0);
         task->number = field_bool(result, 0, 1);
-        return;
-    }
-    op->lost_count = (size_t)PQntuples(result);
-    op->lost = arena_alloc(&op->op.arena, op->lost_count, sizeof *op->lost);
-    for (int i = 0; i < PQntuples(result); i++) {
-        op->lost[i] = (struct store_lost){
-            .run_id = field_uuid(result, i, 0),
-            .job_id = field_int(result, i, 1),
-            .due_at = field_instant(result, i, 2),
-            .trigger = (enum run_trigger)field_int(result, i, 3),
-            .attempt = (int)field_int(result, i, 4),
-            .job = field_string(result, i, 5, &op->op.arena),
-        };
+    } else {
+        op->lost = take_lost(result, &op->op.arena, &op->lost_count);
     }
 }
 
@@ -105,24 +89,44 @@ void send_beat(struct postgres_store *store, struct task *task)
 {
     const struct store_op_beat *op = CONTAINER_OF(task->op, struct store_op_beat, op);
     struct parameters parameters;
-    parameters_init(&parameters);
-    put_uuid(&parameters, op->node);
+    put_node(&parameters, op->node);
     put_now(store, &parameters);
+    put_bool(&parameters, op->look);
     put_int(&parameters, op->running);
+    put_bool(&parameters, op->full);
+    put_bool(&parameters, op->draining);
     task_send(store, PG_BEAT, &parameters);
 }
 
+// A row for each member; what is said of the store stands in all of them.
 void take_beat(struct postgres_store *store, struct task *task, const PGresult *result)
 {
     (void)store;
-    CONTAINER_OF(task->op, struct store_op_beat, op)->now = field_instant(result, 0, 0);
+    struct store_op_beat *op = CONTAINER_OF(task->op, struct store_op_beat, op);
+    struct arena *arena = &op->op.arena;
+    op->now = field_instant(result, 0, 0);
+    op->changes = field_int(result, 0, 1);
+    op->version = field_int(result, 0, 2);
+    op->orphans = field_bool(result, 0, 3);
+    op->member_count = (size_t)PQntuples(result);
+    op->members = arena_alloc(arena, op->member_count, sizeof *op->members);
+    for (int i = 0; i < PQntuples(result); i++) {
+        op->members[i] = (struct store_member){
+            .node = field_uuid(result, i, 4),
+            .host = field_string(result, i, 5, arena),
+            .labels = field_string(result, i, 6, arena),
+            .dry_run = field_bool(result, i, 7),
+            .draining = field_bool(result, i, 8),
+            .full = field_bool(result, i, 9),
+            .is_overdue = field_bool(result, i, 10),
+        };
+    }
 }
 
 void send_leave(struct postgres_store *store, struct task *task)
 {
     struct parameters parameters;
-    parameters_init(&parameters);
-    put_uuid(&parameters, CONTAINER_OF(task->op, struct store_op_leave, op)->node);
+    put_node(&parameters, CONTAINER_OF(task->op, struct store_op_leave, op)->node);
     put_now(store, &parameters);
     task_send(store, PG_LEAVE, &parameters);
 }

@@ -36,11 +36,12 @@ struct task {
     struct store_op *op;
     struct task *next;
     struct mono deadline;
-    int round;       // 0, 1, …
-    int answers;     // of this round, with rows, taken so far
-    bool in_block;   // a transaction of its own is open
-    bool committing; // the round that was sent ends in a commit
-    bool over;       // nothing more will be sent
+    int round;            // 0, 1, …
+    int answers;          // of this round, with rows, taken so far
+    bool in_block;        // a transaction of its own is open
+    bool committing;      // the round that was sent ends in a commit
+    bool over;            // nothing more will be sent
+    bool failing_is_fine; // what this round does may be left undone
     enum store_result result;
     int64_t number; // the operation's own, between rounds
     void *state;    // likewise; freed at the end
@@ -107,6 +108,7 @@ const char *field_string(const PGresult *result, int row, int column, struct are
 size_t field_bytes(const PGresult *result, int row, int column, void *out, size_t size);
 // The elements of an integer array; the count, at most `size`.
 size_t field_ints(const PGresult *result, int row, int column, int64_t *out, size_t size);
+void field_uuids(const PGresult *result, int row, int column, struct uuid *out, size_t count);
 size_t field_bools(const PGresult *result, int row, int column, bool *out, size_t size);
 
 // ---- postgres_link.c: the connection ------------------------------------------------------------
@@ -129,6 +131,8 @@ void task_send(struct postgres_store *store, enum postgres_statement statement,
 void task_send_plain(struct postgres_store *store,
                      enum postgres_statement statement); // without parameters
 void put_now(const struct postgres_store *store, struct parameters *parameters);
+// Opens a transaction for several rounds: this one is not the last.
+void task_begin(struct postgres_store *store, struct task *task);
 
 // ---- the operations -----------------------------------------------------------------------------
 
@@ -143,15 +147,36 @@ struct task_kind {
 };
 extern const struct task_kind postgres_tasks[STORE_OP_COUNT];
 
-task_send_fn send_join, send_load, send_publish, send_beat, send_leave;
-task_take_fn take_join, take_load, take_publish, take_beat;
+task_send_fn send_join, send_beat, send_leave, send_fence;
+task_take_fn take_join, take_beat, take_fence;
+task_send_fn send_load, send_publish, send_version, send_marks;
+task_take_fn take_load, take_publish, take_version, take_marks;
 task_send_fn send_decide, send_slots, send_finish, send_output;
 task_take_fn take_decide, take_slots, take_finish;
-task_send_fn send_control, send_intent_put, send_intent_take, send_intent_note, send_intent_end;
-task_take_fn take_control, take_intent_put, take_intent_take;
+task_send_fn send_control, send_intent_put, send_intent_take, send_intent_note, send_intent_end,
+    send_intent_own;
+task_take_fn take_control, take_intent_put, take_intent_take, take_intent_own;
 task_send_fn send_audit, send_seal, send_prune;
 task_take_fn take_seal, take_prune;
 task_take_fn take_nothing;
+
+// Begins a statement's parameters with the node whose operation it is.
+void put_node(struct parameters *parameters, struct uuid node);
+struct store_retry *take_retries(const PGresult *result, struct arena *arena, size_t *count_out);
+
+// Runs of the dead, and whether their slots get another attempt.
+struct losing {
+    struct uuid node;
+    struct instant now;
+    struct instant (*retry)(void *context, const struct store_lost *lost, struct instant now);
+    void *context;
+    const struct store_lost *lost;
+    size_t count;
+};
+struct store_lost *take_lost(const PGresult *result, struct arena *arena, size_t *count_out);
+void send_lose(struct postgres_store *store, const struct losing *losing); // nothing when none
+void send_take_over(struct postgres_store *store, struct uuid node, bool adopts);
+void send_end_sessions(struct postgres_store *store, struct task *task);
 
 void postgres_intent_row(const PGresult *result, int row, struct arena *arena,
                          struct store_intent *out);
@@ -171,5 +196,7 @@ bool postgres_read_nodes(struct store *, store_node_fn *, void *, struct error *
 bool postgres_read_anchor(struct store *, struct store_anchor *, struct error *);
 bool postgres_read_intent(struct store *, struct uuid, struct arena *, struct store_intent *,
                           struct error *);
+bool postgres_read_version(struct store *, int64_t, struct arena *, struct store_version *,
+                           struct error *);
 bool postgres_read_output(struct store *, struct uuid, int64_t, char *, size_t, size_t *,
                           struct error *);

@@ -32,6 +32,21 @@ static void take_jobs(struct store_op_load *op, const PGresult *result)
     }
 }
 
+struct store_retry *take_retries(const PGresult *result, struct arena *arena, size_t *count_out)
+{
+    *count_out = (size_t)PQntuples(result);
+    struct store_retry *retries = arena_alloc(arena, *count_out, sizeof *retries);
+    for (int i = 0; i < PQntuples(result); i++) {
+        retries[i] = (struct store_retry){
+            .job_id = field_int(result, i, 0),
+            .due_at = field_instant(result, i, 1),
+            .attempt = (int)field_int(result, i, 2),
+            .retry_at = field_instant(result, i, 3),
+        };
+    }
+    return retries;
+}
+
 void take_load(struct postgres_store *store, struct task *task, const PGresult *result)
 {
     (void)store;
@@ -40,16 +55,7 @@ void take_load(struct postgres_store *store, struct task *task, const PGresult *
         take_jobs(op, result);
         return;
     }
-    op->retry_count = (size_t)PQntuples(result);
-    op->retries = arena_alloc(&op->op.arena, op->retry_count, sizeof *op->retries);
-    for (int i = 0; i < PQntuples(result); i++) {
-        op->retries[i] = (struct store_retry){
-            .job_id = field_int(result, i, 0),
-            .due_at = field_instant(result, i, 1),
-            .attempt = (int)field_int(result, i, 2),
-            .retry_at = field_instant(result, i, 3),
-        };
-    }
+    op->retries = take_retries(result, &op->op.arena, &op->retry_count);
 }
 
 // ---- publish ------------------------------------------------------------------------------------
@@ -61,6 +67,7 @@ void send_publish(struct postgres_store *store, struct task *task)
     parameters_init(&parameters);
     put_uuid(&parameters, op->node);
     put_now(store, &parameters);
+    put_int(&parameters, op->version);
     put_text(&parameters, op->actor);
     put_text(&parameters, op->detail);
     put_int(&parameters, instant_ms(op->at));
@@ -81,11 +88,35 @@ void take_publish(struct postgres_store *store, struct task *task, const PGresul
 {
     (void)store;
     struct store_op_publish *op = CONTAINER_OF(task->op, struct store_op_publish, op);
+    op->changed = field_bool(result, 0, 1);
+    op->outdated = field_bool(result, 0, 2);
     int64_t *ids = alloc_zero(op->item_count, sizeof *ids);
     (void)field_ints(result, 0, 0, ids, op->item_count);
-    for (size_t i = 0; i < op->item_count; i++) {
+    for (size_t i = 0; i < op->item_count && !op->outdated; i++) {
         op->items[i].job_id = ids[i];
     }
     free(ids);
-    op->changed = field_bool(result, 0, 1);
+}
+
+// ---- versions -----------------------------------------------------------------------------------
+
+void send_version(struct postgres_store *store, struct task *task)
+{
+    const struct store_op_version *op = CONTAINER_OF(task->op, struct store_op_version, op);
+    struct parameters parameters;
+    put_node(&parameters, op->node);
+    put_now(store, &parameters);
+    put_text(&parameters, op->actor);
+    put_text(&parameters, op->hash);
+    put_text(&parameters, op->text);
+    put_bool(&parameters, op->always);
+    task_send(store, PG_VERSION, &parameters);
+}
+
+void take_version(struct postgres_store *store, struct task *task, const PGresult *result)
+{
+    (void)store;
+    struct store_op_version *op = CONTAINER_OF(task->op, struct store_op_version, op);
+    op->version = field_int(result, 0, 0);
+    op->activated = field_bool(result, 0, 1);
 }

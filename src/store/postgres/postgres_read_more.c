@@ -122,6 +122,11 @@ static bool give_node(const PGresult *row, const void *reader_of)
         .last_seen = field_instant(row, 0, 4),
         .state = field_text(row, 0, 5),
         .running = (int)field_int(row, 0, 6),
+        .max_running = (int)field_int(row, 0, 7),
+        .dry_run = field_bool(row, 0, 8),
+        .draining = field_bool(row, 0, 9),
+        .labels = field_text(row, 0, 10),
+        .valid_until = field_instant(row, 0, 11),
     };
     return reader->fn(reader->context, &node);
 }
@@ -129,8 +134,10 @@ static bool give_node(const PGresult *row, const void *reader_of)
 bool postgres_read_nodes(struct store *port, store_node_fn *fn, void *context, struct error *err)
 {
     AUTO(question_release) struct question question;
-    question_init(&question, "select node, host, version, started_at, last_seen, state, running"
-                             " from ironcron.node order by node_no desc");
+    question_init(
+        &question,
+        "select node, host, version, started_at, last_seen, state, running, max_running,"
+        " dry_run, draining, labels, valid_until from ironcron.node order by node_no desc");
     return question_each(&question, port, give_node, &(struct node_reader){fn, context}, err);
 }
 
@@ -176,12 +183,47 @@ bool postgres_read_intent(struct store *port, struct uuid intent_id, struct aren
     bool found = false;
     struct intent_reader reader = {arena, intent_out, &found};
     AUTO(question_release) struct question question;
-    question_init(&question, "select intent_id, kind, job, run_id, params, dry_run, actor, acts_as,"
-                             " reason, created_at, state, answer from ironcron.intent");
+    question_init(&question,
+                  "select i.intent_id, i.kind, i.job, i.run_id, i.params, i.dry_run, i.actor,"
+                  " i.acts_as, i.reason, i.created_at, i.state, i.answer, n.node"
+                  " from ironcron.intent i"
+                  " left join ironcron.node n on n.node_no = i.node_no and n.state = 'live'");
     put_uuid(&question.parameters, intent_id);
-    question_where(&question, "intent_id = ", "::uuid");
+    question_where(&question, "i.intent_id = ", "::uuid");
     return question_each(&question, port, give_intent, &reader, err) &&
            (found || error_set(err, ERROR_NOT_FOUND, "there is no such intent"));
+}
+
+struct version_reader {
+    struct arena *arena;
+    struct store_version *out;
+};
+
+static bool give_version(const PGresult *row, const void *reader_of)
+{
+    const struct version_reader *reader = reader_of;
+    *reader->out = (struct store_version){
+        .version = field_int(row, 0, 0),
+        .hash = field_string(row, 0, 1, reader->arena),
+        .text = field_string(row, 0, 2, reader->arena),
+        .actor = field_string(row, 0, 3, reader->arena),
+        .published_at = field_instant(row, 0, 4),
+        .active = field_bool(row, 0, 5),
+    };
+    return true;
+}
+
+bool postgres_read_version(struct store *port, int64_t version, struct arena *arena,
+                           struct store_version *version_out, struct error *err)
+{
+    AUTO(question_release) struct question question;
+    question_init(&question, "select d.version, d.hash, d.text, d.actor, d.published_at,"
+                             " d.version = p.version from ironcron.definition d, ironcron.pulse p");
+    put_int(&question.parameters, version);
+    question_where(&question, "d.version = coalesce(nullif(", "::bigint, 0), p.version)");
+    *version_out = (struct store_version){.version = 0};
+    return question_each(&question, port, give_version,
+                         &(struct version_reader){arena, version_out}, err);
 }
 
 struct output_reader {

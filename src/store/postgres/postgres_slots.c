@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What became of the slots of single jobs.
+// What became of the slots of single jobs, and how far they are decided.
 #include "store/postgres/postgres_private.h"
 
 void send_slots(struct postgres_store *store, struct task *task)
@@ -55,5 +55,39 @@ void take_slots(struct postgres_store *store, struct task *task, const PGresult 
         take_around(op, item, result);
     } else {
         take_found(item, &op->op.arena, result);
+    }
+}
+
+// ---- marks --------------------------------------------------------------------------------------
+
+void send_marks(struct postgres_store *store, struct task *task)
+{
+    const struct store_op_marks *op = CONTAINER_OF(task->op, struct store_op_marks, op);
+    struct parameters parameters;
+    parameters_init(&parameters);
+    array_begin(&parameters);
+    for (size_t i = 0; i < op->mark_count; i++) {
+        array_int(&parameters, op->marks[i].job_id);
+    }
+    array_end(&parameters);
+    task_send(store, PG_MARKS, &parameters);
+}
+
+void take_marks(struct postgres_store *store, struct task *task, const PGresult *result)
+{
+    (void)store;
+    struct store_op_marks *op = CONTAINER_OF(task->op, struct store_op_marks, op);
+    for (size_t i = 0; i < op->mark_count; i++) {
+        op->marks[i] = (struct store_mark){.job_id = op->marks[i].job_id,
+                                           .high_water = INSTANT_NONE,
+                                           .last_success = INSTANT_NONE};
+    }
+    for (int i = 0; i < PQntuples(result); i++) {
+        struct store_mark *mark = &op->marks[field_int(result, i, 0) - 1];
+        mark->high_water = field_instant(result, i, 1);
+        mark->last_success = field_instant(result, i, 2);
+        mark->throttle_count = (int)field_int(result, i, 3);
+        mark->running = field_bool(result, i, 4);
+        mark->waiting = field_bool(result, i, 5);
     }
 }

@@ -51,6 +51,14 @@ void task_send_plain(struct postgres_store *store, enum postgres_statement state
     task_send(store, statement, &none);
 }
 
+void task_begin(struct postgres_store *store, struct task *task)
+{
+    task_send_plain(store, PG_BEGIN);
+    task->in_block = true;
+    task->committing = false;
+    task->over = false;
+}
+
 static void send_round(struct postgres_store *store, struct task *task)
 {
     task->answers = 0;
@@ -153,7 +161,7 @@ static enum store_result result_of(const PGresult *result)
 
 static void take_failure(struct postgres_store *store, struct task *task, const PGresult *result)
 {
-    if (task->result == STORE_OK) {
+    if (task->result == STORE_OK && !task->failing_is_fine) {
         task->result = result_of(result);
         link_explain(store, result, &task->op->err);
     }
@@ -189,6 +197,7 @@ static void round_over(struct postgres_store *store)
         (void)PQpipelineSync(store->connection);
         return;
     }
+    task->in_block = task->in_block && !task->committing;
     if (!failed && !task->over) {
         task->round++;
         send_round(store, task);
@@ -334,6 +343,7 @@ static const struct store_ops postgres_ops = {
     .read_nodes = postgres_read_nodes,
     .read_anchor = postgres_read_anchor,
     .read_intent = postgres_read_intent,
+    .read_version = postgres_read_version,
     .read_output = postgres_read_output,
 };
 

@@ -20,4 +20,8 @@ const struct task_kind postgres_tasks[STORE_OP_COUNT] = {
     [STORE_LEAVE] = {send_leave, take_nothing, false},
     [STORE_SLOTS] = {send_slots, take_slots, false},
     [STORE_INTENT_NOTE] = {send_intent_note, take_nothing, false},
+    [STORE_FENCE] = {send_fence, take_fence, true},
+    [STORE_MARKS] = {send_marks, take_marks, false},
+    [STORE_INTENT_OWN] = {send_intent_own, take_intent_own, false},
+    [STORE_VERSION] = {send_version, take_version, false},
 };

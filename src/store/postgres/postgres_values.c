@@ -238,6 +238,18 @@ size_t field_ints(const PGresult *result, int row, int column, int64_t *out, siz
     return count;
 }
 
+void field_uuids(const PGresult *result, int row, int column, struct uuid *out, size_t count)
+{
+    const char *text = PQgetvalue(result, row, column);
+    for (size_t i = 0; i < count; i++) {
+        char id[UUID_TEXT_SIZE] = "";
+        text++; // the brace or the comma
+        strncat(id, text, UUID_TEXT_SIZE - 1);
+        CHECK(uuid_parse(id, &out[i]));
+        text += UUID_TEXT_SIZE - 1;
+    }
+}
+
 size_t field_bools(const PGresult *result, int row, int column, bool *out, size_t size)
 {
     size_t count = 0;

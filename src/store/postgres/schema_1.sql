@@ -7,12 +7,28 @@ set local search_path = ironcron, pg_temp;
 
 create table meta (key text primary key, value text not null);
 
+-- valid_until: of its last beat, null where a node has no lease. owes: declared dead or stopped with
+-- something left behind. backend, backend_start: the session that it works on.
 create table node (
     node_no bigint generated always as identity primary key,
     node uuid not null unique, host text not null, version text not null,
-    started_at bigint not null, last_seen bigint not null,
+    started_at bigint not null, last_seen bigint not null, valid_until bigint,
     state text not null check (state in ('live', 'stopped', 'lost')),
-    running int not null, lost_runs bigint[] not null default '{}');
+    lease bigint not null, grace bigint not null, running int not null, max_running int not null,
+    dry_run boolean not null, is_full boolean not null default false,
+    draining boolean not null default false, labels text, owes boolean not null default false,
+    backend int, backend_start timestamptz,
+    lost_runs bigint[] not null default '{}') with (fillfactor = 50);
+create index node_live on node (node) where state = 'live';
+create index node_owes on node (node_no) where owes;
+
+-- Job definitions as nodes published them; the one row of pulse says which are active.
+create table definition (
+    version bigint primary key, hash text not null unique, text text not null, actor text,
+    published_at bigint not null);
+create table pulse (
+    one boolean primary key default true check (one), changes bigint not null, version bigint not null);
+insert into pulse (changes, version) values (0, 0);
 
 create table job (
     job_id bigint primary key, name text not null unique, high_water bigint not null,
@@ -28,7 +44,7 @@ create table slot (
     reason smallint not null, run bigint, attempt int not null, retry_at bigint,
     node_no bigint not null, primary key (job_id, due_at)) with (fillfactor = 80);
 create index slot_due on slot (due_at, job_id);
-create index slot_retry on slot (retry_at) where retry_at is not null;
+create index slot_waits on slot (job_id) where retry_at is not null;
 
 create sequence fence;
 create table run (
@@ -54,7 +70,7 @@ create table intent (
     id bigint generated always as identity primary key, intent_id uuid not null unique,
     kind smallint not null, job text, run_id uuid, params text, dry_run boolean not null,
     actor text, acts_as text, reason text, created_at bigint not null, state smallint not null,
-    answer text);
+    answer text, node_no bigint);
 create index intent_pending on intent (id) where state = 0;
 
 -- Audit rows are written in the commit of their cause and never changed. What is not sealed yet is

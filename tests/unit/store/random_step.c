@@ -310,6 +310,7 @@ static void carry_out_join(struct store *store, struct step *step, FILE *out)
     struct store_op_join op = {.node = step->node,
                                .host = "h",
                                .version = "v",
+                               .alone = true,
                                .lost_retry = lost_retry,
                                .lost_context = step};
     fprintf(out, "join %d at %" PRId64, call(store, &op.op, STORE_JOIN), op.now.us);
