@@ -11,8 +11,8 @@
 #include "cli/hint.h"
 #include "cli/terminal.h"
 #include "cli/words.h"
+#include "serve/open_store.h"
 #include "serve/store_owner.h"
-#include "store/sqlite/sqlite_store.h"
 #include "time/format.h"
 
 typedef bool load_fn(const char *path, struct config **config_out,
@@ -22,6 +22,7 @@ static bool load(struct session *session, const struct invocation *invocation, l
                  struct config_problems *problems)
 {
     session->clock = invocation->clock;
+    session->command = invocation->command->name;
     if (!load_as(invocation->config_path, &session->config, problems)) {
         return false;
     }
@@ -71,13 +72,19 @@ static void tell_of_mistakes(const struct session *session, const struct config_
     }
     buf_printf(&text, ": %s", first->text);
     char *clean = terminal_clean(buf_string(&text));
-    char *store = terminal_clean(session->config->store_path);
+    char *store = terminal_clean(session->config->store);
     fprintf(stderr,
             "%s\nironcron: the configuration has %zu error%s; this comes from the store %s alone. "
             "See: ironcron validate\n",
             clean, problems->count, words_plural(problems->count), store);
     free(store);
     free(clean);
+}
+
+// A file that is not there is no error yet; whether a server is there only a connection tells.
+static bool is_absent(const struct session *session)
+{
+    return session->config->store_url == NULL && access(session->config->store_path, F_OK) != 0;
 }
 
 bool session_config_to_look(struct session *session, const struct invocation *invocation,
@@ -91,7 +98,7 @@ bool session_config_to_look(struct session *session, const struct invocation *in
     if (!session->config->is_faulty) {
         return true;
     }
-    if (access(session->config->store_path, F_OK) != 0) {
+    if (is_absent(session)) {
         return refuse(&problems, err); // there is nothing to look at
     }
     tell_of_mistakes(session, &problems);
@@ -122,12 +129,12 @@ void session_look_for_node(struct session *session)
 bool session_read(struct session *session, struct error *err)
 {
     session_look_for_node(session);
-    if (access(session->config->store_path, F_OK) != 0) {
+    if (is_absent(session)) {
         session->store_is_absent = true;
         return true;
     }
-    return sqlite_store_open(session->config->store_path, SQLITE_STORE_READ_ONLY, session->clock,
-                             &session->store, err);
+    return open_store(session->config, OPEN_STORE_READ, session->command, session->clock,
+                      &session->store, err);
 }
 
 bool session_may_execute(const struct session *session, struct error *err)
@@ -139,13 +146,13 @@ bool session_write(struct session *session, struct error *err)
 {
     session_close_store(session);
     session_look_for_node(session);
-    if (access(session->config->store_path, F_OK) != 0 && !session_may_execute(session, err)) {
+    if (is_absent(session) && !session_may_execute(session, err)) {
         return false;
     }
     session->writable = true;
     session->store_is_absent = false;
-    return sqlite_store_open(session->config->store_path, SQLITE_STORE_WRITE, session->clock,
-                             &session->store, err);
+    return open_store(session->config, OPEN_STORE_WRITE, session->command, session->clock,
+                      &session->store, err);
 }
 
 bool session_open(struct session *session, const struct invocation *invocation, struct error *err)

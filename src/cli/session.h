@@ -19,6 +19,7 @@ struct session {
     struct node_lock_holder node;
     char actor[ACTOR_SIZE]; // user@host
     struct clock *clock;
+    const char *command; // what was typed, for who looks at the server's sessions
 };
 
 // Loads the configuration. False: its problems have been printed on stderr, and err says how many.

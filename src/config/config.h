@@ -43,8 +43,11 @@ struct config {
     const char *folder;      // what relative paths are relative to
     const char *environment; // NULL
     const char *revision;    // NULL
-    const char *store;       // "sqlite:/abs/path" or "postgresql://…" (refused in this version)
-    const char *store_path;  // absolute path of the SQLite file
+    const char *store;       // to be shown: "sqlite:/abs/path", "postgresql://user@host:5432/db"
+    const char *store_url;   // for libpq, password and all; NULL = the store is on SQLite
+    // Absolute path of the SQLite file. On PostgreSQL `node.state`: the node's own state, and what
+    // the names of its lock and its socket begin with.
+    const char *store_path;
     const char *timezone;
     int max_running;
     struct duration drain;

@@ -8,17 +8,106 @@
 
 #include "base/utf8.h"
 #include "config/labels.h"
+#include "config/postgresql_url.h"
 
 // What an apply function needs.
 struct target {
     struct load *load;
     const struct conform *conform;
     struct config *config;
+    const char *state; // out: the base of the node's local files where the store is PostgreSQL
 };
+
+// ---- store and node -----------------------------------------------------------------------------
+
+static void complain_store(const struct target *target, const struct yaml_tree_node *node,
+                           const char *text)
+{
+    conform_complain(target->conform, node, "store: %s", text);
+}
+
+// The file itself where the name is a link: the node's lock and the store's log lie beside it, and
+// two names must not make two of each. NULL: the link leads nowhere yet.
+static const char *resolve_file(const struct target *target, const char *path)
+{
+    char resolved[PATH_MAX];
+    char link[1];
+    if (target->load->substitution.closed || readlink(path, link, sizeof link) < 0) {
+        return path;
+    }
+    return realpath(path, resolved) == NULL ? NULL : pool_text(&target->load->pool, resolved);
+}
+
+static bool is_file_name(const char *path)
+{
+    return path[0] != '\0' && path[strlen(path) - 1] != '/';
+}
+
+static void apply_sqlite(const struct target *target, const struct yaml_tree_node *node)
+{
+    struct config *config = target->config;
+    const char *path = node->text + strlen("sqlite:");
+    if (strcmp(path, ":memory:") == 0) {
+        complain_store(target, node,
+                       "a store in memory would forget every run at a restart; name a file");
+        return;
+    }
+    if (!is_file_name(path) || strpbrk(path, "?#") != NULL) {
+        complain_store(target, node, "the part behind \"sqlite:\" must be the name of a file");
+        return;
+    }
+    path = resolve_file(target, load_path(target->load, path));
+    if (path == NULL) {
+        complain_store(target, node, "the link leads to no file: name the file itself");
+        return;
+    }
+    config->store_path = path;
+    config->store = arena_printf(&config->arena, "sqlite:%s", config->store_path);
+}
+
+// Beside the store there is nothing that a URL without its password could be good for.
+static bool is_unset(const struct target *target, const struct yaml_tree_node *node)
+{
+    return target->load->substitution.lenient && strstr(node->text, "${") != NULL;
+}
+
+static void apply_store(const struct target *target, const struct yaml_tree_node *node)
+{
+    struct config *config = target->config;
+    struct postgresql_url url;
+    if (strncmp(node->text, "sqlite:", 7) == 0) {
+        apply_sqlite(target, node);
+    } else if (is_unset(target, node)) {
+        complain_store(target, node,
+                       "what its ${…} names is not set here, and without it the store cannot be "
+                       "reached: set it as it is for `ironcron serve`");
+    } else if (!postgresql_url_is(node->text)) {
+        complain_store(target, node,
+                       "must be sqlite:FILE, such as sqlite:ironcron.db, or "
+                       "postgresql://USER@HOST:PORT/DATABASE");
+    } else if (postgresql_url_read(target->load, target->conform, node, &url)) {
+        config->store_url = url.text;
+        config->store = url.shown;
+    }
+}
+
+static void apply_state(struct target *target, const struct yaml_tree_node *node)
+{
+    if (!is_file_name(node->text)) {
+        conform_complain(target->conform, node,
+                         "state: must be the name of a file, such as ironcron.node");
+        return;
+    }
+    target->state = resolve_file(target, load_path(target->load, node->text));
+    if (target->state == NULL) {
+        conform_complain(target->conform, node,
+                         "state: the link leads to no file: name the file itself");
+    }
+}
 
 static void apply_node(void *context, const struct yaml_tree_node *node)
 {
-    const struct target *target = context;
+    struct target *target = context;
     struct config *config = target->config;
     switch (node->schema->id) {
     case KEY_NODE_MAX_RUNNING:
@@ -33,10 +122,15 @@ static void apply_node(void *context, const struct yaml_tree_node *node)
     case KEY_NODE_LABELS:
         config->labels = labels_build(target->load, node);
         return;
+    case KEY_NODE_STATE:
+        apply_state(target, node);
+        return;
     default:
         return;
     }
 }
+
+// ---- the rest -----------------------------------------------------------------------------------
 
 static void apply_history(void *context, const struct yaml_tree_node *node)
 {
@@ -57,54 +151,6 @@ static void apply_history(void *context, const struct yaml_tree_node *node)
     default:
         return;
     }
-}
-
-static void complain_store(const struct target *target, const struct yaml_tree_node *node,
-                           const char *text)
-{
-    conform_complain(target->conform, node, "store: %s", text);
-}
-
-// The file itself where the name is a link: the node's lock and the store's log lie beside it, and
-// two names must not make two of each. NULL: the link leads nowhere yet.
-static const char *resolve_store(const struct target *target, const char *path)
-{
-    char resolved[PATH_MAX];
-    char link[1];
-    if (target->load->substitution.closed || readlink(path, link, sizeof link) < 0) {
-        return path;
-    }
-    return realpath(path, resolved) == NULL ? NULL : pool_text(&target->load->pool, resolved);
-}
-
-static void apply_store(const struct target *target, const struct yaml_tree_node *node)
-{
-    struct config *config = target->config;
-    if (strncmp(node->text, "postgresql:", 11) == 0 || strncmp(node->text, "postgres:", 9) == 0) {
-        complain_store(target, node, "PostgreSQL is not in this version: use sqlite:FILE");
-        return;
-    }
-    if (strncmp(node->text, "sqlite:", 7) != 0) {
-        complain_store(target, node, "must be sqlite:FILE, such as sqlite:ironcron.db");
-        return;
-    }
-    const char *path = node->text + 7;
-    if (strcmp(path, ":memory:") == 0) {
-        complain_store(target, node,
-                       "a store in memory would forget every run at a restart; name a file");
-        return;
-    }
-    if (path[0] == '\0' || path[strlen(path) - 1] == '/' || strpbrk(path, "?#") != NULL) {
-        complain_store(target, node, "the part behind \"sqlite:\" must be the name of a file");
-        return;
-    }
-    path = resolve_store(target, load_path(target->load, path));
-    if (path == NULL) {
-        complain_store(target, node, "the link leads to no file: name the file itself");
-        return;
-    }
-    config->store_path = path;
-    config->store = arena_printf(&config->arena, "sqlite:%s", config->store_path);
 }
 
 static void apply_timezone(const struct target *target, const struct yaml_tree_node *node)
@@ -156,10 +202,13 @@ static void revision_from_environment(struct load *load)
 void settings_build(struct load *load, const struct conform *conform,
                     const struct yaml_tree_node *root)
 {
-    struct target target = {load, conform, load->config};
+    struct target target = {load, conform, load->config, NULL};
     load->config->timezone = "UTC";
     conform_apply(root, SECTION_TOP, apply_top, &target);
     conform_apply(yaml_tree_find(root, "node"), SECTION_NODE, apply_node, &target);
+    if (target.config->store_url != NULL) {
+        target.config->store_path = target.state;
+    }
     conform_apply(yaml_tree_find(root, "history"), SECTION_HISTORY, apply_history, &target);
     settings_build_http(load, conform, yaml_tree_find(root, "http"));
     settings_build_databases(load, conform, yaml_tree_find(root, "databases"));

@@ -1,17 +1,11 @@
 // SPDX-License-Identifier: MIT
-// The databases. A URL of PostgreSQL is read by libpq itself, so that what is accepted here is what
-// the connection takes later.
-#include <libpq-fe.h>
-#include <stdlib.h>
+// The databases.
 #include <string.h>
 
-#include "base/buf.h"
-#include "base/log.h"
+#include "config/postgresql_url.h"
 #include "config/settings.h"
 
-#define DATABASES_MAX 100
-#define URL_REMEDY                                                                                 \
-    "write postgresql://USER@HOST:PORT/DATABASE, with the password as ${NAME}, or sqlite:FILE"
+#define DATABASES_MAX   100
 #define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
 
 struct target {
@@ -19,110 +13,6 @@ struct target {
     const struct conform *conform;
     struct database *database; // the one that is being built
 };
-
-// ---- PostgreSQL ---------------------------------------------------------------------------------
-
-static const char *option(const PQconninfoOption *options, const char *keyword)
-{
-    for (; options->keyword != NULL; options++) {
-        if (strcmp(options->keyword, keyword) == 0) {
-            return options->val != NULL && options->val[0] != '\0' ? options->val : NULL;
-        }
-    }
-    return NULL;
-}
-
-// One for each host, with commas between; libpq itself only complains when it connects.
-static bool ports_are_numbers(const char *ports)
-{
-    for (; ports != NULL; ports = strchr(ports, ',') == NULL ? NULL : strchr(ports, ',') + 1) {
-        size_t length = strcspn(ports, ",");
-        if (strspn(ports, "0123456789") < length || length > 5 || strtol(ports, NULL, 10) > 65535) {
-            return false;
-        }
-    }
-    return true;
-}
-
-// Secrets as they are written, with their percent signs, and as they are used.
-static void register_written_password(const char *url)
-{
-    const char *start = strstr(url, "://") + 3;
-    const char *at = strchr(start, '@');
-    const char *colon = at == NULL ? NULL : memchr(start, ':', (size_t)(at - start));
-    if (colon != NULL) {
-        char *written = strndup(colon + 1, (size_t)(at - colon - 1));
-        log_secret(written == NULL ? "" : written);
-        free(written);
-    }
-}
-
-static void register_secrets(const struct target *target, const struct yaml_tree_node *node,
-                             const PQconninfoOption *options)
-{
-    static const char *const words[] = {"password", "sslpassword"};
-    for (size_t i = 0; i < ARRAY_LENGTH(words); i++) {
-        const char *value = option(options, words[i]);
-        if (value != NULL && !target->load->substitution.closed) {
-            log_secret(value);
-            register_written_password(node->text);
-        }
-        target->load->config->holds_secrets |= value != NULL && !node->substituted;
-    }
-}
-
-// "h1,h2" and "6000,6001" to "h1:6000,h2:6001".
-static void add_hosts(struct buf *out, const char *hosts, const char *ports)
-{
-    while (*hosts != '\0') {
-        size_t host = strcspn(hosts, ",");
-        size_t port = strcspn(ports, ",");
-        buf_printf(out, "%.*s%s%.*s", (int)host, hosts, port > 0 ? ":" : "", (int)port, ports);
-        hosts += host;
-        ports += ports[port] == ',' ? port + 1 : 0;
-        if (*hosts == ',') {
-            buf_add_char(out, *hosts++);
-        }
-    }
-}
-
-static const char *place_of(const struct target *target, const PQconninfoOption *options)
-{
-    const char *host = option(options, "host");
-    host = host != NULL ? host : option(options, "hostaddr");
-    const char *port = option(options, "port");
-    const char *name = option(options, "dbname");
-    const char *user = option(options, "user");
-    AUTO(buf_release) struct buf place;
-    buf_init(&place, 8192);
-    buf_printf(&place, "%s at ", name == NULL ? "its default" : name);
-    add_hosts(&place, host == NULL ? "the local socket" : host, port == NULL ? "" : port);
-    if (user != NULL) {
-        buf_printf(&place, " as %s", user);
-    }
-    return pool_text(&target->load->pool, buf_string(&place));
-}
-
-static void apply_postgresql(const struct target *target, const struct yaml_tree_node *node)
-{
-    char *message = NULL; // not shown: it quotes the URL, password and all
-    PQconninfoOption *options = PQconninfoParse(node->text, &message);
-    PQfreemem(message);
-    if (options == NULL) {
-        conform_complain(target->conform, node,
-                         "url: is no URL that libpq understands; " URL_REMEDY
-                         " (special characters in it percent-encoded, as %%40 for @)");
-        return;
-    }
-    register_secrets(target, node, options);
-    if (!ports_are_numbers(option(options, "port"))) {
-        conform_complain(target->conform, node, "url: its port is no number from 1 to 65535");
-    }
-    target->database->kind = DATABASE_POSTGRESQL;
-    target->database->url = pool_text(&target->load->pool, node->text);
-    target->database->place = place_of(target, options);
-    PQconninfoFree(options);
-}
 
 // ---- SQLite -------------------------------------------------------------------------------------
 
@@ -146,17 +36,27 @@ static void apply_sqlite(const struct target *target, const struct yaml_tree_nod
 
 // ---- one database -------------------------------------------------------------------------------
 
+static void apply_postgresql(const struct target *target, const struct yaml_tree_node *node)
+{
+    struct postgresql_url url;
+    if (postgresql_url_read(target->load, target->conform, node, &url)) {
+        target->database->kind = DATABASE_POSTGRESQL;
+        target->database->url = url.text;
+        target->database->place = url.place;
+    }
+}
+
 static void apply_url(const struct target *target, const struct yaml_tree_node *node)
 {
     if (target->load->substitution.lenient && strstr(node->text, "${") != NULL) {
         target->database->place = "a URL that is not set here"; // only read, never connected to
     } else if (strncmp(node->text, "sqlite:", 7) == 0) {
         apply_sqlite(target, node);
-    } else if (strncmp(node->text, "postgresql://", 13) == 0 ||
-               strncmp(node->text, "postgres://", 11) == 0) {
+    } else if (postgresql_url_is(node->text)) {
         apply_postgresql(target, node);
     } else {
-        conform_complain(target->conform, node, "url: names no kind of database; " URL_REMEDY);
+        conform_complain(target->conform, node,
+                         "url: names no kind of database; " POSTGRESQL_URL_REMEDY);
     }
 }
 

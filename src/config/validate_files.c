@@ -58,12 +58,18 @@ void validate_files(const struct config *config, struct validate_report *report)
 
 // ---- store --------------------------------------------------------------------------------------
 
-static void store_failed(struct validate_report *report, const char *path, const char *reason,
-                         const char *remedy)
+static void file_failed(struct validate_report *report, const char *name, const char *path,
+                        const char *reason, const char *remedy)
 {
     char detail[PATH_MAX + 256];
     snprintf(detail, sizeof detail, "%s %s", path, reason);
-    validate_add(report, VALIDATE_FAILED, "store", detail, remedy);
+    validate_add(report, VALIDATE_FAILED, name, detail, remedy);
+}
+
+static void store_failed(struct validate_report *report, const char *path, const char *reason,
+                         const char *remedy)
+{
+    file_failed(report, "store", path, reason, remedy);
 }
 
 static void folder_of(const char *path, char folder[PATH_MAX])
@@ -77,25 +83,25 @@ static void folder_of(const char *path, char folder[PATH_MAX])
     folder[length] = '\0';
 }
 
-// SQLite puts its journal beside the file, so the folder must be writable too.
-static bool check_folder(const char *path, struct validate_report *report)
+// `key` names the file in the configuration. SQLite puts its journal beside it, and the node its
+// lock, so the folder must be writable too.
+static bool check_folder(const char *key, const char *path, struct validate_report *report)
 {
     char folder[PATH_MAX];
     char remedy[PATH_MAX + 64];
     struct stat status;
     folder_of(path, folder);
     if (stat(folder, &status) != 0 && errno == ENOENT) {
-        snprintf(remedy, sizeof remedy, "mkdir -p %s, or name another file in \"store\"", folder);
-        store_failed(report, folder, "does not exist", remedy);
+        snprintf(remedy, sizeof remedy, "mkdir -p %s, or name another file in \"%s\"", folder, key);
+        file_failed(report, key, folder, "does not exist", remedy);
         return false;
     }
     if (faccessat(AT_FDCWD, folder, R_OK | W_OK | X_OK, AT_EACCESS) != 0) {
         snprintf(remedy, sizeof remedy,
-                 "give this user the folder: chown it, or name another file in "
-                 "\"store\"");
-        store_failed(report, folder,
-                     errno == EROFS ? "is on a read-only file system" : "cannot be written to",
-                     remedy);
+                 "give this user the folder: chown it, or name another file in \"%s\"", key);
+        file_failed(report, key, folder,
+                    errno == EROFS ? "is on a read-only file system" : "cannot be written to",
+                    remedy);
         return false;
     }
     return true;
@@ -143,7 +149,8 @@ void validate_store(const struct config *config, const struct validate_options *
 {
     const char *path = config->store_path;
     struct stat status;
-    if (!check_folder(path, report)) {
+    bool is_remote = config->store_url != NULL;
+    if (!check_folder(is_remote ? "node.state" : "store", path, report) || is_remote) {
         return;
     }
     if (options->is_node) {
@@ -165,7 +172,7 @@ void validate_disk(const struct config *config, struct validate_report *report)
     struct statvfs disk;
     folder_of(config->store_path, folder);
     if (statvfs(folder, &disk) != 0) {
-        return; // the store's check has said why
+        return; // the folder's check has said why
     }
     uint64_t free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize;
     // Some file systems have no fixed number of inodes and tell 0 of 0.

@@ -18,7 +18,7 @@
 #include "serve/host_boot.h"
 #include "serve/node_lock.h"
 #include "serve/node_runners.h"
-#include "store/sqlite/sqlite_store.h"
+#include "serve/open_store.h"
 
 // Controls of other processes take effect within two seconds even where no notification works.
 #define TICK_MS 1500
@@ -425,8 +425,8 @@ bool node_open(struct node *node, const struct node_options *options, struct loa
     gethostname(node->host, sizeof node->host - 1);
     actor_of_process(node->actor);
     return take_lock(node, loaded->config->store_path, err) && fork_runner(node, err) &&
-           sqlite_store_open(loaded->config->store_path, SQLITE_STORE_WRITE, node->clock,
-                             &node->store, err) &&
+           open_store(loaded->config, OPEN_STORE_WRITE, options->command, node->clock, &node->store,
+                      err) &&
            node_runners_note_left(node, err) && start_engine(node, err) && open_loop(node, err);
 }
 

@@ -132,6 +132,12 @@ static void show_life(struct serve *serve)
     notify_turn(&serve->notify);
 }
 
+static bool same_store(const struct config *config, const struct config *other)
+{
+    return strcmp(config->store, other->store) == 0 &&
+           strcmp(config->store_path, other->store_path) == 0;
+}
+
 // The new configuration, or the old one and the reason.
 static void reload(struct serve *serve)
 {
@@ -144,7 +150,7 @@ static void reload(struct serve *serve)
     bool done = false;
     if (config == NULL) {
         error_set(&err, ERROR_CONFIG, "the configuration has errors: see `ironcron validate`");
-    } else if (strcmp(config->store_path, serve->node.loaded->config->store_path) != 0) {
+    } else if (!same_store(config, serve->node.loaded->config)) {
         config_free(config);
         error_set(&err, ERROR_CONFIG,
                   "the store cannot be changed by a reload: restart `ironcron serve` for that");
@@ -349,12 +355,13 @@ static void log_start(const struct serve *serve, const struct config *config)
     uuid_format(serve->node.id, node);
     snprintf(jobs, sizeof jobs, "%zu", config->job_count);
     bool dry = engine_is_dry_run(serve->node.engine);
-    struct log_field fields[] = {{"node", node},
-                                 {"jobs", jobs},
-                                 {"store", config->store_path},
-                                 {"mode", dry ? "dry-run" : "live"},
-                                 {"version", IRONCRON_VERSION},
-                                 {NULL, NULL}};
+    struct log_field fields[] = {
+        {"node", node},
+        {"jobs", jobs},
+        {"store", config->store_url == NULL ? config->store_path : config->store},
+        {"mode", dry ? "dry-run" : "live"},
+        {"version", IRONCRON_VERSION},
+        {NULL, NULL}};
     log_record(LOG_INFO, "started", fields, "%s",
                dry ? "dry-run: slots are claimed and audited, nothing is executed" : "jobs run");
 }

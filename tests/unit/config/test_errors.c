@@ -95,7 +95,12 @@ static const struct mistake mistakes[] = {
     {"jobs:\n  - {name: a, schedule: \"@daily\", retension: x}\n",
      {"2:5: this job has nothing to run", "2:35: unknown key \"retension\"; did you mean "
                                           "\"retention\"?"}},
-    {"store: postgresql://u@h/d\n", {"1:8: store: PostgreSQL is not in this version"}},
+    {"store: mysql://u@h/d\n", {"1:8: store: must be sqlite:FILE, such as sqlite:ironcron.db, or"}},
+    {"store: postgresql:d\n", {"1:8: store: must be sqlite:FILE, such as sqlite:ironcron.db, or"}},
+    {"store: \"postgresql://u:p@h:x/d?nope=1\"\n",
+     {"1:8: store: is no URL that libpq understands"}},
+    {"store: \"postgresql://u@h:54322x/d\"\n", {"1:8: store: its port is no number"}},
+    {"node: {state: run/}\n", {"1:15: state: must be the name of a file"}},
     // ---- databases
     {"databases: [{name: app}]\n", {"1:13: \"url\" is missing in databases[]"}},
     {"databases: [{name: \"a b\", url: \"sqlite:x\"}]\n",

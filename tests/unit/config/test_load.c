@@ -163,6 +163,24 @@ static void every_job_key_is_read(void **state)
     fixture_release(&fixture);
 }
 
+static void a_store_on_postgresql_leaves_the_node_files_of_its_own(void **state)
+{
+    (void)state;
+    struct fixture fixture = fixture_load_fine("store: postgresql://ic@db/jobs\n");
+    assert_string_equal(fixture.config->store, "postgresql://ic@db/jobs");
+    assert_string_equal(fixture.config->store_url, "postgresql://ic@db/jobs");
+    assert_string_equal(fixture.config->store_path, "/folder/ironcron.node");
+    fixture_release(&fixture);
+    fixture = fixture_load_fine("store: postgres://db\nnode: {state: /run/ic/n}\n");
+    assert_string_equal(fixture.config->store, "postgresql://db/");
+    assert_string_equal(fixture.config->store_path, "/run/ic/n");
+    fixture_release(&fixture);
+    fixture = fixture_load_fine("store: sqlite:x.db\nnode: {state: n}\n");
+    assert_null(fixture.config->store_url);
+    assert_string_equal(fixture.config->store_path, "/folder/x.db");
+    fixture_release(&fixture);
+}
+
 static void the_defaults_are_those_of_the_contract(void **state)
 {
     (void)state;
@@ -318,6 +336,7 @@ int main(void)
         cmocka_unit_test(every_setting_is_read),
         cmocka_unit_test(databases_are_read),
         cmocka_unit_test(every_job_key_is_read),
+        cmocka_unit_test(a_store_on_postgresql_leaves_the_node_files_of_its_own),
         cmocka_unit_test(the_defaults_are_those_of_the_contract),
         cmocka_unit_test(retries_have_defaults),
         cmocka_unit_test(listening_can_be_off),

@@ -97,7 +97,7 @@ static void no_complaint_shows_what_was_put_in(void **state)
         "jobs: [{name: a, shell: x, schedule: \"${IRONCRON_TEST_SECRET}\"}]\n",
         "jobs: [{name: \"${IRONCRON_TEST_SECRET} x\", shell: x, schedule: \"@daily\"}]\n",
         "timezone: ${IRONCRON_TEST_SECRET}\n",
-        "store: postgresql://u:${IRONCRON_TEST_SECRET}@h/d\n",
+        "store: \"postgresql://u:${IRONCRON_TEST_SECRET}@h:x/d\"\n",
         "store: x${IRONCRON_TEST_SECRET}\n",
         "databases: [{name: a, url: \"x${IRONCRON_TEST_SECRET}\"}]\n",
         "databases: [{name: a, url: \"postgresql://u:${IRONCRON_TEST_SECRET}@h:x/d\"}]\n",
@@ -111,7 +111,7 @@ static void no_complaint_shows_what_was_put_in(void **state)
         // A token of this file, put in a second place by mistake.
         "http: {tokens: [{name: a, role: viewer, token: hunter2-again}]}\n" JOB
         "    shell: x\n    timezone: hunter2-again\n",
-        "store: postgresql://u:" SECRET "@h/d\n",
+        "store: \"postgresql://u:" SECRET "@h/d?x=%zz\"\n",
         "http: {tokens: [{name: a, role: viewer, token_sha256: " SECRET "}]}\n",
     };
     for (size_t i = 0; i < ARRAY_LENGTH(texts); i++) {
@@ -143,6 +143,8 @@ static void secrets_are_registered_with_the_log(void **state)
          "secret-of%3aurl"},
         {"databases: [{name: a, url: \"postgresql://h/d?password=secret-behind\"}]\n",
          "secret-behind"},
+        {"store: \"postgresql://u:secret-of%3astore@h/d\"\n", "secret-of:store"},
+        {"store: \"postgresql://u:secret-of%3astore@h/d\"\n", "secret-of%3astore"},
     };
     setenv("IRONCRON_TEST_S1", "secret-of-env", 1);
     setenv("IRONCRON_TEST_S2", "secret-of-shell", 1);
@@ -156,6 +158,23 @@ static void secrets_are_registered_with_the_log(void **state)
     }
 }
 
+// A password in the file is told, one that comes from outside is not the file's.
+static void the_url_of_the_store_is_shown_without_its_password(void **state)
+{
+    (void)state;
+    struct fixture fixture =
+        fixture_load_fine("store: \"postgresql://u:hunter3@h:6000,i:6001/d?sslmode=require\"\n");
+    assert_string_equal(fixture.config->store, "postgresql://u@h:6000,i:6001/d");
+    assert_non_null(strstr(fixture.config->store_url, "hunter3"));
+    assert_true(fixture.config->holds_secrets);
+    fixture_release(&fixture);
+    setenv("IRONCRON_TEST_S1", "postgresql://u:secret-of-env@h/d", 1);
+    fixture = fixture_load_fine("store: ${IRONCRON_TEST_S1}\n");
+    assert_string_equal(fixture.config->store, "postgresql://u@h/d");
+    assert_false(fixture.config->holds_secrets);
+    fixture_release(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -163,6 +182,7 @@ int main(void)
         cmocka_unit_test(a_file_gives_its_content_less_one_newline),
         cmocka_unit_test(no_complaint_shows_what_was_put_in),
         cmocka_unit_test(secrets_are_registered_with_the_log),
+        cmocka_unit_test(the_url_of_the_store_is_shown_without_its_password),
     };
     return cmocka_run_group_tests(tests, set_environment, NULL);
 }
