@@ -55,7 +55,7 @@ static bool list_node(void *context, const struct store_node_row *row)
     char seen[WORDS_TIME_SIZE];
     uuid_format(row->node, id);
     format_in_zone(row->started_at, listing->session->zone, started);
-    words_relative(row->last_seen, clock_now(listing->session->clock), seen);
+    words_relative(row->last_seen, session_now(listing->session), seen);
     struct text_table *table = listing->table;
     text_table_cell(table, COLOUR_NONE, id);
     text_table_cell(table, COLOUR_NONE, row->host);

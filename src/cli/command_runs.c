@@ -35,7 +35,7 @@ static void list_cells(const struct listing *listing, const struct store_run_row
     char result[512];
     uuid_format(row->run_id, id);
     format_in_zone(row->started_at, listing->session->zone, started);
-    run_duration(row, clock_now(listing->session->clock), took, sizeof took);
+    run_duration(row, session_now(listing->session), took, sizeof took);
     run_result(row, result, sizeof result);
     struct text_table *table = listing->table;
     text_table_cell(table, COLOUR_NONE, id);
@@ -159,7 +159,7 @@ static void print_run(const struct session *session, const struct store_run_row 
     line_time("due", row->due_at, session->zone);
     line_time("started", row->started_at, session->zone);
     line_time("ended", row->ended_at, session->zone);
-    run_duration(row, clock_now(session->clock), text, sizeof text);
+    run_duration(row, session_now(session), text, sizeof text);
     line("took", text, COLOUR_NONE);
     line("node", node, COLOUR_NONE);
     snprintf(text, sizeof text, "%lld", (long long)row->fence);
@@ -216,7 +216,7 @@ static bool show(const struct session *session, const struct run_more *more, str
     }
     print_run(session, more->run);
     run_more_print_facts(more);
-    run_more_print_attempts(more, session->zone, clock_now(session->clock));
+    run_more_print_attempts(more, session->zone, session_now(session));
     run_more_print_events(more, session->zone);
     print_tail(more, tail);
     run_more_next(more, session->zone, &next);

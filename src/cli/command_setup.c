@@ -13,6 +13,7 @@
 #include "cli/text_table.h"
 #include "cli/words.h"
 #include "config/validate.h"
+#include "serve/validate_store.h"
 
 #define FILE_DEFAULT "ironcron.yml"
 
@@ -165,8 +166,10 @@ bool command_validate(struct invocation *invocation, int *exit_out, struct error
         return false;
     }
     session_look_for_node(&session);
-    struct validate_options options = {
-        .node_lives = session.has_node, .down_fails = true, .clock = invocation->clock};
+    struct validate_options options = {.node_lives = session.has_node,
+                                       .down_fails = true,
+                                       .check_store = validate_postgresql_store,
+                                       .clock = invocation->clock};
     struct validate_report report;
     validate_config(session.config, &options, &report);
     *exit_out = report.failed > 0 ? error_exit_code(report.code) : 0;

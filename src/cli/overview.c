@@ -205,7 +205,7 @@ static bool make_views(struct overview *overview, const struct session *session,
 
 bool overview_load(struct overview *overview, const struct session *session, struct error *err)
 {
-    *overview = (struct overview){.now = clock_now(session->clock)};
+    *overview = (struct overview){.now = session_now(session)};
     arena_init(&overview->arena, OVERVIEW_MAX);
     if (!control_set_load(&overview->controls, session->store, err)) {
         return false;

@@ -13,6 +13,7 @@
 #include "cli/words.h"
 #include "serve/open_store.h"
 #include "serve/store_owner.h"
+#include "store/postgres/postgres_facts.h"
 #include "time/format.h"
 
 typedef bool load_fn(const char *path, struct config **config_out,
@@ -121,20 +122,107 @@ bool session_config_quietly(struct session *session, const struct invocation *in
     return load(session, invocation, config_load_to_read, &problems);
 }
 
+// ---- the node -----------------------------------------------------------------------------------
+
+struct node_search {
+    const struct session *session;
+    struct node_lock_holder found;
+    bool is_found;
+};
+
+// One whose lock is free on this host is dead, whatever its lease says.
+static bool look_at_node(void *context, const struct store_node_row *row)
+{
+    struct node_search *search = context;
+    const struct session *session = search->session;
+    struct node_lock_holder *found = &search->found;
+    uuid_format(row->node, found->node);
+    bool lives = strcmp(row->state, "live") == 0 &&
+                 instant_before(session_now(session), row->valid_until) &&
+                 strcmp(found->node, session->last.node) != 0;
+    if (lives) {
+        snprintf(found->host, sizeof found->host, "%s", row->host);
+        snprintf(found->command, sizeof found->command, "serve");
+        found->started_at = row->started_at;
+        search->is_found = true;
+    }
+    return !lives;
+}
+
+// Of a fleet any node carries out what is asked for.
+static void look_into_store(struct session *session)
+{
+    struct node_search search = {.session = session};
+    struct error ignored = ERROR_INIT;
+    struct store *store = session->store;
+    struct store *own = NULL;
+    if (store == NULL && open_store(session->config, OPEN_STORE_READ, session->command,
+                                    session->clock, &own, &ignored)) {
+        store = own;
+    }
+    if (store != NULL && store->ops->read_nodes(store, look_at_node, &search, &ignored)) {
+        session->has_node = search.is_found;
+        session->node = search.found;
+    }
+    store_close(own);
+}
+
 void session_look_for_node(struct session *session)
 {
-    session->has_node = node_lock_is_held(session->config->store_path, &session->node);
+    struct node_lock_holder holder;
+    bool is_remote = session->config->store_url != NULL;
+    session->node_is_here = node_lock_is_held(session->config->store_path, &holder);
+    if (session->node_is_here || !is_remote) {
+        session->has_node = session->node_is_here;
+        session->node = holder;
+        return;
+    }
+    session->last = holder;
+    look_into_store(session);
+}
+
+void session_node_words(const struct session *session, char out[SESSION_NODE_SIZE])
+{
+    int length = snprintf(out, SESSION_NODE_SIZE, "the node on %s", session->node.host);
+    if (session->node.pid > 0) {
+        snprintf(out + length, SESSION_NODE_SIZE - (size_t)length, " (pid %d)", session->node.pid);
+    }
+}
+
+struct instant session_now(const struct session *session)
+{
+    return instant_add(clock_now(session->clock), session->store_ahead);
+}
+
+// ---- the store ----------------------------------------------------------------------------------
+
+// A server is asked at once: whether it can be reached, whether its tables are ours, and what its
+// clock says, since it decides what is due.
+static bool open_as(struct session *session, enum open_store_how how, struct error *err)
+{
+    struct instant now;
+    if (!open_store(session->config, how, session->command, session->clock, &session->store, err)) {
+        return false;
+    }
+    if (session->config->store_url != NULL) {
+        if (!postgres_store_greet(session->store, &now, err)) {
+            session_close_store(session);
+            return false;
+        }
+        session->store_ahead = instant_since(now, clock_now(session->clock));
+    }
+    session_look_for_node(session);
+    return true;
 }
 
 bool session_read(struct session *session, struct error *err)
 {
-    session_look_for_node(session);
     if (is_absent(session)) {
+        session_look_for_node(session);
         session->store_is_absent = true;
         return true;
     }
-    return open_store(session->config, OPEN_STORE_READ, session->command, session->clock,
-                      &session->store, err);
+    return open_as(session, OPEN_STORE_READ, err);
 }
 
 bool session_may_execute(const struct session *session, struct error *err)
@@ -145,14 +233,12 @@ bool session_may_execute(const struct session *session, struct error *err)
 bool session_write(struct session *session, struct error *err)
 {
     session_close_store(session);
-    session_look_for_node(session);
     if (is_absent(session) && !session_may_execute(session, err)) {
         return false;
     }
     session->writable = true;
     session->store_is_absent = false;
-    return open_store(session->config, OPEN_STORE_WRITE, session->command, session->clock,
-                      &session->store, err);
+    return open_as(session, OPEN_STORE_WRITE, err);
 }
 
 bool session_open(struct session *session, const struct invocation *invocation, struct error *err)

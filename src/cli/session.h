@@ -14,10 +14,13 @@ struct session {
     const struct zone *zone; // of the configuration, for people's times; borrowed
     bool store_is_absent;    // nothing was ever written: not an error for who reads
     bool writable;
-    bool is_whole; // session_config_whole: everything is set
-    bool has_node; // a node holds the store's lock
-    struct node_lock_holder node;
-    char actor[ACTOR_SIZE]; // user@host
+    bool is_whole;     // session_config_whole: everything is set
+    bool has_node;     // a node lives, here or, where the store is PostgreSQL, on another host
+    bool node_is_here; // it holds the lock of this host
+    struct node_lock_holder node; // which one; of one that is not here no process is known
+    struct node_lock_holder last; // who had the lock of this host last, where nobody has it now
+    struct duration store_ahead;  // the store's clock less this host's
+    char actor[ACTOR_SIZE];       // user@host
     struct clock *clock;
     const char *command; // what was typed, for who looks at the server's sessions
 };
@@ -45,8 +48,13 @@ bool session_write(struct session *session, struct error *err) MUST_USE;
 // Configuration (to look) and store for a reading command; an absent store is ERROR_NOT_FOUND.
 bool session_open(struct session *session, const struct invocation *invocation,
                   struct error *err) MUST_USE;
-// Asks again whether a node lives.
+// Asks again whether a node lives. Where the store cannot be asked all stays as it was.
 void session_look_for_node(struct session *session);
+// The node in words: "the node on alpha (pid 4711)".
+#define SESSION_NODE_SIZE 320
+void session_node_words(const struct session *session, char out[SESSION_NODE_SIZE]);
+// The time by the store's clock.
+struct instant session_now(const struct session *session);
 void session_close_store(struct session *session);
 void session_release(struct session *session);
 

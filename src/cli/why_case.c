@@ -169,7 +169,7 @@ bool why_case_load(struct why_case *why, const struct session *session, const ch
     *why = (struct why_case){.trouble_at = INSTANT_NONE};
     arena_init(&why->arena, CASE_MAX);
     struct why_facts *facts = &why->facts;
-    facts->now = clock_now(session->clock);
+    facts->now = session_now(session);
     facts->name = arena_string(&why->arena, job);
     facts->zone = session->zone;
     facts->job = config_job(session->config, job);

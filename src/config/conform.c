@@ -58,7 +58,7 @@ static void add_valid_keys(struct buf *out, enum schema_section section, bool in
     }
 }
 
-static const char *nearest_key(enum schema_section section, const char *name, bool in_defaults)
+static struct nearest nearest_key(enum schema_section section, const char *name, bool in_defaults)
 {
     struct nearest nearest;
     nearest_init(&nearest, name);
@@ -69,19 +69,20 @@ static const char *nearest_key(enum schema_section section, const char *name, bo
             nearest_offer(&nearest, schema_keys[at].name);
         }
     }
-    return nearest.best;
+    return nearest;
 }
 
+// The very word in another section tells more than a word here that is two slips away.
 static void complain_unknown(const struct conform *conform, const struct yaml_tree_node *node,
                              enum schema_section section, bool in_defaults)
 {
-    const char *best = nearest_key(section, node->key, in_defaults);
-    if (best != NULL) {
+    struct nearest nearest = nearest_key(section, node->key, in_defaults);
+    const struct schema_key *elsewhere = schema_find_elsewhere(section, node->key);
+    if (nearest.best != NULL && (elsewhere == NULL || nearest.distance < 2)) {
         conform_complain_key(conform, node, "unknown key \"%.80s\"; did you mean \"%s\"?",
-                             node->key, best);
+                             node->key, nearest.best);
         return;
     }
-    const struct schema_key *elsewhere = schema_find_elsewhere(section, node->key);
     if (elsewhere != NULL) {
         const char *place = schema_section_name(elsewhere->section);
         conform_complain_key(conform, node, "unknown key \"%.80s\" here; it belongs %s%s%s",
@@ -372,7 +373,8 @@ static bool is_mistyped(const struct yaml_tree_node *map, enum schema_section se
                         const char *name)
 {
     for (const struct yaml_tree_node *child = map->first; child != NULL; child = child->next) {
-        const char *best = child->schema == NULL ? nearest_key(section, child->key, false) : NULL;
+        const char *best =
+            child->schema == NULL ? nearest_key(section, child->key, false).best : NULL;
         if (best != NULL && strcmp(best, name) == 0) {
             return true;
         }

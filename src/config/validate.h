@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "base/arena.h"
+#include "base/attributes.h"
 #include "config/config.h"
 #include "time/clock.h"
 
@@ -41,9 +42,17 @@ struct validate_options {
     // A database that cannot be reached is a failed check, not only a warning: for who asks; not
     // for who starts, since it may come back.
     bool down_fails;
+    // The checks of a store on PostgreSQL, which this room cannot reach. NULL = none.
+    void (*check_store)(const struct config *config, const struct validate_options *options,
+                        struct validate_report *report);
     struct clock *clock;
 };
 
 void validate_config(const struct config *config, const struct validate_options *options,
                      struct validate_report *report_out);
+// For the checks. Detail and remedy are copied, with secrets masked; remedy is NULL exactly when the result is OK.
+void validate_ok(struct validate_report *report, const char *name, const char *format, ...)
+    PRINTF(3, 4);
+void validate_add(struct validate_report *report, enum validate_result result, const char *name,
+                  const char *detail, const char *remedy);
 void validate_report_release(struct validate_report *report);

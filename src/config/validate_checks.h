@@ -2,18 +2,11 @@
 // The checks of startup validation, one file a subject. Internal to this room.
 #pragma once
 
-#include "base/attributes.h"
 #include "config/validate.h"
 
 // At most this many lines for one kind of fault: ten thousand jobs with one missing program are one
 // problem.
 #define VALIDATE_LINES_MAX 50
-
-// Detail and remedy are copied, with secrets masked; remedy is NULL exactly when the result is OK.
-void validate_ok(struct validate_report *report, const char *name, const char *format, ...)
-    PRINTF(3, 4);
-void validate_add(struct validate_report *report, enum validate_result result, const char *name,
-                  const char *detail, const char *remedy);
 
 // The lines of one subject: beyond VALIDATE_LINES_MAX they are counted, and what has failed there
 // still refuses the start.

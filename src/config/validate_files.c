@@ -149,8 +149,14 @@ void validate_store(const struct config *config, const struct validate_options *
 {
     const char *path = config->store_path;
     struct stat status;
-    bool is_remote = config->store_url != NULL;
-    if (!check_folder(is_remote ? "node.state" : "store", path, report) || is_remote) {
+    if (config->store_url != NULL) {
+        (void)check_folder("node.state", path, report);
+        if (!options->is_node && options->check_store != NULL) {
+            options->check_store(config, options, report);
+        }
+        return;
+    }
+    if (!check_folder("store", path, report)) {
         return;
     }
     if (options->is_node) {

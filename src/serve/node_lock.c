@@ -145,14 +145,13 @@ bool node_lock_is_held(const char *store_path, struct node_lock_holder *holder_o
 {
     char path[PATH_SIZE];
     int fd = lock_path(store_path, path) ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    *holder_out = (struct node_lock_holder){.started_at = INSTANT_NONE};
     if (fd < 0) {
         return false;
     }
     // A shared lock, for a moment: a node that starts right now tries again.
     bool held = flock(fd, LOCK_SH | LOCK_NB) != 0;
-    if (held) {
-        read_holder(fd, holder_out);
-    }
+    read_holder(fd, holder_out);
     close(fd);
     return held;
 }

@@ -30,5 +30,6 @@ bool node_lock_take(const char *store_path, int *fd_out, struct node_lock_holder
 bool node_lock_sign(int fd, const struct node_lock_holder *holder, struct error *err) MUST_USE;
 // False when the file was removed or replaced: another node may then hold "the" lock as well.
 bool node_lock_is_ours(const char *store_path, int fd);
-// True when a node holds it now; then *holder_out says who.
+// True when a node holds it now. *holder_out says who, or who had it last: all empty where nobody
+// can be known.
 bool node_lock_is_held(const char *store_path, struct node_lock_holder *holder_out);

@@ -17,6 +17,7 @@
 #include "serve/node_lock.h"
 #include "serve/notify.h"
 #include "serve/store_owner.h"
+#include "serve/validate_store.h"
 #include "time/format.h"
 
 // How long after the end of `drain` the ends may take to reach the store before we give up: the
@@ -86,7 +87,8 @@ static bool validate(const struct config *config, bool is_node, enum error_code 
 {
     // A second node is then refused by the lock, which tells who the first one is.
     struct node_lock_holder holder;
-    struct validate_options options = {.is_node = is_node, .clock = clock_system()};
+    struct validate_options options = {
+        .is_node = is_node, .check_store = validate_postgresql_store, .clock = clock_system()};
     options.node_lives = !is_node && node_lock_is_held(config->store_path, &holder);
     struct validate_report report;
     validate_config(config, &options, &report);

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+// What a PostgreSQL server and the store on it are like right now: for who checks them before a
+// start, and for who looks for trouble. Reads only, and blocks, within a few seconds.
+#pragma once
+
+#include "base/error.h"
+#include "store/store.h"
+#include "time/clock.h"
+
+struct postgres_facts {
+    char server[64];  // "PostgreSQL 15.8"
+    int server_major; // 15
+    bool is_standby;
+    bool is_read_only; // default_transaction_read_only
+    int schema;        // version of the store's tables; 0 = there are none yet
+    bool may_create;   // the schema, in this database
+    bool may_write;    // into all tables of the schema; without tables true
+    bool is_fsync;
+    bool is_synchronous;   // a commit is on disk before it is answered
+    bool has_proxy;        // not every answer comes from the session that we began
+    bool loses_sessions;   // a lock that one session holds does not keep another one out
+    int connections_left;  // for this role, of the server, the database and the role itself
+    int connections_most;  // the server's max_connections
+    int locks, locks_most; // in its lock table
+    struct duration skew;  // the server's clock less this host's
+};
+
+// Opens a connection of its own (two, for the sessions) and closes it.
+bool postgres_facts_read(const char *url, const char *application_name, struct clock *clock,
+                         struct postgres_facts *facts_out, struct error *err) MUST_USE;
+
+// The clock of an open store; refuses one whose tables are not of this program's version. The first
+// thing that a command asks, since it says as well whether the store can be reached.
+bool postgres_store_greet(struct store *store, struct instant *now_out, struct error *err) MUST_USE;
