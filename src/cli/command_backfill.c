@@ -268,10 +268,12 @@ static bool conclude(struct fill *fill, int *exit_out, struct error *err)
 
 static bool leave(const struct fill *fill, int *exit_out)
 {
+    char node[SESSION_NODE_SIZE];
+    session_node_words(&fill->session, node);
     fprintf(stderr,
-            "\nThe backfill goes on at the node on %s (pid %d). How far it is: ironcron audit "
-            "--job %s\nEnd it, with what it runs: ironcron runs cancel --job %s\n",
-            fill->session.node.host, fill->session.node.pid, fill->job->name, fill->job->name);
+            "\nThe backfill goes on at %s. How far it is: ironcron audit --job %s\n"
+            "End it, with what it runs: ironcron runs cancel --job %s\n",
+            node, fill->job->name, fill->job->name);
     *exit_out = 1;
     return true;
 }

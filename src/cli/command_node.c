@@ -136,8 +136,9 @@ bool command_reload(struct invocation *invocation, int *exit_out, struct error *
         json_print(json_intent(&answer));
         return true;
     }
-    printf("the node on %s (pid %d) runs with %s now", session.node.host, session.node.pid,
-           session.config->path);
+    char node[SESSION_NODE_SIZE];
+    session_node_words(&session, node);
+    printf("%s runs with %s now", node, session.config->path);
     if (answer.answer != NULL) {
         printf(": ");
         terminal_put(stdout, COLOUR_NONE, answer.answer);

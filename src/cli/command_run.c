@@ -187,11 +187,11 @@ static bool node_is_gone(struct trip *trip, struct error *err)
 
 static void tell_of_waiting(const struct trip *trip)
 {
-    fprintf(
-        stderr,
-        "the node on %s (pid %d) has not taken this up yet, and will when it can. What it does: "
-        "ironcron status\n",
-        trip->session.node.host, trip->session.node.pid);
+    char node[SESSION_NODE_SIZE];
+    session_node_words(&trip->session, node);
+    fprintf(stderr,
+            "%s has not taken this up yet, and will when it can. What it does: ironcron status\n",
+            node);
 }
 
 static bool wait_for_node(struct trip *trip, struct error *err)
@@ -310,8 +310,10 @@ static bool leave_it_to_the_node(struct trip *trip)
         json_print(json_intent(&trip->intent));
         return true;
     }
-    printf("%s was asked for at the node on %s (pid %d). See: ironcron runs --job %s\n",
-           trip->job->name, trip->session.node.host, trip->session.node.pid, trip->job->name);
+    char node[SESSION_NODE_SIZE];
+    session_node_words(&trip->session, node);
+    printf("%s was asked for at %s. See: ironcron runs --job %s\n", trip->job->name, node,
+           trip->job->name);
     return true;
 }
 
