@@ -50,8 +50,8 @@ struct validate_options {
 
 void validate_config(const struct config *config, const struct validate_options *options,
                      struct validate_report *report_out);
-// For the checks. Detail and remedy are copied, with secrets masked; remedy is NULL exactly when the
-// result is OK.
+// For the checks. Detail and remedy are copied, with secrets masked; remedy is NULL exactly when
+// the result is OK.
 void validate_ok(struct validate_report *report, const char *name, const char *format, ...)
     PRINTF(3, 4);
 void validate_add(struct validate_report *report, enum validate_result result, const char *name,
