@@ -14,8 +14,9 @@
 #include "base/check.h"
 #include "time/format.h"
 
-#define POLL      DURATION_S(30)
-#define ASKED_MAX 64 // slots asked for in one operation
+#define POLL       DURATION_S(30)
+#define POLL_FLEET DURATION_S(1) // other nodes do not say what became of their runs
+#define ASKED_MAX  64            // slots asked for in one operation
 
 // ---- waiting ------------------------------------------------------------------------------------
 
@@ -51,7 +52,7 @@ void after_free(struct engine *engine, struct engine_after *after)
 void after_keep(struct engine *engine, struct engine_after *after)
 {
     after->proposed = false;
-    after->check_at = instant_add(clock_now(engine->options.clock), DURATION_S(1));
+    after->check_at = instant_add(engine_now(engine), DURATION_S(1));
     engine->after_dirty = true;
 }
 
@@ -193,7 +194,7 @@ static void ask_on_done(struct store_op *op)
 {
     struct after_ask *ask = CONTAINER_OF(op, struct after_ask, slots.op);
     struct engine *engine = ask->engine;
-    struct instant now = clock_now(engine->options.clock);
+    struct instant now = engine_now(engine);
     engine->operations--;
     engine->after_asking = false;
     engine->after_dirty = true;
@@ -204,7 +205,8 @@ static void ask_on_done(struct store_op *op)
         after->asking = false;
         after->more = false;
         after->answered = after->answered || op->result == STORE_OK;
-        after->check_at = instant_add(now, op->result == STORE_OK ? POLL : DURATION_S(1));
+        bool waits = op->result == STORE_OK && engine->options.alone;
+        after->check_at = instant_add(now, waits ? POLL : POLL_FLEET);
         if (op->result == STORE_OK) {
             understand(engine, after, &ask->items[i]);
         }

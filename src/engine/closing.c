@@ -13,6 +13,7 @@ static bool closing_flush(struct closing *closing, struct error *err)
     }
     struct store_op_decide decide = {.op = {.kind = STORE_DECIDE},
                                      .node = closing->engine->options.node,
+                                     .version = closing->version,
                                      .slots = closing->slots,
                                      .slot_count = closing->count};
     closing->count = 0;
@@ -23,15 +24,27 @@ static bool closing_flush(struct closing *closing, struct error *err)
     return done;
 }
 
-static bool closing_add(struct closing *closing, struct instant due, struct error *err)
+// What other nodes were about to start when the definitions changed was not missed.
+static bool was_changed(const struct closing *closing, struct instant due, struct instant until)
+{
+    return closing->decision == DECIDE_MISS && closing->reason == REASON_DOWNTIME &&
+           engine_member_count(closing->engine) > 1 &&
+           instant_since(until, due).us <= LATE_LIMIT.us;
+}
+
+static bool closing_add(struct closing *closing, struct instant due, struct instant until,
+                        struct error *err)
 {
     bool paused = pauses_cover(&closing->engine->pauses, closing->job, due);
+    bool changed = was_changed(closing, due, until);
     closing->slots[closing->count++] =
         (struct store_slot){.job_id = closing->job_id,
                             .due_at = due,
                             .attempt = 1,
-                            .decision = paused ? DECIDE_SKIP : closing->decision,
-                            .reason = paused ? REASON_PAUSED : closing->reason,
+                            .decision = paused || changed ? DECIDE_SKIP : closing->decision,
+                            .reason = paused    ? REASON_PAUSED
+                                      : changed ? REASON_CHANGED
+                                                : closing->reason,
                             .trigger = TRIGGER_SCHEDULE};
     return closing->count < STORE_BATCH_MAX || closing_flush(closing, err);
 }
@@ -44,7 +57,7 @@ bool closing_run(struct closing *closing, const struct schedule *schedule, struc
     }
     for (struct instant t = schedule_next(schedule, after);
          !instant_is_none(t) && !instant_before(until, t); t = schedule_next(schedule, t)) {
-        if (!closing_add(closing, t, err)) {
+        if (!closing_add(closing, t, until, err)) {
             return false;
         }
     }

@@ -189,6 +189,9 @@ static struct engine_manual *manual_new(const struct store_intent *intent)
 static const char no_such_job[] =
     "this node has no such job: is its configuration older? Try `ironcron reload`";
 
+static const char no_such_node[] =
+    "no live node has the labels that the job's `nodes` asks for: start one, or change `nodes`";
+
 static void intent_run(struct engine *engine, const struct store_intent *intent)
 {
     struct engine_job *job = job_wanted(engine, intent);
@@ -199,6 +202,10 @@ static void intent_run(struct engine *engine, const struct store_intent *intent)
     struct error wrong = ERROR_INIT;
     if (!job_params_check(job->job, intent->params, &wrong)) {
         refuse(engine, intent, wrong.text);
+        return;
+    }
+    if (!fleet_may_run(engine, job->job)) {
+        refuse(engine, intent, no_such_node);
         return;
     }
     if (engine->draining) {
@@ -235,9 +242,10 @@ static void intent_retry(struct engine *engine, const struct store_intent *inten
     manual->detail = manual_detail(intent, manual->attempt, due_at);
     json_decref(wish);
     const char *why =
-        job == NULL        ? no_such_job
-        : !understood      ? "the slot is not understood"
-        : engine->draining ? "the node is stopping"
+        job == NULL                        ? no_such_job
+        : !fleet_may_run(engine, job->job) ? no_such_node
+        : !understood                      ? "the slot is not understood"
+        : engine->draining                 ? "the node is stopping"
         : decide_is_dry(engine, job)
             ? "a dry-run is in force: it would execute nothing, and hide what happened"
         : !decide_has_capacity(engine) ? "all places of node.max_running are taken"
@@ -253,9 +261,10 @@ static void intent_retry(struct engine *engine, const struct store_intent *inten
 static void intent_backfill(struct engine *engine, const struct store_intent *intent)
 {
     struct engine_job *job = job_wanted(engine, intent);
-    const char *why = job == NULL        ? no_such_job
-                      : engine->draining ? "the node is stopping"
-                                         : backfill_begin(engine, job, intent);
+    const char *why = job == NULL                        ? no_such_job
+                      : !fleet_may_run(engine, job->job) ? no_such_node
+                      : engine->draining                 ? "the node is stopping"
+                                                         : backfill_begin(engine, job, intent);
     if (why != NULL) {
         refuse(engine, intent, why);
     }
@@ -283,21 +292,49 @@ static int cancel_of_job(struct engine_job *job, const struct store_intent *inte
     return cancelled;
 }
 
-static void intent_cancel(struct engine *engine, const struct store_intent *intent)
+// A newer slot takes the place of what runs, on whatever node; but not of a backfill's run.
+static int replace_here(struct engine *engine, struct engine_job *job, const char *params)
 {
-    int cancelled = 0;
-    int backfills = 0;
+    json_t *wish = json_loads(params, 0, NULL);
+    const char *text = json_string_value(json_object_get(wish, "replaced_by"));
+    struct instant due = instant_from_ms(text == NULL ? 0 : strtoll(text, NULL, 10));
+    json_decref(wish);
+    int older = 0;
+    for (struct engine_run_live *run = job->runs; run != NULL; run = run->next) {
+        if (instant_before(run->facts.due_at, due) && !decide_is_backfilling(job)) {
+            run_cancel(run, "overlap: replace", false);
+            older++;
+        }
+    }
+    if (job->running == 0 && job->retries > 0) {
+        older += job->retries;
+        retry_abandon(engine, job);
+    }
+    return older;
+}
+
+void control_cancel(struct engine *engine, const struct store_intent *intent, int *runs_out,
+                    int *backfills_out)
+{
     size_t at = 0;
     struct engine_job *job = intent->job == NULL ? NULL : map_get(&engine->jobs, intent->job);
-    if (job != NULL) {
+    *runs_out = *backfills_out = 0;
+    if (job != NULL && intent->params != NULL) {
+        *runs_out = replace_here(engine, job, intent->params);
+    } else if (job != NULL) {
         char by[512];
         who(intent, by);
-        cancelled = cancel_of_job(job, intent);
-        backfills = backfill_stop(engine, job, by);
+        *runs_out = cancel_of_job(job, intent);
+        *backfills_out = backfill_stop(engine, job, by);
     }
     while (intent->job == NULL && (job = map_next(&engine->jobs, &at)) != NULL) {
-        cancelled += cancel_of_job(job, intent);
+        *runs_out += cancel_of_job(job, intent);
     }
+}
+
+void control_cancelled(struct engine *engine, const struct store_intent *intent, int cancelled,
+                       int backfills)
+{
     if (cancelled == 0 && backfills == 0) {
         refuse(engine, intent, "nothing of it is running now (see: ironcron runs --state started)");
         return;
@@ -306,6 +343,14 @@ static void intent_cancel(struct engine *engine, const struct store_intent *inte
     snprintf(text, sizeof text, "%d %s told to end%s", cancelled, cancelled == 1 ? "run" : "runs",
              backfills > 0 ? ", and its backfill given up" : "");
     control_answer(engine, intent->intent_id, INTENT_DONE, intent->run_id, text);
+}
+
+static void intent_cancel(struct engine *engine, const struct store_intent *intent)
+{
+    int runs;
+    int backfills;
+    control_cancel(engine, intent, &runs, &backfills);
+    control_cancelled(engine, intent, runs, backfills);
 }
 
 static void intent_reload(struct engine *engine, const struct store_intent *intent)
@@ -371,8 +416,11 @@ static void take_on_done(struct store_op *op)
     link_answered(engine, op);
     if (op->result == STORE_OK) {
         controls_apply(engine, take->take.controls, take->take.control_count);
-        for (size_t i = 0; i < take->take.intent_count; i++) {
-            intent_carry_out(engine, &take->take.intents[i]);
+        intents_begin(engine);
+        for (size_t i = 0; i < take->take.intent_count && !engine->fleet.fenced; i++) {
+            if (intents_is_ours(engine, &take->take.intents[i])) {
+                intent_carry_out(engine, &take->take.intents[i]);
+            }
         }
     } else {
         engine->store_changed = true; // still unread
@@ -383,7 +431,8 @@ static void take_on_done(struct store_op *op)
 
 void control_turn(struct engine *engine)
 {
-    if (!engine->store_changed || engine->reading_intents || !link_is_open(engine)) {
+    bool may = link_is_open(engine) && !engine->fleet.fenced;
+    if (!engine->store_changed || engine->reading_intents || !may) {
         return;
     }
     struct intent_take *take = alloc_zero(1, sizeof *take);

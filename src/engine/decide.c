@@ -16,6 +16,7 @@ static struct decide_batch *batch_new(struct engine *engine)
     batch->decide.op.kind = STORE_DECIDE;
     batch->decide.op.done = verdict_on_done;
     batch->decide.node = engine->options.node;
+    batch->decide.version = engine->set->set.version;
     return batch;
 }
 
@@ -64,7 +65,7 @@ static struct uuid new_id(const struct engine *engine)
 {
     uint8_t bytes[10];
     engine->options.random(bytes, sizeof bytes);
-    return uuid_v7(instant_ms(clock_now(engine->options.clock)), bytes);
+    return uuid_v7(instant_ms(engine_now(engine)), bytes);
 }
 
 bool decide_has_capacity(const struct engine *engine)
@@ -74,7 +75,7 @@ bool decide_has_capacity(const struct engine *engine)
 
 bool decide_is_dry(const struct engine *engine, const struct engine_job *job)
 {
-    return engine->options.dry_run || engine->all_dry_run || job->dry_run;
+    return engine_is_dry_run(engine) || job->dry_run;
 }
 
 // ---- proposals ----------------------------------------------------------------------------------
@@ -114,7 +115,7 @@ static void propose_run(struct engine *engine, struct engine_job *job, struct in
 static void propose_wait(struct engine *engine, struct engine_job *job, struct instant due,
                          enum run_trigger trigger)
 {
-    struct instant from = trigger == TRIGGER_CATCHUP ? clock_now(engine->options.clock)
+    struct instant from = trigger == TRIGGER_CATCHUP ? engine_now(engine)
                                                      : instant_add(due, job_jitter(job->job, due));
     struct store_slot slot = {.job_id = job->job_id,
                               .due_at = due,
@@ -158,6 +159,9 @@ void decide_wait(struct engine *engine, struct engine_job *job, struct instant d
     job->waiting_due = due;
     job->waiting_trigger = trigger;
     job->wait = wait;
+    if (job->runs_elsewhere || job->waits_elsewhere) {
+        marks_watch(engine, job);
+    }
     if (wait != WAIT_CAPACITY) {
         return;
     }
@@ -176,9 +180,19 @@ bool decide_overlaps(const struct engine_job *job)
     return job->running + job->retries > 0 && job->job->overlap != JOB_OVERLAP_ALLOW;
 }
 
+// Also on other nodes, as far as is known here.
+static bool overlaps_anywhere(const struct engine_job *job)
+{
+    bool elsewhere = job->runs_elsewhere || job->waits_elsewhere;
+    return decide_overlaps(job) || (elsewhere && job->job->overlap != JOB_OVERLAP_ALLOW);
+}
+
 // overlap: replace: what runs is ended, what would be tried again is given up.
 void decide_replace(struct engine *engine, struct engine_job *job)
 {
+    if (job->runs_elsewhere || job->waits_elsewhere) {
+        intents_replace(engine, job);
+    }
     for (struct engine_run_live *run = job->runs; run != NULL; run = run->next) {
         run_cancel(run, "overlap: replace", false);
     }
@@ -186,7 +200,7 @@ void decide_replace(struct engine *engine, struct engine_job *job)
 }
 
 // The schedule stands behind a backfill's run, but neither loses a slot to it nor ends it.
-static bool is_backfilling(const struct engine_job *job)
+bool decide_is_backfilling(const struct engine_job *job)
 {
     for (const struct engine_run_live *run = job->runs; run != NULL; run = run->next) {
         if (run->facts.trigger == TRIGGER_BACKFILL) {
@@ -201,9 +215,9 @@ static void run_or_wait(struct engine *engine, struct engine_job *job, struct in
                         enum run_trigger trigger)
 {
     bool dry = decide_is_dry(engine, job);
-    bool behind = is_backfilling(job);
+    bool behind = decide_is_backfilling(job);
     bool skips = job->job->overlap == JOB_OVERLAP_SKIP && trigger == TRIGGER_SCHEDULE && !behind;
-    if (dry || !decide_overlaps(job)) {
+    if (dry || !overlaps_anywhere(job)) {
         // A dry slot needs no place.
         if (dry || decide_has_capacity(engine)) {
             propose_run(engine, job, due, trigger);
@@ -212,7 +226,7 @@ static void run_or_wait(struct engine *engine, struct engine_job *job, struct in
         }
         return;
     }
-    if (skips && job->running == 0) {
+    if (skips && job->running == 0 && !job->runs_elsewhere) {
         propose_passed_over(engine, job, due, DECIDE_SKIP, REASON_OVERLAP);
         return;
     }
@@ -250,7 +264,7 @@ static void waited(struct engine *engine, struct engine_job *job)
 // The run before has ended.
 void decide_waiting(struct engine *engine, struct engine_job *job)
 {
-    if (job->wait != WAIT_OVERLAP || job->in_flight > 0 || decide_overlaps(job) ||
+    if (job->wait != WAIT_OVERLAP || job->in_flight > 0 || overlaps_anywhere(job) ||
         engine->draining || job->removed) {
         return;
     }
@@ -310,7 +324,7 @@ static void decide_slot(struct engine *engine, struct engine_job *job, struct in
     if (job->wait == WAIT_OVERLAP) {
         job->wait = WAIT_NONE;
         propose_passed_over(engine, job, job->waiting_due, DECIDE_SKIP, REASON_SUPERSEDED);
-        if (decide_overlaps(job)) {
+        if (overlaps_anywhere(job)) {
             decide_wait(engine, job, due, trigger, WAIT_OVERLAP);
             return;
         }
@@ -332,7 +346,7 @@ static void decide_slot(struct engine *engine, struct engine_job *job, struct in
 void decide_due(struct engine *engine, struct engine_job *job, struct instant now)
 {
     CHECK(job->in_flight == 0 && job->wait != WAIT_CAPACITY);
-    struct duration late = instant_since(now, job->wake);
+    struct duration late = instant_since(now, planner_due(job));
     bool marked = !instant_before(job->catchup_until, job->next_due) ||
                   !instant_before(job->miss_until, job->next_due);
     if (!marked && late.us > LATE_LIMIT.us && job->wait == WAIT_NONE) {
@@ -395,7 +409,7 @@ void decide_manual(struct engine *engine, struct engine_job *job, struct engine_
     // The run bears the intent's id: when a node dies between the claim and the answer to the
     // intent, the next one finds that it was carried out, and does not do so again.
     struct store_slot slot = {.job_id = job->job_id,
-                              .due_at = again ? manual->due_at : clock_now(engine->options.clock),
+                              .due_at = again ? manual->due_at : engine_now(engine),
                               .decision = dry ? DECIDE_DRY_RUN : DECIDE_RUN,
                               .trigger = again ? TRIGGER_RETRY : TRIGGER_MANUAL,
                               .attempt = again ? manual->attempt : 1,

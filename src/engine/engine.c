@@ -17,6 +17,9 @@ struct engine *engine_new(const struct engine_options *options)
     buf_init(&engine->output, OUTPUT_WAITING_MAX);
     struct mono now = clock_mono(options->clock);
     engine->fed_at = engine->sealed_at = engine->beaten_at = (struct mono){INT64_MIN / 2};
+    engine->fleet.pulsed_at = engine->fleet.trusted_from = (struct mono){INT64_MIN / 2};
+    engine->fleet.watched_at = engine->fleet.pulsed_at;
+    engine->labels = options->labels == NULL ? NULL : json_loads(options->labels, 0, NULL);
     engine->prune_at = mono_add(now, DURATION_S(60));
     run_connect(engine);
     return engine;
@@ -30,6 +33,8 @@ void engine_free(struct engine *engine)
     while (engine->retries.count > 0) {
         retry_free(engine, CONTAINER_OF(heap_top(&engine->retries), struct engine_retry, planned));
     }
+    fleet_release(&engine->fleet);
+    json_decref(engine->labels);
     control_release(engine);
     pauses_release(&engine->pauses);
     free(engine->removed);
@@ -90,7 +95,7 @@ static struct instant next_wake(const struct engine *engine)
         return INSTANT_NONE; // the owner's tick goes on
     }
     struct instant wake = sooner(planner_wake(engine), housekeeping_wake(engine));
-    wake = sooner(wake, after_wake(engine));
+    wake = sooner(wake, sooner(after_wake(engine), fleet_wake(engine)));
     if (engine->retries.count > 0) {
         const struct engine_retry *retry =
             CONTAINER_OF(heap_top(&engine->retries), struct engine_retry, planned);
@@ -114,13 +119,13 @@ static void notice_gap(struct engine *engine)
 static bool may_decide(const struct engine *engine)
 {
     return !engine->draining && link_is_open(engine) && !engine->store_changed &&
-           !engine->reading_intents;
+           !engine->reading_intents && fleet_may_act(engine);
 }
 
 struct instant engine_turn(struct engine *engine)
 {
     engine->busy = false;
-    struct instant now = clock_now(engine->options.clock);
+    struct instant now = engine_now(engine);
     notice_gap(engine);
     control_turn(engine);
     if (may_decide(engine)) {
@@ -129,13 +134,14 @@ struct instant engine_turn(struct engine *engine)
         retry_turn(engine, now);
         after_turn(engine, now);
         backfill_turn(engine);
+        marks_turn(engine);
         engine->live = true;
     }
     decide_flush(engine);
     run_flush(engine);
     housekeeping_turn(engine);
     publish_sweep(engine);
-    return next_wake(engine);
+    return engine_wall(engine, next_wake(engine));
 }
 
 bool engine_is_busy(const struct engine *engine)
@@ -169,16 +175,22 @@ bool engine_wants_reload(const struct engine *engine)
 void engine_drain(struct engine *engine)
 {
     engine->draining = true;
+    fleet_tell(engine);
 }
 
-void engine_stop_runs(struct engine *engine, bool at_once)
+void stop_runs(struct engine *engine, const char *why, bool at_once)
 {
     size_t at = 0;
     for (struct engine_job *job; (job = map_next(&engine->jobs, &at)) != NULL;) {
         for (struct engine_run_live *run = job->runs; run != NULL; run = run->next) {
-            run_cancel(run, "the stop of the node", at_once);
+            run_cancel(run, why, at_once);
         }
     }
+}
+
+void engine_stop_runs(struct engine *engine, bool at_once)
+{
+    stop_runs(engine, "the stop of the node", at_once);
 }
 
 bool engine_is_drained(const struct engine *engine)
@@ -247,5 +259,5 @@ bool engine_store_is_up(const struct engine *engine)
 
 bool engine_is_dry_run(const struct engine *engine)
 {
-    return engine->options.dry_run || engine->all_dry_run;
+    return engine->options.dry_run || engine->all_dry_run || engine->fleet.dry_run;
 }

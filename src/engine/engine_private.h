@@ -6,8 +6,11 @@
 // retry.c waiting attempts; after.c slots that wait for other jobs;
 // control.c controls and intents; pauses.c when what was paused; start.c, publish.c and closing.c
 // definitions; housekeeping.c sealing, pruning, the runner's deadline; link.c whether the store
-// answers.
+// answers. Where a node is not alone: fleet.c the other nodes and the right to act, marks.c looks at
+// slots that others decide, intents.c whose an intent is, fence.c what dead nodes left.
 #pragma once
+
+#include <jansson.h>
 
 #include "base/buf.h"
 #include "base/heap.h"
@@ -55,7 +58,13 @@ struct engine_job {
     struct instant catchup_until; // … and from there up to here are made up
     enum slot_reason miss_reason;
     struct instant too_old_before; // those are MISSED for their age
-    struct instant waiting_due;    // the slot that waits, when wait is not WAIT_NONE
+    struct instant open_due;       // nobody had decided this slot when the store was asked
+    uint64_t known;                // the fleet's epoch when the store was asked what others do
+    bool runs_elsewhere;           // then a run went on, or an attempt waited, on another node
+    bool waits_elsewhere;
+    bool watched;               // among those that are asked for each second
+    bool booted;                // @reboot: there is no slot of this boot to come
+    struct instant waiting_due; // the slot that waits, when wait is not WAIT_NONE
     enum run_trigger waiting_trigger;
     enum engine_wait wait;
     struct engine_job *next_ready; // in the queue for capacity
@@ -162,6 +171,44 @@ struct decide_batch {
     size_t capacity;
 };
 
+struct fleet_member { // a live node, as the store last told
+    struct uuid node;
+    uint64_t hash;
+    json_t *labels; // object or NULL
+    bool draining, full, is_overdue;
+};
+
+struct fleet { // of a node that is not alone
+    struct fleet_member *members;
+    size_t count;
+    uint64_t digest;          // of what the preference depends on …
+    uint64_t epoch;           // … rises when that changes
+    struct instant store_now; // the store's clock …
+    struct mono store_now_at; // … then, by ours
+    struct duration store_now_error;
+    bool pulsing;     // a beat or a look is under way
+    bool beat_wanted; // something is to be told at once
+    struct mono pulsed_at;
+    struct mono trusted_from; // when the last beat was sent that was acknowledged
+    int64_t changes;
+    int64_t version; // of the active definitions
+    bool outdated;   // ours are not the active ones, the store says
+    bool dry_run;    // a member is in dry-run
+    bool told_full;  // in the last beat
+    bool fenced;
+    bool fence_due;       // a member is overdue, or dead ones left something …
+    struct mono fence_at; // … and this is when it is our turn
+    bool fence_wanted;    // something that waits here is not known yet
+    bool fencing;
+    struct marks_batch *marks; // being filled in this turn
+    struct engine_job **watched;
+    size_t watched_count, watched_capacity;
+    struct mono watched_at;
+    bool intents_pending; // some are nobody's yet
+    struct intent_seen *seen;
+    size_t seen_count, seen_capacity;
+};
+
 struct pauses {               // pauses.c
     struct map by_job;        // name → the job's latest
     struct pause_span *all;   // the latest of all jobs
@@ -199,6 +246,9 @@ struct engine {
     size_t chunk_count, chunk_capacity;
     bool storing_output;
     struct pauses pauses;
+    struct fleet fleet;
+    json_t *labels; // this node's; NULL = none
+    struct instant joined_at;
     char **controlled; // jobs that a control in force names
     size_t controlled_count, controlled_capacity;
     bool all_paused;
@@ -234,6 +284,8 @@ struct engine {
 void planner_init(struct engine *engine);
 void planner_plan(struct engine *engine, struct engine_job *job); // next slot after job->cursor
 void planner_unplan(struct engine *engine, struct engine_job *job);
+void planner_postpone(struct engine *engine, struct engine_job *job, struct instant wake);
+struct instant planner_due(const struct engine_job *job); // when its next slot is to start
 void planner_turn(struct engine *engine, struct instant now);
 struct instant planner_wake(const struct engine *engine);
 
@@ -264,6 +316,7 @@ void decide_awaited(struct engine *engine, struct engine_after *after, enum stor
                     enum slot_reason reason);
 bool decide_overlaps(const struct engine_job *job);
 bool decide_is_paused(const struct engine *engine, const struct engine_job *job);
+bool decide_is_backfilling(const struct engine_job *job);
 void decide_replace(struct engine *engine, struct engine_job *job); // overlap: replace
 
 // after.c
@@ -288,7 +341,8 @@ void backfill_turn(struct engine *engine);
 void backfill_release(struct engine *engine);
 
 // verdict.c
-void verdict_on_done(struct store_op *op); // of a decide_batch
+void verdict_on_done(struct store_op *op);                         // of a decide_batch
+void verdict_go_on(struct engine *engine, struct engine_job *job); // its next slot, or the waiting
 
 // run.c
 struct engine_run_live *run_claimed(struct engine *engine, struct engine_job *job,
@@ -318,6 +372,11 @@ void control_answer(struct engine *engine, struct uuid intent_id, enum store_int
                     struct uuid run_id, const char *answer);
 void control_release(struct engine *engine);
 bool control_load(struct engine *engine, struct error *err); // what is in force
+// Ends what runs here and is meant, and says so.
+void control_cancel(struct engine *engine, const struct store_intent *intent, int *runs_out,
+                    int *backfills_out);
+void control_cancelled(struct engine *engine, const struct store_intent *intent, int runs,
+                       int backfills);
 void engine_manual_free(struct engine_manual *manual);
 
 // pauses.c
@@ -335,6 +394,7 @@ struct closing { // one job's remaining slots
     const char *job;
     enum store_decision decision; // outside of pauses
     enum slot_reason reason;
+    int64_t version; // of the definitions that come into force
     struct store_slot *slots;
     size_t count;
 };
@@ -342,6 +402,54 @@ bool closing_run(struct closing *closing, const struct schedule *schedule, struc
                  struct instant until, struct error *err);
 bool closing_read_spec(const char *spec, const char *name, struct zone_cache *zones,
                        struct schedule *schedule_out);
+
+// fleet.c
+struct instant engine_now(const struct engine *engine); // by the store's clock
+struct instant engine_wall(const struct engine *engine,
+                           struct instant now); // the same by this host's
+void fleet_joined(struct engine *engine, struct mono sent, struct instant store_now);
+bool fleet_meet(struct engine *engine, struct error *err); // learns who is there; blocks
+void fleet_beat(struct engine *engine);                    // if one is due; blocks
+void fleet_release(struct fleet *fleet);
+void fleet_turn(struct engine *engine, struct mono now);
+struct instant fleet_wake(const struct engine *engine);
+void fleet_tell(struct engine *engine); // beats at once: there is something to tell, or to learn
+struct mono fleet_deadline(const struct engine *engine); // up to then this node trusts itself
+bool fleet_is_trusted(const struct engine *engine);
+bool fleet_is_outdated(const struct engine *engine);
+bool fleet_may_act(const struct engine *engine);   // begin something new
+bool fleet_is_keeper(const struct engine *engine); // it keeps house for all
+// How many live nodes go before this one; -1: it does not come into question.
+int fleet_rank(const struct engine *engine, const struct job *job);
+int fleet_rank_of(const struct engine *engine, const void *key, size_t size);
+struct duration fleet_delay(int rank);
+bool fleet_may_run(const struct engine *engine, const struct job *job); // by this node's labels
+bool fleet_has_node(const struct engine *engine, const struct job *job);
+
+// marks.c
+// The job's wake has come: may its slot be decided now? If not, it comes again when it may.
+bool marks_may_decide(struct engine *engine, struct engine_job *job, struct instant now);
+void marks_watch(struct engine *engine, struct engine_job *job); // waits for another node's run
+void marks_turn(struct engine *engine);
+
+// intents.c
+// Is a pending intent this node's to carry out now? If not now, it is looked at again.
+bool intents_is_ours(struct engine *engine, const struct store_intent *intent);
+void intents_begin(struct engine *engine); // of a reading of all that are pending
+void intents_replace(struct engine *engine, struct engine_job *job); // runs of other nodes
+
+// fence.c
+void fence_consider(struct engine *engine, bool orphans); // after each answer
+void fence_turn(struct engine *engine, struct mono now);
+void fence_lost(struct engine *engine, const struct store_lost *lost, size_t count);
+// What waits on this node, by the store; what is known already is passed over.
+void fence_adopt(struct engine *engine, const struct store_retry *waiting, size_t waiting_count);
+// When a LOST run is tried again; none = never. `job` NULL = it is not defined any more.
+struct instant fence_lost_retry(const struct job *job, const struct store_lost *lost,
+                                struct instant now);
+
+// engine.c
+void stop_runs(struct engine *engine, const char *why, bool at_once);
 
 // start.c
 bool start_node(struct engine *engine, struct job_set *set, struct error *err);
@@ -357,6 +465,7 @@ void engine_set_release(struct engine_set *set);
 void publish_sweep(struct engine *engine); // frees removed jobs that nothing refers to any more
 
 // housekeeping.c
+void feed_runner(struct engine *engine);
 void housekeeping_turn(struct engine *engine);
 struct instant housekeeping_wake(const struct engine *engine);
 

@@ -13,19 +13,29 @@
 
 // ---- the runner's deadline ----------------------------------------------------------------------
 
-void engine_feed(struct engine *engine)
+// Alone it is the loop that is trusted as long as it turns; else what the store has acknowledged.
+void feed_runner(struct engine *engine)
 {
     struct mono now = clock_mono(engine->options.clock);
     struct duration trusted = {engine->options.lease.us - engine->options.margin.us};
+    struct mono deadline = engine->options.alone ? mono_add(now, trusted) : fleet_deadline(engine);
     engine->fed_at = now;
-    engine->options.runner->ops->feed(engine->options.runner, mono_add(now, trusted));
+    engine->options.runner->ops->feed(engine->options.runner, deadline);
+}
+
+void engine_feed(struct engine *engine)
+{
+    if (!engine->options.alone) {
+        fleet_beat(engine);
+    }
+    feed_runner(engine);
 }
 
 // A scheduler that hangs stops feeding, and the runner ends what runs at the deadline.
 static void feed(struct engine *engine, struct mono now)
 {
     if (mono_since(now, engine->fed_at).us >= engine->options.lease.us / 20) {
-        engine_feed(engine);
+        feed_runner(engine);
     }
 }
 
@@ -53,7 +63,9 @@ static void seal_on_done(struct store_op *op)
 static void seal_submit(struct engine *engine, struct mono now)
 {
     bool wait = mono_since(now, engine->sealed_at).us < SEAL_EVERY.us;
-    if (!engine->unsealed || engine->sealing || wait || !link_is_open(engine)) {
+    // Of a fleet one node does so for all: what others wrote it does not know.
+    bool wants = engine->options.alone ? engine->unsealed : fleet_is_keeper(engine);
+    if (!wants || engine->sealing || wait || !link_is_open(engine)) {
         return;
     }
     struct seal *seal = alloc_zero(1, sizeof *seal);
@@ -71,12 +83,12 @@ static void seal_submit(struct engine *engine, struct mono now)
 // When unsealed rows are to be sealed; none when there are none.
 struct instant housekeeping_wake(const struct engine *engine)
 {
-    if (!engine->unsealed || engine->sealing) {
-        return INSTANT_NONE;
+    if (!engine->unsealed || engine->sealing || !engine->options.alone) {
+        return INSTANT_NONE; // in a fleet the looks at the store are wake-ups enough
     }
     struct duration since = mono_since(clock_mono(engine->options.clock), engine->sealed_at);
     struct duration left = {SEAL_EVERY.us - since.us};
-    return instant_add(clock_now(engine->options.clock), left.us > 0 ? left : DURATION_MS(1));
+    return instant_add(engine_now(engine), left.us > 0 ? left : DURATION_MS(1));
 }
 
 // ---- pruning ------------------------------------------------------------------------------------
@@ -111,10 +123,10 @@ static void prune_submit(struct engine *engine, struct mono now)
     const struct engine_history *history = &engine->options.history;
     bool keeps_all = history->runs.us <= 0 && history->output.us <= 0 && history->audit.us <= 0;
     if (keeps_all || engine->pruning || mono_before(now, engine->prune_at) || engine->draining ||
-        !link_is_open(engine)) {
+        !link_is_open(engine) || !fleet_is_keeper(engine)) {
         return;
     }
-    struct instant wall = clock_now(engine->options.clock);
+    struct instant wall = engine_now(engine);
     struct prune *prune = alloc_zero(1, sizeof *prune);
     prune->engine = engine;
     prune->prune = (struct store_op_prune){.op = {.kind = STORE_PRUNE, .done = prune_on_done},
@@ -134,5 +146,9 @@ void housekeeping_turn(struct engine *engine)
     feed(engine, now);
     seal_submit(engine, now);
     prune_submit(engine, now);
-    link_beat(engine, now);
+    if (engine->options.alone) {
+        link_beat(engine, now);
+    } else {
+        fleet_turn(engine, now);
+    }
 }

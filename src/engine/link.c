@@ -46,9 +46,11 @@ void link_hold(struct engine *engine, struct store_op *op)
     engine->held[engine->held_count++] = op;
 }
 
+// A claim that is settled after a long silence is of no use before the store has acknowledged that
+// this node still lives.
 void link_resubmit(struct engine *engine)
 {
-    if (!link_is_open(engine)) {
+    if (!link_is_open(engine) || (!fleet_is_trusted(engine) && !engine->fleet.fenced)) {
         return;
     }
     size_t count = engine->held_count;

@@ -180,7 +180,7 @@ void pauses_update(struct engine *engine, const struct store_control_row *rows, 
             (span == NULL ? note(engine, &rows[i]) : span)->read = pauses->read;
         }
     }
-    struct instant now = clock_now(engine->options.clock);
+    struct instant now = engine_now(engine);
     size_t open = 0;
     for (size_t i = 0; i < pauses->open_count; i++) {
         struct pause_span *span = pauses->open[i];

@@ -21,15 +21,31 @@ void planner_init(struct engine *engine)
     heap_init(&engine->planner, wakes_before);
 }
 
+// Each host has boots of its own, but the job has one mark: where it lies after this boot, another
+// host's slot has been decided, and ours is due at the next instant.
+static struct instant boot_slot(const struct engine *engine, const struct engine_job *job)
+{
+    struct instant boot = engine->options.booted_at;
+    if (instant_is_none(boot)) {
+        return INSTANT_NONE;
+    }
+    bool passed = !instant_before(job->cursor, boot);
+    if (engine->options.alone || job->booted) {
+        return passed || job->booted ? INSTANT_NONE : boot;
+    }
+    return passed ? instant_from_ms(instant_ms(job->cursor) + 1) : boot;
+}
+
 // @reboot has one slot a boot, @once at most one; all others follow their schedule.
 static struct instant next_slot(const struct engine *engine, const struct engine_job *job)
 {
-    if (job->job->schedule.kind != SCHEDULE_REBOOT) {
-        return schedule_next(&job->job->schedule, job->cursor);
-    }
-    struct instant boot = engine->options.booted_at;
-    bool due = !instant_is_none(boot) && instant_before(job->cursor, boot);
-    return due ? boot : INSTANT_NONE;
+    bool boots = job->job->schedule.kind == SCHEDULE_REBOOT;
+    return boots ? boot_slot(engine, job) : schedule_next(&job->job->schedule, job->cursor);
+}
+
+struct instant planner_due(const struct engine_job *job)
+{
+    return instant_add(job->next_due, job_jitter(job->job, job->next_due));
 }
 
 void planner_plan(struct engine *engine, struct engine_job *job)
@@ -41,7 +57,18 @@ void planner_plan(struct engine *engine, struct engine_job *job)
         return;
     }
     CHECK(instant_before(job->cursor, job->next_due));
-    job->wake = instant_add(job->next_due, job_jitter(job->job, job->next_due));
+    bool boots = job->job->schedule.kind == SCHEDULE_REBOOT;
+    if ((engine->options.alone || boots) && !fleet_may_run(engine, job->job)) {
+        return; // it is for other nodes; in a fleet it is looked at what they do
+    }
+    job->wake = planner_due(job);
+    heap_push(&engine->planner, &job->planned);
+}
+
+void planner_postpone(struct engine *engine, struct engine_job *job, struct instant wake)
+{
+    heap_remove(&engine->planner, &job->planned);
+    job->wake = wake;
     heap_push(&engine->planner, &job->planned);
 }
 
@@ -65,7 +92,9 @@ void planner_turn(struct engine *engine, struct instant now)
             return;
         }
         heap_remove(&engine->planner, &job->planned);
-        decide_due(engine, job, now);
+        if (marks_may_decide(engine, job, now)) {
+            decide_due(engine, job, now);
+        }
     }
 }
 

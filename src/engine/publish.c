@@ -100,7 +100,7 @@ static void publication_release(struct publication *p)
 static bool publication_close_old(struct engine *engine, struct publication *p,
                                   const struct job_set *set, struct instant at, struct error *err)
 {
-    struct closing closing = {.engine = engine, .decision = DECIDE_MISS};
+    struct closing closing = {.engine = engine, .decision = DECIDE_MISS, .version = set->version};
     closing.slots = arena_alloc(&p->arena, STORE_BATCH_MAX, sizeof *closing.slots);
     for (size_t i = 0; i < p->publish.item_count; i++) {
         const struct store_publish_item *item = &p->publish.items[i];
@@ -123,15 +123,17 @@ static bool publication_close_old(struct engine *engine, struct publication *p,
     return true;
 }
 
-static bool publication_submit(struct engine *engine, struct publication *p, const char *hash,
-                               struct instant at, struct error *err)
+static bool publication_submit(struct engine *engine, struct publication *p,
+                               const struct job_set *set, struct instant at, struct error *err)
 {
+    const char *hash = set->hash;
     char detail[256];
     snprintf(detail, sizeof detail,
              "{\"added\":%zu,\"changed\":%zu,\"hash\":\"%s\",\"removed\":%zu}", p->added,
              p->changed, hash == NULL ? "" : hash, p->removed);
     p->publish.op.kind = STORE_PUBLISH;
     p->publish.node = engine->options.node;
+    p->publish.version = set->version;
     p->publish.actor = engine->options.actor;
     p->publish.detail = detail;
     p->publish.at = at;
@@ -160,7 +162,7 @@ struct engine_job *engine_job_put(struct engine *engine, const struct job *defin
     if (job == NULL) {
         job = alloc_zero(1, sizeof *job);
         job->serial = ++engine->serial;
-        job->last_success = INSTANT_NONE;
+        job->last_success = job->open_due = INSTANT_NONE;
         job->next_due = INSTANT_NONE;
         job->cursor = INSTANT_NONE;
     } else if (job->removed) {
@@ -200,6 +202,11 @@ static void job_begin(struct engine *engine, struct engine_job *job, struct inst
     job->miss_until = job->catchup_until = (struct instant){0};
 }
 
+static struct instant newer(struct instant a, struct instant b)
+{
+    return instant_before(a, b) ? b : a;
+}
+
 // Takes over what the store says of the jobs, and plans them.
 static void jobs_adopt(struct engine *engine, struct publication *p, const struct job_set *set,
                        struct instant at)
@@ -210,13 +217,17 @@ static void jobs_adopt(struct engine *engine, struct publication *p, const struc
         bool same = old != NULL && old->spec != NULL && strcmp(old->spec, item->spec) == 0;
         bool known = map_get(&engine->jobs, item->name) != NULL;
         struct engine_job *job = engine_job_put(engine, &set->jobs[i]);
-        job->job_id = item->job_id;
+        job->job_id = p->publish.outdated && old != NULL ? old->job_id : item->job_id;
+        if (job->job->schedule.kind == SCHEDULE_REBOOT && !known) {
+            job->booted = engine->live || !same; // it was not there when the host booted
+        }
         if (!known && old != NULL) {
             job->last_success = old->last_success;
             job->throttle_count = old->throttle_count;
         }
         if (same && known) {
             if (heap_contains(&job->planned)) {
+                job->cursor = newer(job->cursor, old->high_water); // what other nodes decided
                 planner_plan(engine, job); // jitter, or the rules of its zone, may be new
             }
             continue;
@@ -242,7 +253,7 @@ void publish_sweep(struct engine *engine)
     size_t left = 0;
     for (size_t i = 0; i < engine->removed_count; i++) {
         struct engine_job *job = engine->removed[i];
-        bool waits = job->retries > 0 || job->afters > 0 || job->backfills > 0;
+        bool waits = job->retries > 0 || job->afters > 0 || job->backfills > 0 || job->watched;
         if (job->running > 0 || job->in_flight > 0 || waits) {
             engine->removed[left++] = job;
             continue;
@@ -254,6 +265,17 @@ void publish_sweep(struct engine *engine)
     engine->removed_count = left;
 }
 
+// Other definitions came into force meanwhile. A node that starts goes on with what it has, decides
+// nothing by it, and wants the active ones (engine_wants_version).
+static bool may_be_outdated(struct engine *engine, struct error *err)
+{
+    engine->fleet.outdated = true;
+    fleet_tell(engine);
+    return !engine->live ||
+           error_set(err, ERROR_UNAVAILABLE,
+                     "other definitions came into force meanwhile: this node goes on with those");
+}
+
 bool publish_all(struct engine *engine, const struct job_set *set, const struct store_op_load *load,
                  struct instant at, struct error *err)
 {
@@ -261,10 +283,15 @@ bool publish_all(struct engine *engine, const struct job_set *set, const struct 
     publication_fill(&p, set, load);
     engine_feed(engine);
     bool done = publication_close_old(engine, &p, set, at, err) &&
-                publication_submit(engine, &p, set->hash, at, err);
+                publication_submit(engine, &p, set, at, err) &&
+                (!p.publish.outdated || may_be_outdated(engine, err));
     engine_feed(engine);
     if (done) {
         jobs_adopt(engine, &p, set, at);
+    }
+    if (done && !p.publish.outdated) {
+        engine->fleet.version = set->version; // what was told before is older
+        engine->fleet.outdated = false;
     }
     publication_release(&p);
     return done;
@@ -276,9 +303,7 @@ bool publish_all(struct engine *engine, const struct job_set *set, const struct 
 static bool settle(struct engine *engine, struct error *err)
 {
     decide_flush(engine);
-    while (store_pump(engine->options.store)) {
-        continue;
-    }
+    store_settle(engine->options.store);
     if (engine->store_down || engine->held_count > 0) {
         return error_set(err, ERROR_UNAVAILABLE,
                          "the store does not answer; the old configuration stays in force; try "
@@ -294,7 +319,7 @@ static bool reload_publish(struct engine *engine, const struct job_set *set, str
         return error_wrap(err, "loading the store");
     }
     AUTO(map_release) struct map names = job_set_by_name(set);
-    struct instant at = clock_now(engine->options.clock);
+    struct instant at = engine_now(engine);
     bool done = publish_all(engine, set, &load, at, err);
     size_t i = 0;
     for (struct engine_job *job; done && (job = map_next(&engine->jobs, &i)) != NULL;) {

@@ -70,7 +70,7 @@ struct instant retry_when(const struct engine *engine, const struct engine_run_l
     bool failed = run->state == RUN_FAILED || run->state == RUN_TIMED_OUT;
     bool lost_again = run->state == RUN_LOST && run->facts.job->on_lost == JOB_LOST_RETRY;
     if (lost_again && has_slot && run->facts.attempt < ATTEMPTS_MAX) {
-        return clock_now(engine->options.clock);
+        return engine_now(engine);
     }
     if (!has_slot || !failed || run->facts.attempt > retries->max) {
         return INSTANT_NONE;
@@ -85,7 +85,7 @@ struct instant retry_when(const struct engine *engine, const struct engine_run_l
     uint32_t drawn;
     engine->options.random(&drawn, sizeof drawn);
     delay -= delay * retries->jitter * ((double)drawn / (double)UINT32_MAX);
-    return instant_add(clock_now(engine->options.clock), DURATION_MS(delay / 1000));
+    return instant_add(engine_now(engine), DURATION_MS(delay / 1000));
 }
 
 // They are given up in the next turn. Rare, so a walk over all that wait will do.
@@ -96,7 +96,7 @@ void retry_abandon(struct engine *engine, struct engine_job *job)
             CONTAINER_OF(engine->retries.nodes[i], struct engine_retry, planned);
         if (retry->job == job && !retry->abandoned) {
             retry->abandoned = true;
-            retry->retry_at = clock_now(engine->options.clock);
+            retry->retry_at = engine_now(engine);
             heap_remove(&engine->retries, &retry->planned);
             heap_push(&engine->retries, &retry->planned);
             i = (size_t)-1; // the heap has been reordered

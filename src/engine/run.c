@@ -64,7 +64,11 @@ void run_start(struct engine_run_live *run, const char *params)
                                  .params = list};
     struct runner *runner = run->engine->options.runner;
     struct error err = ERROR_INIT;
-    if (!runner->ops->start(runner, &start, &err)) {
+    if (!fleet_is_trusted(run->engine)) {
+        // Others may take this node for dead by now, and begin it themselves.
+        run_end(run, RUN_LOST, FAILURE_LOST,
+                "not started: this node could not renew its lease in time");
+    } else if (!runner->ops->start(runner, &start, &err)) {
         run_end(run, RUN_FAILED, FAILURE_SPAWN, err.text);
     }
     json_decref(object);

@@ -9,105 +9,10 @@
 
 #include "base/alloc.h"
 
-static int compare_ids(const void *a, const void *b)
-{
-    int64_t left = (*(struct engine_job *const *)a)->job_id;
-    int64_t right = (*(struct engine_job *const *)b)->job_id;
-    return (left > right) - (left < right);
-}
-
-static struct engine_job *job_of_id(struct engine_job **by_id, size_t count, int64_t job_id)
-{
-    size_t low = 0;
-    size_t high = count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (by_id[middle]->job_id < job_id) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low < count && by_id[low]->job_id == job_id ? by_id[low] : NULL;
-}
-
-// What nobody will try again, because its job has left the configuration.
-static bool retry_close(struct engine *engine, const struct store_retry *waiting, struct error *err)
-{
-    struct store_slot slot = {.job_id = waiting->job_id,
-                              .due_at = waiting->due_at,
-                              .decision = DECIDE_SKIP,
-                              .trigger = TRIGGER_RETRY,
-                              .attempt = waiting->attempt,
-                              .reason = REASON_REMOVED};
-    struct store_op_decide decide = {.op = {.kind = STORE_DECIDE},
-                                     .node = engine->options.node,
-                                     .slots = &slot,
-                                     .slot_count = 1};
-    bool done = store_call(engine->options.store, &decide.op, err);
-    if (done) {
-        store_op_release(&decide.op);
-    }
-    return done;
-}
-
-// Slots whose attempts were under way when the last node ended, and those that wait for others.
-static bool retries_adopt(struct engine *engine, const struct store_op_load *load,
-                          struct error *err)
-{
-    if (load->retry_count == 0) {
-        return true;
-    }
-    struct engine_job **by_id = alloc_zero(engine->jobs.live + 1, sizeof *by_id);
-    size_t count = 0;
-    size_t at = 0;
-    for (struct engine_job *job; (job = map_next(&engine->jobs, &at)) != NULL;) {
-        by_id[count++] = job;
-    }
-    qsort(by_id, count, sizeof *by_id, compare_ids);
-    bool done = true;
-    for (size_t i = 0; i < load->retry_count && done; i++) {
-        const struct store_retry *waiting = &load->retries[i];
-        struct engine_job *job = job_of_id(by_id, count, waiting->job_id);
-        if (job == NULL) {
-            done = retry_close(engine, waiting, err);
-        } else if (waiting->attempt == 1) {
-            after_add(engine, job, waiting->due_at, waiting->retry_at, TRIGGER_SCHEDULE);
-        } else {
-            retry_add(engine, job, waiting->due_at, waiting->attempt, waiting->retry_at);
-        }
-    }
-    free(by_id);
-    return done;
-}
-
-// Runs of nodes that died are counted here. Whether they are tried again is asked by the store
-// within the commit that ends them; the attempts to come are among the retries that it loads.
-static void lost_adopt(struct engine *engine, const struct store_op_join *join)
-{
-    const struct engine_events *events = engine->options.events;
-    for (size_t i = 0; i < join->lost_count; i++) {
-        const struct store_lost *lost = &join->lost[i];
-        const struct engine_job *job = map_get(&engine->jobs, lost->job);
-        if (job == NULL) {
-            continue;
-        }
-        struct engine_run facts = {.job = job->job,
-                                   .run_id = lost->run_id,
-                                   .due_at = lost->due_at,
-                                   .attempt = lost->attempt,
-                                   .trigger = lost->trigger};
-        events->on_ended(events->context, &facts, RUN_LOST, FAILURE_LOST, DURATION_S(0),
-                         "its node died");
-    }
-}
-
 static struct instant lost_retry(void *context, const struct store_lost *lost, struct instant now)
 {
     const struct map *definitions = context;
-    const struct job *job = map_get(definitions, lost->job);
-    bool again = job != NULL && job->on_lost == JOB_LOST_RETRY && lost->attempt < ATTEMPTS_MAX;
-    return again ? now : INSTANT_NONE;
+    return fence_lost_retry(map_get(definitions, lost->job), lost, now);
 }
 
 // How far the time of the boot may be off: it is the clock less what has passed; clocks are set.
@@ -167,22 +72,34 @@ static bool join(struct engine *engine, struct map *definitions, struct store_op
                  struct error *err)
 {
     const struct engine_options *options = &engine->options;
+    struct mono sent = clock_mono(options->clock);
     json_t *facts = json_pack("{s:s*, s:b, s:s, s:b, s:s}", "boot_id", options->boot_id, "dry_run",
                               options->dry_run, "host", options->host, "schedules",
                               options->schedules, "version", options->version);
     char *detail = json_dumps(facts, JSON_COMPACT | JSON_SORT_KEYS);
     json_decref(facts);
     *join_out = (struct store_op_join){.op = {.kind = STORE_JOIN},
-                                       .node = engine->options.node,
-                                       .host = engine->options.host,
-                                       .version = engine->options.version,
+                                       .node = options->node,
+                                       .host = options->host,
+                                       .version = options->version,
                                        .detail = detail,
-                                       .alone = true,
+                                       .alone = options->alone,
+                                       .dead = options->predecessor,
+                                       .lease = options->lease,
+                                       .grace = options->grace,
+                                       .dry_run = options->dry_run,
+                                       .max_running = options->max_running,
+                                       .labels = options->labels,
                                        .lost_retry = lost_retry,
                                        .lost_context = definitions};
-    bool joined = store_call(engine->options.store, &join_out->op, err);
+    bool joined = store_call(options->store, &join_out->op, err);
     free(detail);
-    return joined || error_wrap(err, "joining the store");
+    if (!joined) {
+        return error_wrap(err, "joining the store");
+    }
+    engine->joined_at = join_out->now;
+    fleet_joined(engine, sent, join_out->now);
+    return true;
 }
 
 // A node that only carries out intents leaves the schedules alone: it needs the jobs and their ids.
@@ -207,6 +124,7 @@ static bool register_items(struct engine *engine, struct store_publish_item *ite
 {
     struct store_op_publish publish = {.op = {.kind = STORE_PUBLISH},
                                        .node = engine->options.node,
+                                       .version = engine->set->set.version,
                                        .actor = engine->options.actor,
                                        .detail = "{}",
                                        .at = at,
@@ -266,10 +184,11 @@ static bool start_with(struct engine *engine, const struct store_op_join *joined
         done = register_jobs(engine, joined->now, err);
     }
     if (done) {
-        lost_adopt(engine, joined);
+        fence_lost(engine, joined->lost, joined->lost_count);
     }
-    if (done && engine->options.schedules) {
-        done = retries_adopt(engine, &load, err);
+    // In a fleet nothing waits on a new node, and what dead ones left is taken over by fencing.
+    if (done && engine->options.schedules && engine->options.alone) {
+        fence_adopt(engine, load.retries, load.retry_count);
     }
     store_op_release(&load.op);
     return done;
@@ -285,7 +204,8 @@ bool start_node(struct engine *engine, struct job_set *set, struct error *err)
         return false;
     }
     engine->unsealed = true;
-    bool done = start_with(engine, &joined, boot_known, err) && control_load(engine, err);
+    bool met = engine->options.alone || fleet_meet(engine, err);
+    bool done = met && start_with(engine, &joined, boot_known, err) && control_load(engine, err);
     store_op_release(&joined.op);
     return done;
 }

@@ -29,6 +29,15 @@ static void verdict_claimed(struct engine *engine, const struct proposal *p,
     run_start(run, p->manual == NULL ? NULL : p->manual->params);
 }
 
+// Another node stands behind it: no end of a run here will wake this slot.
+static void blocked_elsewhere(struct engine *engine, struct engine_job *job)
+{
+    if (!engine->options.alone && !decide_overlaps(job)) {
+        job->runs_elsewhere = true;
+        job->known = 0;
+    }
+}
+
 static void verdict_written(struct engine *engine, const struct proposal *p,
                             const struct store_slot *slot)
 {
@@ -74,14 +83,19 @@ static void verdict_overlap(struct engine *engine, const struct proposal *p,
         return; // it looks for another gap by itself
     } else if (p->retry != NULL) {
         retry_add(engine, job, slot->due_at, slot->attempt,
-                  instant_add(clock_now(engine->options.clock), DURATION_S(1)));
+                  instant_add(engine_now(engine), DURATION_S(1)));
     } else if (p->after != NULL) {
         after_keep(engine, p->after);
     } else if (slot->skip_on_overlap) {
         events->on_passed_over(events->context, job->job, slot->due_at, SLOT_SKIPPED,
                                REASON_OVERLAP);
     } else {
+        blocked_elsewhere(engine, job);
         decide_wait(engine, job, slot->due_at, slot->trigger, WAIT_OVERLAP);
+        if (job->runs_elsewhere && job->job->overlap == JOB_OVERLAP_REPLACE &&
+            slot->trigger == TRIGGER_SCHEDULE) {
+            decide_replace(engine, job);
+        }
     }
 }
 
@@ -89,6 +103,7 @@ static void verdict_overlap(struct engine *engine, const struct proposal *p,
 static void verdict_taken(struct engine *engine, const struct proposal *p,
                           const struct store_slot *slot)
 {
+    p->job->known = 0; // others decide its slots, too
     if (p->manual == NULL) {
         return;
     }
@@ -126,6 +141,7 @@ static void proposal_judge(struct engine *engine, const struct proposal *p,
     if (slot->decision == DECIDE_RUN) {
         events->on_lock(events->context, p->job->job, locks[slot->verdict]);
     }
+    p->job->booted = p->job->booted || slot->verdict != VERDICT_TAKEN;
     switch (slot->verdict) {
     case VERDICT_CLAIMED:
         verdict_claimed(engine, p, slot);
@@ -159,7 +175,7 @@ static void proposal_undo(struct engine *engine, const struct proposal *p,
                        op->err.text);
     } else if (p->retry != NULL) {
         retry_add(engine, job, slot->due_at, slot->attempt,
-                  instant_add(clock_now(engine->options.clock), DURATION_S(1)));
+                  instant_add(engine_now(engine), DURATION_S(1)));
     } else if (p->after != NULL) {
         after_keep(engine, p->after);
     } else if (p->backfill != NULL) {
@@ -176,7 +192,7 @@ static void proposal_undo(struct engine *engine, const struct proposal *p,
 
 // Once nothing of the job is in the store any more its next slot is planned, or the waiting one
 // tried.
-static void job_go_on(struct engine *engine, struct engine_job *job)
+void verdict_go_on(struct engine *engine, struct engine_job *job)
 {
     if (job->in_flight > 0) {
         return;
@@ -191,6 +207,19 @@ static void job_go_on(struct engine *engine, struct engine_job *job)
     decide_waiting(engine, job);
 }
 
+// Nothing was written, since this node's definitions are not the active ones (any more): it asks
+// which are, and its owner loads them.
+static bool refused_as_outdated(struct engine *engine, struct decide_batch *batch)
+{
+    if (batch->decide.outdated) {
+        engine->fleet.outdated = true;
+        fleet_tell(engine);
+        (void)error_set(&batch->decide.op.err, ERROR_UNAVAILABLE,
+                        "new definitions are coming into force; try again");
+    }
+    return batch->decide.outdated;
+}
+
 void verdict_on_done(struct store_op *op)
 {
     struct decide_batch *batch = CONTAINER_OF(op, struct decide_batch, decide.op);
@@ -198,6 +227,9 @@ void verdict_on_done(struct store_op *op)
     engine->busy = true;
     engine->operations--;
     link_answered(engine, op);
+    if (op->result == STORE_REFUSED) {
+        fleet_tell(engine); // was this node fenced?
+    }
     if (op->result == STORE_UNKNOWN) {
         // Settled by submitting the very same once more: it conflicts with what may have been done.
         engine->operations++;
@@ -205,11 +237,12 @@ void verdict_on_done(struct store_op *op)
         return;
     }
     size_t count = batch->decide.slot_count;
-    engine->unsealed = engine->unsealed || op->result == STORE_OK;
-    for (size_t i = count; i-- > 0 && op->result != STORE_OK;) {
+    bool done = op->result == STORE_OK && !refused_as_outdated(engine, batch);
+    engine->unsealed = engine->unsealed || done;
+    for (size_t i = count; i-- > 0 && !done;) {
         proposal_undo(engine, &batch->proposals[i], &batch->decide.slots[i], op);
     }
-    for (size_t i = 0; i < count && op->result == STORE_OK; i++) {
+    for (size_t i = 0; i < count && done; i++) {
         proposal_judge(engine, &batch->proposals[i], &batch->decide.slots[i]);
     }
     for (size_t i = 0; i < count; i++) {
@@ -218,7 +251,7 @@ void verdict_on_done(struct store_op *op)
     for (size_t i = 0; i < count; i++) {
         // A job with several items goes on once, at its last one.
         if (i + 1 == count || batch->proposals[i + 1].job != batch->proposals[i].job) {
-            job_go_on(engine, batch->proposals[i].job);
+            verdict_go_on(engine, batch->proposals[i].job);
         }
     }
     batch_free(batch);

@@ -157,6 +157,7 @@ static bool start_engine(struct node *node, struct error *err)
                                      .booted_at = host_booted_at(node->clock),
                                      .boot_id = host_boot_id(),
                                      .schedules = node->options.schedules,
+                                     .alone = true,
                                      .history = {.runs = config->history_runs,
                                                  .output = config->history_output,
                                                  .audit = config->history_audit},

@@ -329,6 +329,7 @@ void world_start(struct world *world)
                                      .booted_at = world->booted_at,
                                      .boot_id = world->boot_id,
                                      .schedules = true,
+                                     .alone = true,
                                      .clock = &world->clock,
                                      .store = world->store,
                                      .runner = &world->runner,

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: MIT
+// Whose is an operator's wish? In a fleet all nodes see all intents. One is carried out by the node
+// that has taken it (STORE_INTENT_OWN): the first for its job tries so at once, the others a little
+// later each, so that a node that hangs holds nothing up. A run is cancelled by the node that has it.
+#include "engine/engine_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+#define NOBODY_HAS DURATION_S(2)     // then a run that is to be cancelled is nowhere
+#define ALL_SAW    DURATION_MS(2500) // then every node has ended its runs of a job
+#define NONE_SAW   DURATION_S(4)     // then there were none
+
+struct intent_seen { // to cancel a job, here
+    struct uuid intent_id;
+    int runs, backfills;
+    bool pending; // in the present reading
+};
+
+// ---- taking one ---------------------------------------------------------------------------------
+
+struct taking {
+    struct store_op_intent_own own; // first
+    struct engine *engine;
+};
+
+static void own_on_done(struct store_op *op)
+{
+    struct taking *taking = CONTAINER_OF(op, struct taking, own.op);
+    struct engine *engine = taking->engine;
+    engine->operations--;
+    link_answered(engine, op);
+    if (op->result == STORE_OK && taking->own.own) {
+        engine->store_changed = true; // it is read again, as ours
+        engine->busy = true;
+    } else if (op->result == STORE_REFUSED) {
+        fleet_tell(engine); // was this node fenced?
+    }
+    store_op_release(op);
+    free(taking);
+}
+
+static void take(struct engine *engine, const struct store_intent *intent)
+{
+    struct taking *taking = alloc_zero(1, sizeof *taking);
+    taking->engine = engine;
+    taking->own =
+        (struct store_op_intent_own){.op = {.kind = STORE_INTENT_OWN, .done = own_on_done},
+                                     .node = engine->options.node,
+                                     .intent_id = intent->intent_id};
+    engine->operations++;
+    store_submit(engine->options.store, &taking->own.op);
+}
+
+static struct duration age(const struct engine *engine, const struct store_intent *intent)
+{
+    return instant_since(engine_now(engine), intent->created_at);
+}
+
+// By its place among the nodes; `after` = how long all of them wait first.
+static void take_in_turn(struct engine *engine, const struct store_intent *intent, int rank,
+                         struct duration after)
+{
+    if (rank >= 0 && age(engine, intent).us >= after.us + fleet_delay(rank).us) {
+        take(engine, intent);
+    }
+}
+
+static int rank_for(const struct engine *engine, const struct store_intent *intent)
+{
+    return fleet_rank_of(engine, intent->intent_id.bytes, sizeof intent->intent_id.bytes);
+}
+
+// ---- runs ---------------------------------------------------------------------------------------
+
+static void consider_job(struct engine *engine, const struct store_intent *intent)
+{
+    const struct engine_job *job = map_get(&engine->jobs, intent->job);
+    if (!engine->options.schedules) {
+        take(engine, intent); // this node came to carry out intents
+    } else if (job == NULL || job->removed || !fleet_has_node(engine, job->job)) {
+        take_in_turn(engine, intent, rank_for(engine, intent), NOBODY_HAS); // to refuse it
+    } else {
+        take_in_turn(engine, intent, fleet_rank(engine, job->job), (struct duration){0});
+    }
+}
+
+static bool has_run(const struct engine *engine, struct uuid run_id)
+{
+    size_t at = 0;
+    for (const struct engine_job *job; (job = map_next(&engine->jobs, &at)) != NULL;) {
+        for (const struct engine_run_live *run = job->runs; run != NULL; run = run->next) {
+            if (uuid_equal(run->facts.run_id, run_id)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+// ---- cancelling a job, on every node ------------------------------------------------------------
+
+void intents_begin(struct engine *engine)
+{
+    struct fleet *fleet = &engine->fleet;
+    size_t left = 0;
+    for (size_t i = 0; i < fleet->seen_count; i++) {
+        if (fleet->seen[i].pending) {
+            fleet->seen[left] = fleet->seen[i];
+            fleet->seen[left++].pending = false;
+        }
+    }
+    fleet->seen_count = left;
+    fleet->intents_pending = false;
+}
+
+static struct intent_seen *seen(struct fleet *fleet, struct uuid intent_id)
+{
+    for (size_t i = 0; i < fleet->seen_count; i++) {
+        if (uuid_equal(fleet->seen[i].intent_id, intent_id)) {
+            return &fleet->seen[i];
+        }
+    }
+    return NULL;
+}
+
+static struct intent_seen *see(struct engine *engine, const struct store_intent *intent)
+{
+    struct fleet *fleet = &engine->fleet;
+    ARRAY_RESERVE(fleet->seen, fleet->seen_count, fleet->seen_capacity);
+    struct intent_seen *entry = &fleet->seen[fleet->seen_count++];
+    *entry = (struct intent_seen){.intent_id = intent->intent_id};
+    control_cancel(engine, intent, &entry->runs, &entry->backfills);
+    return entry;
+}
+
+// The answer waits until all have seen it, since one that has ended is seen no more.
+static void cancel_job(struct engine *engine, const struct store_intent *intent)
+{
+    struct intent_seen *entry = seen(&engine->fleet, intent->intent_id);
+    entry = entry == NULL ? see(engine, intent) : entry;
+    entry->pending = true;
+    bool ours = uuid_equal(intent->node, engine->options.node);
+    int ended = entry->runs + entry->backfills;
+    if (ours && age(engine, intent).us >= ALL_SAW.us) {
+        control_cancelled(engine, intent, entry->runs, entry->backfills);
+    } else if (uuid_is_nil(intent->node) && ended > 0) {
+        take(engine, intent);
+    } else if (uuid_is_nil(intent->node)) {
+        take_in_turn(engine, intent, rank_for(engine, intent), NONE_SAW);
+    }
+}
+
+// ---- all of them --------------------------------------------------------------------------------
+
+static void consider(struct engine *engine, const struct store_intent *intent)
+{
+    switch (intent->kind) {
+    case INTENT_RUN:
+    case INTENT_RETRY:
+    case INTENT_BACKFILL:
+        consider_job(engine, intent);
+        break;
+    case INTENT_CANCEL:
+        if (has_run(engine, intent->run_id)) {
+            take(engine, intent);
+        } else {
+            take_in_turn(engine, intent, rank_for(engine, intent), NOBODY_HAS);
+        }
+        break;
+    case INTENT_RELOAD:
+        take_in_turn(engine, intent, rank_for(engine, intent), (struct duration){0});
+        break;
+    case INTENT_KIND_COUNT:
+        break;
+    }
+}
+
+bool intents_is_ours(struct engine *engine, const struct store_intent *intent)
+{
+    if (engine->options.alone) {
+        return true;
+    }
+    bool ours = uuid_equal(intent->node, engine->options.node);
+    bool begins = intent->kind != INTENT_CANCEL && intent->kind != INTENT_RELOAD;
+    if (intent->kind == INTENT_CANCEL && uuid_is_nil(intent->run_id)) {
+        engine->fleet.intents_pending = true;
+        cancel_job(engine, intent);
+        return false;
+    }
+    if (ours && (!begins || fleet_may_act(engine))) {
+        return true;
+    }
+    if (ours || uuid_is_nil(intent->node)) {
+        engine->fleet.intents_pending = true;
+    }
+    if (uuid_is_nil(intent->node) && !engine->draining && (!begins || fleet_may_act(engine))) {
+        consider(engine, intent);
+    }
+    return false;
+}
+
+// ---- overlap: replace ---------------------------------------------------------------------------
+
+struct replacing {
+    struct store_op_intent_put put; // first
+    struct engine *engine;
+    char *job;
+    char params[64];
+};
+
+static void put_on_done(struct store_op *op)
+{
+    struct replacing *replacing = CONTAINER_OF(op, struct replacing, put.op);
+    replacing->engine->operations--;
+    link_answered(replacing->engine, op);
+    store_op_release(op);
+    free(replacing->job);
+    free(replacing);
+}
+
+// The same for the same slot, whoever asks for it and however often: of the job, the slot, and this
+// purpose.
+static struct uuid replacing_id(const struct engine_job *job)
+{
+    uint64_t due = (uint64_t)instant_ms(job->waiting_due);
+    uint64_t number = (uint64_t)job->job_id;
+    uint8_t rest[10] = {'r', 'e'};
+    for (int i = 0; i < 8; i++) {
+        rest[9 - i] = (uint8_t)(number >> (8 * i));
+    }
+    return uuid_v7((int64_t)due, rest);
+}
+
+void intents_replace(struct engine *engine, struct engine_job *job)
+{
+    struct replacing *replacing = alloc_zero(1, sizeof *replacing);
+    replacing->engine = engine;
+    replacing->job = alloc_string(job->job->name);
+    snprintf(replacing->params, sizeof replacing->params, "{\"replaced_by\":\"%lld\"}",
+             (long long)instant_ms(job->waiting_due));
+    replacing->put =
+        (struct store_op_intent_put){.op = {.kind = STORE_INTENT_PUT, .done = put_on_done},
+                                     .intent = {.intent_id = replacing_id(job),
+                                                .kind = INTENT_CANCEL,
+                                                .job = replacing->job,
+                                                .params = replacing->params,
+                                                .actor = "overlap: replace"}};
+    engine->operations++;
+    store_submit(engine->options.store, &replacing->put.op);
+}
