@@ -6,8 +6,8 @@
 // retry.c waiting attempts; after.c slots that wait for other jobs;
 // control.c controls and intents; pauses.c when what was paused; start.c, publish.c and closing.c
 // definitions; housekeeping.c sealing, pruning, the runner's deadline; link.c whether the store
-// answers. Where a node is not alone: fleet.c the other nodes and the right to act, marks.c looks at
-// slots that others decide, intents.c whose an intent is, fence.c what dead nodes left.
+// answers. Where a node is not alone: fleet.c the other nodes and the right to act, marks.c looks
+// at slots that others decide, intents.c whose an intent is, fence.c what dead nodes left.
 #pragma once
 
 #include <jansson.h>

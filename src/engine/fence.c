@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What nodes that died leave: their runs become LOST, and what waited on them (attempts to come,
-// slots that wait for other jobs) is taken over. Alone, all of that happens at the start; in a fleet
-// it is the first of those that live who does it, and the next one where it does not.
+// slots that wait for other jobs) is taken over. Alone, all of that happens at the start; in a
+// fleet it is the first of those that live who does it, and the next one where it does not.
 #include "engine/engine_private.h"
 
 #include <stdlib.h>
@@ -177,11 +177,15 @@ static void fence_on_done(struct store_op *op)
 {
     struct fencing *fencing = CONTAINER_OF(op, struct fencing, fence.op);
     struct engine *engine = fencing->engine;
+    const struct engine_events *events = engine->options.events;
     engine->operations--;
     engine->fleet.fencing = false;
     link_answered(engine, op);
     if (op->result == STORE_OK) {
         engine->fleet.fence_wanted = false;
+        for (size_t i = 0; i < fencing->fence.fenced_count; i++) {
+            events->on_fenced(events->context, fencing->fence.fenced[i]);
+        }
         fence_lost(engine, fencing->fence.lost, fencing->fence.lost_count);
         fence_adopt(engine, fencing->fence.waiting, fencing->fence.waiting_count);
     }

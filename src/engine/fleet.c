@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // A node among others: about each second the store is asked who is there and whether something has
-// changed, and from time to time told that this node lives. From the answers come the store's clock,
-// the right to act, and for each job which node goes first. A node that is alone does none of this.
+// changed, and from time to time told that this node lives. From the answers come the store's
+// clock, the right to act, and for each job which node goes first. A node that is alone does none
+// of this.
 #include "engine/engine_private.h"
 
 #include <stdlib.h>
@@ -94,6 +95,11 @@ bool engine_is_fenced(const struct engine *engine)
     return engine->fleet.fenced;
 }
 
+struct duration engine_clock_skew(const struct engine *engine)
+{
+    return instant_since(clock_now(engine->options.clock), engine_now(engine));
+}
+
 size_t engine_member_count(const struct engine *engine)
 {
     return engine->options.alone || engine->fleet.count == 0 ? 1 : engine->fleet.count;
@@ -101,8 +107,8 @@ size_t engine_member_count(const struct engine *engine)
 
 // ---- who goes first -----------------------------------------------------------------------------
 
-// The same on every node: the highest of hashes of job and node (rendezvous hashing), so that a node
-// that comes or goes changes the place of its own share only.
+// The same on every node: the highest of hashes of job and node (rendezvous hashing), so that a
+// node that comes or goes changes the place of its own share only.
 static uint64_t mixed(uint64_t hash)
 {
     hash ^= hash >> 33;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Whose is an operator's wish? In a fleet all nodes see all intents. One is carried out by the node
 // that has taken it (STORE_INTENT_OWN): the first for its job tries so at once, the others a little
-// later each, so that a node that hangs holds nothing up. A run is cancelled by the node that has it.
+// later each, so that a node that hangs holds nothing up. A run is cancelled by the node that has
+// it.
 #include "engine/engine_private.h"
 
 #include <stdio.h>

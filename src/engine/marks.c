@@ -2,8 +2,8 @@
 // In a fleet a slot is first of all the matter of the node that goes first for its job. The others
 // come a little later, on whole seconds so that all their looks share one operation, ask the store
 // what it knows of those jobs (STORE_MARKS), and decide the slots that nobody did. Who goes first
-// asks as well where it has not since the members changed: an attempt may wait on another node, and a
-// throttle may have been counted there.
+// asks as well where it has not since the members changed: an attempt may wait on another node, and
+// a throttle may have been counted there.
 #include "engine/engine_private.h"
 
 #include <stdlib.h>

@@ -100,6 +100,22 @@ static void overlap_allow(void **state)
     world_release(&w);
 }
 
+// It knows of no other node, and no clock but its own.
+static void a_node_alone(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w, START);
+    world_job(&w, "a", "* * * * *");
+    world_start(&w);
+    world_advance(&w, DURATION_S(120));
+    assert_int_equal(engine_member_count(w.engine), 1);
+    assert_int_equal(engine_wants_version(w.engine), 0);
+    assert_int_equal(engine_clock_skew(w.engine).us, 0);
+    assert_false(engine_is_fenced(w.engine));
+    world_release(&w);
+}
+
 // A night without a node: what becomes of its slots is the job's policy.
 static void downtime(void **state)
 {
@@ -359,6 +375,7 @@ int main(void)
         cmocka_unit_test(a_crash_loses_runs_by_policy),
         cmocka_unit_test(a_waiting_attempt_stands_in_the_way),
         cmocka_unit_test(capacity_bounds_what_runs),
+        cmocka_unit_test(a_node_alone),
         cmocka_unit_test(the_clock_steps),
         cmocka_unit_test(a_store_that_fails),
         cmocka_unit_test(reboot_is_due_once_a_boot),
