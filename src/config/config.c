@@ -16,6 +16,9 @@ void config_free(struct config *config)
     // The struct is not in its own arena, so that this order works.
     arena_release(&config->arena);
     free(config->jobs);
+    free(config->definitions);
+    free(config->own);
+    free(config->digests);
     free(config);
 }
 

@@ -63,9 +63,16 @@ struct config {
     const uint32_t *by_name;  // indices into jobs, in the order of their names
     const char *const *files; // all that were read, the main one first
     size_t file_count;
-    bool is_faulty;     // config_load_to_look: there are mistakes, and therefore no jobs
-    bool holds_secrets; // a file itself holds a secret, not only a reference to one
-    char hash[65];      // SHA-256 of the definitions before substitution: secrets are not in it
+    // Where the store keeps the definitions for all nodes (PostgreSQL); NULL on SQLite.
+    char *definitions; // the document for it: all that was read, but for what is this node's own
+    char *own;         // that: http, node and store of the main file
+    uint8_t (*digests)[32]; // of the jobs as they were written, in the order of their names
+    int64_t version;        // of the store, where these definitions are from there; else 0
+    bool is_lenient;        // config_load_to_read, config_load_to_look
+    bool may_be_faulty;     // config_load_to_look
+    bool is_faulty;         // config_load_to_look: there are mistakes, and therefore no jobs
+    bool holds_secrets;     // a file itself holds a secret, not only a reference to one
+    char hash[65];          // SHA-256 of the definitions before substitution: secrets are not in it
 };
 
 // One complaint about the configuration.
@@ -101,6 +108,14 @@ bool config_load_to_read(const char *path, struct config **config_out,
 // one job must not blind who is on call.
 bool config_load_to_look(const char *path, struct config **config_out,
                          struct config_problems *problems) MUST_USE;
+// The definitions of a version of the store, with what is this node's own: http, node and store of
+// `file`, which was loaded from its files on a PostgreSQL store. What `file` was loaded for, this
+// is, too. Touches no file but those of ${file:PATH}; problems are told of "PATH (version N)".
+bool config_load_version(const struct config *file, int64_t version, const char *text,
+                         struct config **config_out, struct config_problems *problems) MUST_USE;
+// How the definitions of one differ from another's, in words: "adds a, b; lacks c; changes d".
+// Nothing where they are the same.
+void config_difference(const struct config *config, const struct config *other, struct buf *out);
 void config_free(struct config *config);
 const struct job *config_job(const struct config *config, const char *name); // NULL
 // Of `timezone`; UTC where there is no such zone (is_faulty).

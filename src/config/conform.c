@@ -433,7 +433,7 @@ void conform_check(struct conform *conform)
     } else if (!empty) {
         conform_complain(conform, root, "the file must be a map of keys such as \"jobs:\", not %s",
                          yaml_tree_describe(root));
-    } else if (conform->main_file == NULL) {
+    } else if (conform->main_file == NULL && !conform->is_part) {
         config_problems_add(conform->problems, conform->tree->file, 1, 1,
                             "the file is empty; \"ironcron init\" writes one to start from");
     }

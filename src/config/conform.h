@@ -13,6 +13,7 @@ struct conform {
     struct config_problems *problems;
     struct substitution *substitution;
     const char *main_file; // not NULL: this file is included by that one and holds jobs only
+    bool is_part;          // of a main file: it may be empty
 };
 
 // The root must be a map; an included file may be empty.

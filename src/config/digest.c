@@ -100,7 +100,8 @@ void digest_node(const struct yaml_tree_node *node, struct buf *scratch,
 void digest_config(const struct yaml_tree_node *root, const uint8_t (*jobs)[DIGEST_SIZE],
                    size_t count, char hex_out[2 * DIGEST_SIZE + 1])
 {
-    static const char *const shared[] = {"defaults", "history", "timezone"};
+    static const char *const shared[] = {"databases", "defaults", "environment",
+                                         "history",   "revision", "timezone"};
     AUTO(buf_release) struct buf form;
     buf_init(&form, DIGEST_FORM_MAX);
     for (size_t i = 0; i < ARRAY_LENGTH(shared); i++) {

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The version of a set of definitions, jobs and databases: SHA-256 over what was written, before
-// substitution, in a canonical form. Comments, layout, quoting, the order of keys and of jobs, and
-// which file a job stands in do not change it; `http`, `node`, `store` and the names of this
-// installation are each node's own and not in it.
+// The version of a set of definitions: SHA-256 over what was written, before substitution, in a
+// canonical form. Comments, layout, quoting, the order of keys and of jobs, and which file a job
+// stands in do not change it; `http`, `node` and `store` are each node's own and not in it.
 //
 // Canonical form, bytes: a scalar is 's', its length in 8 bytes little-endian, its bytes; a list is
 // 'l', its count, its items; a map is 'm', its count, then key (as a scalar) and value, sorted by

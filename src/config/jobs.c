@@ -62,7 +62,7 @@ static const struct job_variable *pooled_variables(struct draft *draft,
     for (const struct yaml_tree_node *item = map->first; item != NULL; item = item->next) {
         if (!draft->load->substitution.closed && value_is_secret(item->key, item->text)) {
             log_secret(item->text);
-            draft->load->config->holds_secrets |= !item->substituted;
+            load_secret(draft->load, draft->conform, item, !item->substituted);
         }
         variables[count].name = pool_text(&draft->load->pool, item->key);
         variables[count++].value = pool_text(&draft->load->pool, item->text);

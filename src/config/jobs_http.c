@@ -35,7 +35,7 @@ static void keep_secret(const struct target *target, const struct yaml_tree_node
     if (!target->load->substitution.closed) {
         log_secret(text);
     }
-    target->load->config->holds_secrets |= !node->substituted;
+    load_secret(target->load, target->conform, node, !node->substituted);
 }
 
 // ---- url ----------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <limits.h>
 #include <malloc.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "config/after.h"
+#include "config/definitions.h"
 #include "config/include.h"
 #include "config/jobs.h"
 #include "config/settings.h"
@@ -76,15 +78,30 @@ static bool read_file(const char *name, struct buf *out, struct error *err)
     return fine;
 }
 
-static void remember_file(struct load *load, const char *name)
+void load_file_begins(struct load *load, const char *name)
 {
     ARRAY_RESERVE(load->files, load->file_count, load->file_capacity);
     load->files[load->file_count++] = pool_text(&load->pool, name);
 }
 
+void load_included(struct load *load, const char *bytes, size_t length)
+{
+    AUTO(yaml_tree_release) struct yaml_tree tree;
+    yaml_tree_init(&tree, load->files[load->file_count - 1]);
+    if (yaml_reader_read(&tree, bytes, length, load->problems)) {
+        struct conform conform = {.tree = &tree,
+                                  .problems = load->problems,
+                                  .substitution = &load->substitution,
+                                  .main_file = load->config->path};
+        conform_check(&conform);
+        jobs_build(load, &conform, yaml_tree_find(tree.root, "jobs"));
+        definitions_add(load, bytes, length);
+    }
+}
+
 void load_include(struct load *load, const char *name)
 {
-    remember_file(load, name);
+    load_file_begins(load, name);
     AUTO(buf_release) struct buf bytes;
     struct error err = ERROR_INIT;
     if (!read_file(name, &bytes, &err)) {
@@ -93,12 +110,18 @@ void load_include(struct load *load, const char *name)
                             err.text);
         return;
     }
-    AUTO(yaml_tree_release) struct yaml_tree tree;
-    yaml_tree_init(&tree, load->files[load->file_count - 1]);
-    if (yaml_reader_read(&tree, buf_string(&bytes), bytes.length, load->problems)) {
-        struct conform conform = {&tree, load->problems, &load->substitution, load->config->path};
-        conform_check(&conform);
-        jobs_build(load, &conform, yaml_tree_find(tree.root, "jobs"));
+    load_included(load, buf_string(&bytes), bytes.length);
+}
+
+void load_secret(struct load *load, const struct conform *conform,
+                 const struct yaml_tree_node *node, bool is_written)
+{
+    load->config->holds_secrets |= is_written;
+    if (is_written && load->config->store_url != NULL) {
+        conform_complain(conform, node,
+                         "%.80s: a secret may not stand here, since the store keeps this file for "
+                         "all nodes: write ${NAME} or ${file:PATH}, and set that on each node",
+                         node->key);
     }
 }
 
@@ -125,34 +148,56 @@ static void finish_jobs(struct load *load)
     config->job_count = count;
 }
 
-static void finish(struct load *load, const struct yaml_tree_node *root)
+static void finish_files(struct load *load)
+{
+    struct config *config = load->config;
+    size_t count = config->version == 0 ? load->file_count : 1;
+    const char **files = arena_alloc(&config->arena, count + 1, sizeof *files);
+    memcpy(files, load->files, count * sizeof *files);
+    if (config->version > 0) {
+        files[0] = config->path;
+    }
+    config->files = files;
+    config->file_count = count;
+}
+
+void load_finish(struct load *load, const struct yaml_tree_node *root)
 {
     struct config *config = load->config;
     finish_jobs(load);
-    const char **files = arena_alloc(&config->arena, load->file_count + 1, sizeof *files);
-    memcpy(files, load->files, load->file_count * sizeof *files);
-    config->files = files;
-    config->file_count = load->file_count;
-
-    uint8_t(*digests)[DIGEST_SIZE] = alloc_zero(load->job_count + 1, sizeof *digests);
+    finish_files(load);
+    config->digests = alloc_zero(load->job_count + 1, sizeof *config->digests);
     for (size_t i = 0; i < load->job_count; i++) {
-        memcpy(digests[i], load->extras[config->by_name[i]].digest, DIGEST_SIZE);
+        memcpy(config->digests[i], load->extras[config->by_name[i]].digest, DIGEST_SIZE);
     }
-    digest_config(root, (const uint8_t(*)[DIGEST_SIZE])digests, load->job_count, config->hash);
-    free(digests);
+    digest_config(root, (const uint8_t(*)[DIGEST_SIZE])config->digests, load->job_count,
+                  config->hash);
+    if (config->store_url == NULL) {
+        free(config->digests);
+        config->digests = NULL;
+    }
+}
+
+void load_finish_faulty(struct load *load)
+{
+    load->job_count = 0;
+    load->config->is_faulty = true;
+    finish_jobs(load);
 }
 
 static void build(struct load *load, struct yaml_tree *tree)
 {
-    struct conform conform = {tree, load->problems, &load->substitution, NULL};
+    struct conform conform = {
+        .tree = tree, .problems = load->problems, .substitution = &load->substitution};
     conform_check(&conform);
-    settings_build(load, &conform, tree->root);
+    settings_build_own(load, &conform, tree->root);
+    settings_build_shared(load, &conform, tree->root);
     load->defaults = jobs_defaults_new(load, &conform, tree->root);
     jobs_build(load, &conform, yaml_tree_find(tree->root, "jobs"));
     include_files(load, &conform, yaml_tree_find(tree->root, "include"));
     after_check(load);
     if (load->problems->count == 0) {
-        finish(load, tree->root);
+        load_finish(load, tree->root);
     }
 }
 
@@ -174,13 +219,13 @@ static bool salvage(struct load *load, struct yaml_tree *tree, bool was_built)
     if (!was_built) {
         AUTO(config_problems_release) struct config_problems ignored;
         config_problems_init(&ignored);
-        struct conform conform = {tree, &ignored, &load->substitution, NULL};
+        struct conform conform = {
+            .tree = tree, .problems = &ignored, .substitution = &load->substitution};
         conform_check(&conform);
-        settings_build(load, &conform, tree->root);
+        settings_build_own(load, &conform, tree->root);
+        settings_build_shared(load, &conform, tree->root);
     }
-    load->job_count = 0;
-    load->config->is_faulty = true;
-    finish_jobs(load);
+    load_finish_faulty(load);
     return store_is_certain(load, tree);
 }
 
@@ -194,45 +239,57 @@ static void load_release(struct load *load)
     free(load->extras);
     free(load->afters);
     free(load->files);
+    json_decref(load->shared);
     // What the tables of a large load took lies below what goes on living: hand it back now.
     malloc_trim(0);
 }
 
-static struct config *config_new(const char *name, const char *folder)
+struct config *load_begin(struct load *load, const char *name, const char *folder,
+                          const struct substitution *substitution, struct config_problems *problems)
 {
     struct config *config = alloc_zero(1, sizeof *config);
     arena_init(&config->arena, ARENA_MAX);
     config->zones = zone_cache_new();
     config->path = arena_string(&config->arena, name);
     config->folder = arena_string(&config->arena, folder);
+    config->is_lenient = substitution->lenient;
+    *load = (struct load){.config = config, .problems = problems, .substitution = *substitution};
+    load->substitution.folder = config->folder;
+    pool_init(&load->pool, &config->arena);
+    buf_init(&load->digest_form, DIGEST_FORM_MAX);
     return config;
 }
 
-static bool load_bytes(const char *name, const char *folder, const struct buf *bytes,
-                       const struct substitution *substitution, bool may_be_faulty,
-                       struct config **config_out, struct config_problems *problems)
+bool load_end(struct load *load, bool is_usable, struct config **config_out)
 {
-    struct config *config = config_new(name, folder);
-    struct load load = {.config = config, .problems = problems, .substitution = *substitution};
-    load.substitution.folder = config->folder;
-    pool_init(&load.pool, &config->arena);
-    buf_init(&load.digest_form, DIGEST_FORM_MAX);
-    remember_file(&load, name);
-    AUTO(yaml_tree_release) struct yaml_tree tree;
-    yaml_tree_init(&tree, load.files[0]);
-    bool is_tree = yaml_reader_read(&tree, buf_string(bytes), bytes->length, problems);
-    if (is_tree) {
-        build(&load, &tree);
-    }
-    config_problems_sort(problems);
-    bool is_usable = problems->count == 0 || (may_be_faulty && salvage(&load, &tree, is_tree));
-    load_release(&load);
+    struct config *config = load->config;
+    load_release(load);
     if (!is_usable) {
         config_free(config);
         return false;
     }
     *config_out = config;
     return true;
+}
+
+static bool load_bytes(const char *name, const char *folder, const struct buf *bytes,
+                       const struct substitution *substitution, bool may_be_faulty,
+                       struct config **config_out, struct config_problems *problems)
+{
+    struct load load;
+    struct config *config = load_begin(&load, name, folder, substitution, problems);
+    config->may_be_faulty = may_be_faulty;
+    load_file_begins(&load, name);
+    AUTO(yaml_tree_release) struct yaml_tree tree;
+    yaml_tree_init(&tree, load.files[0]);
+    bool is_tree = yaml_reader_read(&tree, buf_string(bytes), bytes->length, problems);
+    if (is_tree) {
+        build(&load, &tree);
+        definitions_keep(&load, bytes);
+    }
+    config_problems_sort(problems);
+    bool is_usable = problems->count == 0 || (may_be_faulty && salvage(&load, &tree, is_tree));
+    return load_end(&load, is_usable, config_out);
 }
 
 bool config_load_bytes(const char *name, const char *folder, const char *bytes, size_t length,

@@ -47,9 +47,23 @@ static void register_written_password(const char *url)
     }
 }
 
-static void register_secrets(struct load *load, const struct yaml_tree_node *node,
-                             const PQconninfoOption *options)
+// Beside references, such as postgresql://me:password@${HOST}/app.
+static bool has_written_password(const char *raw)
 {
+    const char *start = strstr(raw, "://");
+    const char *at = start == NULL ? NULL : strchr(start, '@');
+    const char *colon = at == NULL ? NULL : memchr(start + 3, ':', (size_t)(at - start - 3));
+    if (colon != NULL && colon + 1 < at && memmem(colon, (size_t)(at - colon), "${", 2) == NULL) {
+        return true;
+    }
+    const char *option = strstr(raw, "password=");
+    return option != NULL && strncmp(option + strlen("password="), "${", 2) != 0;
+}
+
+static void register_secrets(struct load *load, const struct conform *conform,
+                             const struct yaml_tree_node *node, const PQconninfoOption *options)
+{
+    bool is_written = false;
     static const char *const words[] = {"password", "sslpassword"};
     for (size_t i = 0; i < ARRAY_LENGTH(words); i++) {
         const char *value = option(options, words[i]);
@@ -57,8 +71,9 @@ static void register_secrets(struct load *load, const struct yaml_tree_node *nod
             log_secret(value);
             register_written_password(node->text);
         }
-        load->config->holds_secrets |= value != NULL && !node->substituted;
+        is_written = is_written || (value != NULL && has_written_password(node->raw));
     }
+    load_secret(load, conform, node, is_written);
 }
 
 // ---- for people ---------------------------------------------------------------------------------
@@ -123,7 +138,7 @@ static bool take(struct load *load, const struct conform *conform,
                  const struct yaml_tree_node *node, const PQconninfoOption *options,
                  struct postgresql_url *url_out)
 {
-    register_secrets(load, node, options);
+    register_secrets(load, conform, node, options);
     if (!ports_are_numbers(option(options, "port"))) {
         conform_complain(conform, node, "%s: its port is no number from 1 to 65535",
                          node->schema->name);

@@ -167,7 +167,14 @@ static void apply_timezone(const struct target *target, const struct yaml_tree_n
     }
 }
 
-static void apply_top(void *context, const struct yaml_tree_node *node)
+static void apply_top_own(void *context, const struct yaml_tree_node *node)
+{
+    if (node->schema->id == KEY_STORE) {
+        apply_store(context, node);
+    }
+}
+
+static void apply_top_shared(void *context, const struct yaml_tree_node *node)
 {
     const struct target *target = context;
     struct config *config = target->config;
@@ -177,9 +184,6 @@ static void apply_top(void *context, const struct yaml_tree_node *node)
         return;
     case KEY_REVISION:
         config->revision = pool_text(&target->load->pool, node->text);
-        return;
-    case KEY_STORE:
-        apply_store(target, node);
         return;
     case KEY_TIMEZONE:
         apply_timezone(target, node);
@@ -199,18 +203,25 @@ static void revision_from_environment(struct load *load)
     }
 }
 
-void settings_build(struct load *load, const struct conform *conform,
-                    const struct yaml_tree_node *root)
+void settings_build_own(struct load *load, const struct conform *conform,
+                        const struct yaml_tree_node *root)
 {
     struct target target = {load, conform, load->config, NULL};
-    load->config->timezone = "UTC";
-    conform_apply(root, SECTION_TOP, apply_top, &target);
+    conform_apply(root, SECTION_TOP, apply_top_own, &target);
     conform_apply(yaml_tree_find(root, "node"), SECTION_NODE, apply_node, &target);
     if (target.config->store_url != NULL) {
         target.config->store_path = target.state;
     }
-    conform_apply(yaml_tree_find(root, "history"), SECTION_HISTORY, apply_history, &target);
     settings_build_http(load, conform, yaml_tree_find(root, "http"));
+}
+
+void settings_build_shared(struct load *load, const struct conform *conform,
+                           const struct yaml_tree_node *root)
+{
+    struct target target = {load, conform, load->config, NULL};
+    load->config->timezone = "UTC";
+    conform_apply(root, SECTION_TOP, apply_top_shared, &target);
+    conform_apply(yaml_tree_find(root, "history"), SECTION_HISTORY, apply_history, &target);
     settings_build_databases(load, conform, yaml_tree_find(root, "databases"));
     revision_from_environment(load);
 }

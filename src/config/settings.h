@@ -4,9 +4,13 @@
 
 #include "config/load.h"
 
-// `root` may be NULL: all defaults. Complaints go through conform.
-void settings_build(struct load *load, const struct conform *conform,
-                    const struct yaml_tree_node *root);
+// `root` may be NULL: all defaults. Complaints go through conform. First what is this node's own:
+// http, node, store.
+void settings_build_own(struct load *load, const struct conform *conform,
+                        const struct yaml_tree_node *root);
+// Then what all nodes of a fleet share.
+void settings_build_shared(struct load *load, const struct conform *conform,
+                           const struct yaml_tree_node *root);
 // The part under "http".
 void settings_build_http(struct load *load, const struct conform *conform,
                          const struct yaml_tree_node *http);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Startup validation: the order of the checks.
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "config/validate_checks.h"
@@ -7,9 +8,14 @@
 static void validate_definitions(const struct config *config, struct validate_report *report)
 {
     char detail[256];
-    snprintf(detail, sizeof detail, "%zu job%s in %zu file%s", config->job_count,
-             config->job_count == 1 ? "" : "s", config->file_count,
-             config->file_count == 1 ? "" : "s");
+    const char *plural = config->job_count == 1 ? "" : "s";
+    if (config->version > 0) {
+        snprintf(detail, sizeof detail, "%zu job%s in version %" PRId64 " of the store",
+                 config->job_count, plural, config->version);
+    } else {
+        snprintf(detail, sizeof detail, "%zu job%s in %zu file%s", config->job_count, plural,
+                 config->file_count, config->file_count == 1 ? "" : "s");
+    }
     if (config->job_count == 0) {
         validate_add(report, VALIDATE_WARNING, "config", detail,
                      "there is nothing to run; define a job under \"jobs\"");

@@ -257,7 +257,7 @@ static void inspect_variables(struct inspection *inspection, const struct job *j
 
 static void inspect_job(struct inspection *inspection, const struct job *job)
 {
-    if (job->command->argv == NULL) {
+    if (job->command->argv == NULL || !job_fits(job, inspection->config->labels)) {
         return; // no process of this machine
     }
     const struct access_user *user = user_of(inspection, job);

@@ -162,6 +162,8 @@ static const struct expectation expectations[] = {
     {"node: {labels: {region: eu, disk: fast}}\n" JOB("shell: x, nodes: {region: us}"), "nodes",
      VALIDATE_WARNING, "job a demands a node with region=us, and this one has region=eu, disk=fast",
      "node.labels"},
+    {JOB("command: [/no/such/program], nodes: {region: us}"), "commands", VALIDATE_OK, "0 programs",
+     NULL},
     {LISTEN "defaults: {nodes: {disk: fast, region: eu}}\njobs:\n"
             "  - {name: a, schedule: \"@daily\", shell: x, nodes: {}}\n"
             "  - {name: b, schedule: \"@daily\", shell: x}\n"
