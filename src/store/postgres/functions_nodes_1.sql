@@ -125,6 +125,7 @@ begin
     values (p_node, p_host, p_version, v_now, v_now, 'live', 0, p_lease, p_grace, v_now + nullif(p_lease, 0),
             p_dry_run, p_max_running, p_labels, ironcron.lost_runs());
     perform ironcron.on_this_session(p_node);
+    perform pg_try_advisory_lock(1768124271, (select node_no from ironcron.node where node = p_node)::int);
     return query select v_now, true;
 end $$;
 
@@ -204,11 +205,12 @@ end $$;
 -- start, since numbers come again. They hold locks, and may not know yet.
 create function end_sessions() returns void language plpgsql as $$
 begin
-    perform pg_terminate_backend(a.pid)
-    from ironcron.node n join pg_stat_get_activity(null) a on a.pid = n.backend and a.backend_start = n.backend_start
-    where n.state = 'lost' and not exists (
-        select from ironcron.node o where o.state = 'live' and o.backend = a.pid and o.backend_start = a.backend_start);
-    update ironcron.node set backend = null where state = 'lost' and backend is not null;
+    perform ironcron.end_session(n.backend, n.backend_start) from ironcron.node n
+    where n.state = 'lost' and n.backend is not null and not exists (
+        select from ironcron.node o
+        where o.state = 'live' and o.backend = n.backend and o.backend_start = n.backend_start);
+    update ironcron.node n set backend = null where n.state = 'lost' and n.backend is not null
+        and not exists (select from pg_stat_get_activity(n.backend) a where a.backend_start = n.backend_start);
 end $$;
 
 -- ---- versions ------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The connection: made when something is to be sent, checked before anything is, gone after any
 // doubt. Nothing here waits, but for link_reader.
-#include "store/postgres/postgres_private.h"
+#include "store/postgres/postgres_check.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -9,12 +9,6 @@
 #include <string.h>
 
 #include "base/check.h"
-
-// What every connection asks before it is used: is it the primary, and of which version is the
-// schema?
-static const char check_sql[] =
-    "select pg_is_in_recovery(), to_regclass('ironcron.meta') is not null,"
-    " current_setting('server_version_num')::int";
 
 void link_describe(const struct postgres_store *store, char *out, size_t size)
 {
@@ -33,14 +27,42 @@ static void first_line(const char *message, char *out, size_t size)
     snprintf(out, size, "%.*s", (int)(length < size ? length : size - 1), message);
 }
 
-static bool fail(struct postgres_store *store, const char *doing, struct error *err)
+// All connections of the server are taken.
+static bool fail_full(const struct postgres_store *store, const char *what, const char *where,
+                      struct error *err)
+{
+    const struct connections *had = &store->connections;
+    if (had->maximum == 0) { // it never told
+        return error_set(err, ERROR_UNAVAILABLE,
+                         "the store (%s) has no connection left (%s): raise max_connections, or "
+                         "end sessions that nobody needs",
+                         where, what);
+    }
+    return error_set(err, ERROR_UNAVAILABLE,
+                     "the store (%s) has no connection left: max_connections is %d, %d of them "
+                     "reserved, %d were in use when this node last connected; a node needs two to "
+                     "connect and one from then on. Raise max_connections, or end sessions that "
+                     "nobody needs",
+                     where, had->maximum, had->reserved, had->used);
+}
+
+static bool fail_on(struct postgres_store *store, const PGconn *connection, const char *doing,
+                    struct error *err)
 {
     char what[300];
     char where[300];
-    first_line(PQerrorMessage(store->connection), what, sizeof what);
+    first_line(PQerrorMessage(connection), what, sizeof what);
     link_describe(store, where, sizeof where);
+    if (strstr(what, "53300") != NULL) {
+        return fail_full(store, what, where, err);
+    }
     return error_set(err, ERROR_UNAVAILABLE, "the store (%s) %s: %s", where, doing,
                      what[0] == '\0' ? "it closed the connection" : what);
+}
+
+bool link_fail(struct postgres_store *store, const char *doing, struct error *err)
+{
+    return fail_on(store, store->connection, doing, err);
 }
 
 void link_explain(const struct postgres_store *store, const PGresult *result, struct error *err)
@@ -53,37 +75,22 @@ void link_explain(const struct postgres_store *store, const PGresult *result, st
         error_set(err, ERROR_REFUSED, "%s", message);
         return;
     }
-    error_set(err, ERROR_STORE, "the store (%s) answers: %s (SQLSTATE %s)", where,
+    const char *hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
+    error_set(err, ERROR_STORE, "the store (%s) answers: %s (SQLSTATE %s)%s%s", where,
               message == NULL ? "nothing that makes sense" : message,
-              state == NULL ? "none" : state);
+              state == NULL ? "none" : state, hint == NULL ? "" : ": ", hint == NULL ? "" : hint);
 }
 
 void link_close(struct postgres_store *store)
 {
+    PQfinish(store->prover);
+    store->prover = NULL;
     PQfinish(store->connection);
     store->connection = NULL;
     store->link = LINK_DOWN;
 }
 
 // ---- opening ------------------------------------------------------------------------------------
-
-static PGconn *start(const struct postgres_store *store)
-{
-    long long deadline = (long long)duration_ms(store->options.call_deadline);
-    char options[300];
-    int length = snprintf(options, sizeof options,
-                          "-c statement_timeout=%lld -c lock_timeout=%lld "
-                          "-c idle_in_transaction_session_timeout=%lld "
-                          "-c client_connection_check_interval=2s -c client_min_messages=warning",
-                          deadline, deadline / 2, deadline * 2);
-    CHECK(length > 0 && (size_t)length < sizeof options);
-    const char *const keys[] = {
-        "dbname",           "application_name", "options", "client_encoding",
-        "tcp_user_timeout", "connect_timeout",  NULL};
-    const char *const values[] = {
-        store->url, store->application_name, options, "UTF8", "15000", "10", NULL};
-    return PQconnectStartParams(keys, values, 1);
-}
 
 // What the server remarks beside its answers is not for standard error.
 static void ignore_notice(void *context, const char *message)
@@ -92,45 +99,46 @@ static void ignore_notice(void *context, const char *message)
     (void)message;
 }
 
+// Errors with their SQLSTATE, since their words are in the server's language.
+static PGconn *start(const struct postgres_store *store)
+{
+    const char *const keys[] = {"dbname",           "application_name", "client_encoding",
+                                "tcp_user_timeout", "keepalives_idle",  "keepalives_interval",
+                                "keepalives_count", "connect_timeout",  NULL};
+    const char *const values[] = {
+        store->url, store->application_name, "UTF8", "15000", "10", "5", "3", "10", NULL};
+    PGconn *connection = PQconnectStartParams(keys, values, 1);
+    CHECK(connection != NULL);
+    (void)PQsetErrorVerbosity(connection, PQERRORS_VERBOSE);
+    (void)PQsetNoticeProcessor(connection, ignore_notice, NULL);
+    return connection;
+}
+
 static bool begin(struct postgres_store *store, struct error *err)
 {
     store->connection = start(store);
-    CHECK(store->connection != NULL);
-    (void)PQsetNoticeProcessor(store->connection, ignore_notice, NULL);
-    if (PQstatus(store->connection) == CONNECTION_BAD) {
-        return fail(store, "cannot be reached", err);
-    }
     store->link = LINK_CONNECTING;
     store->polling = PGRES_POLLING_WRITING;
-    return true;
+    return PQstatus(store->connection) != CONNECTION_BAD ||
+           link_fail(store, "cannot be reached", err);
 }
 
-static bool is_good(struct postgres_store *store, const PGresult *result, struct error *err)
+bool link_start_prover(struct postgres_store *store, struct error *err)
 {
-    char where[300];
-    link_describe(store, where, sizeof where);
-    if (PQresultStatus(result) != PGRES_TUPLES_OK) {
-        link_explain(store, result, err);
-        return false;
+    store->prover = start(store);
+    store->polling = PGRES_POLLING_WRITING;
+    return PQstatus(store->prover) != CONNECTION_BAD ||
+           fail_on(store, store->prover, "cannot be reached a second time", err);
+}
+
+bool link_poll(struct postgres_store *store, PGconn *connection, struct error *err)
+{
+    store->polling = PQconnectPoll(connection);
+    if (store->polling == PGRES_POLLING_FAILED) {
+        return fail_on(store, connection, "cannot be reached", err);
     }
-    if (field_int(result, 0, 2) < 150000) {
-        return error_set(err, ERROR_VERSION,
-                         "the store (%s) is PostgreSQL %s; ironcron needs 15 or later", where,
-                         PQparameterStatus(store->connection, "server_version"));
-    }
-    if (field_bool(result, 0, 0)) {
-        return error_set(err, ERROR_UNAVAILABLE,
-                         "the store (%s) is a standby, which cannot be written: give the primary's "
-                         "address in `store:`",
-                         where);
-    }
-    if (!field_bool(result, 0, 1)) {
-        return error_set(err, ERROR_VERSION,
-                         "the store (%s) has no tables of ironcron yet: run `ironcron migrate "
-                         "deploy --store`",
-                         where);
-    }
-    return true;
+    return store->polling != PGRES_POLLING_OK || PQsetnonblocking(connection, 1) == 0 ||
+           fail_on(store, connection, "broke off", err);
 }
 
 static const struct {
@@ -146,7 +154,7 @@ const char *postgres_statement_name(enum postgres_statement statement)
     return statements[statement].name;
 }
 
-static bool send_statements(struct postgres_store *store, struct error *err)
+bool link_prepare(struct postgres_store *store, struct error *err)
 {
     bool sent = PQenterPipelineMode(store->connection) == 1;
     for (size_t i = 0; i < POSTGRES_STATEMENT_COUNT && sent; i++) {
@@ -155,23 +163,7 @@ static bool send_statements(struct postgres_store *store, struct error *err)
     }
     sent = sent && PQpipelineSync(store->connection) == 1 && PQflush(store->connection) >= 0;
     store->link = LINK_PREPARING;
-    return sent || fail(store, "broke off", err);
-}
-
-static bool check(struct postgres_store *store, struct error *err)
-{
-    while (!PQisBusy(store->connection)) {
-        PGresult *result = PQgetResult(store->connection);
-        if (result == NULL) {
-            return send_statements(store, err);
-        }
-        bool good = is_good(store, result, err);
-        PQclear(result);
-        if (!good) {
-            return false;
-        }
-    }
-    return true;
+    return sent || link_fail(store, "broke off", err);
 }
 
 static bool is_prepared(struct postgres_store *store, const PGresult *result, struct error *err)
@@ -199,7 +191,7 @@ static bool prepare(struct postgres_store *store, struct error *err)
         good = result == NULL || is_prepared(store, result, err);
         PQclear(result);
         if (result == NULL && PQstatus(store->connection) != CONNECTION_OK) {
-            return fail(store, "broke off", err);
+            return link_fail(store, "broke off", err);
         }
     }
     return good;
@@ -208,26 +200,15 @@ static bool prepare(struct postgres_store *store, struct error *err)
 static bool listen_on(struct postgres_store *store, struct error *err)
 {
     if (PQconsumeInput(store->connection) == 0 || PQflush(store->connection) < 0) {
-        return fail(store, "broke off", err);
+        return link_fail(store, "broke off", err);
     }
-    return store->link == LINK_CHECKING ? check(store, err) : prepare(store, err);
+    return prepare(store, err);
 }
 
 static bool connect_on(struct postgres_store *store, struct error *err)
 {
-    store->polling = PQconnectPoll(store->connection);
-    if (store->polling == PGRES_POLLING_FAILED) {
-        return fail(store, "cannot be reached", err);
-    }
-    if (store->polling != PGRES_POLLING_OK) {
-        return true;
-    }
-    if (PQsetnonblocking(store->connection, 1) != 0 ||
-        PQsendQuery(store->connection, check_sql) == 0) {
-        return fail(store, "broke off", err);
-    }
-    store->link = LINK_CHECKING;
-    return true;
+    return link_poll(store, store->connection, err) &&
+           (store->polling != PGRES_POLLING_OK || check_begin(store, err));
 }
 
 bool link_advance(struct postgres_store *store, struct error *err)
@@ -246,9 +227,16 @@ bool link_advance(struct postgres_store *store, struct error *err)
                          "firewall drop packets?",
                          where, (long long)(store->options.call_deadline.us / 1000000));
     }
-    return store->link == LINK_CONNECTING ? connect_on(store, err)
-           : store->link == LINK_UP       ? true
-                                          : listen_on(store, err);
+    switch (store->link) {
+    case LINK_CONNECTING:
+        return connect_on(store, err);
+    case LINK_CHECKING:
+        return check_advance(store, err);
+    case LINK_PREPARING:
+        return listen_on(store, err);
+    default:
+        return true;
+    }
 }
 
 // ---- for reading --------------------------------------------------------------------------------
@@ -262,13 +250,15 @@ bool link_reader(struct postgres_store *store, struct error *err)
     store->reader = NULL;
     struct postgres_store twin = *store; // the same steps on a connection of its own
     twin.connection = NULL;
+    twin.prover = NULL;
     twin.link = LINK_DOWN;
+    twin.only_reads = true;
     while (twin.link != LINK_UP) {
         if (!link_advance(&twin, err)) {
             PQfinish(twin.connection);
             return false;
         }
-        bool writes = twin.link == LINK_CONNECTING && twin.polling == PGRES_POLLING_WRITING;
+        bool writes = check_connects(&twin) && twin.polling == PGRES_POLLING_WRITING;
         struct pollfd fd = {.fd = PQsocket(twin.connection),
                             .events = (short)(writes ? POLLOUT : POLLIN)};
         (void)poll(&fd, 1, twin.link == LINK_UP ? 0 : 100);

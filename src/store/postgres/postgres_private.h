@@ -27,7 +27,7 @@ const char *postgres_statement_name(enum postgres_statement statement);
 enum postgres_link {
     LINK_DOWN,
     LINK_CONNECTING,
-    LINK_CHECKING,  // is it what we want?
+    LINK_CHECKING,  // is it what we want? (postgres_check.c)
     LINK_PREPARING, // every statement of the table, once
     LINK_UP
 };
@@ -47,6 +47,20 @@ struct task {
     void *state;    // likewise; freed at the end
 };
 
+// Of the server, when a connection was last made.
+struct connections {
+    int maximum; // 0 = it never told
+    int reserved;
+    int used;
+};
+
+// A run of a job that forbids overlap, for which this session holds the job's lock.
+struct held {
+    int64_t fence;
+    int64_t job_id;
+    bool releasing; // its end has been sent
+};
+
 struct postgres_store {
     struct store store;
     struct postgres_store_options options;
@@ -56,6 +70,16 @@ struct postgres_store {
     enum postgres_link link;
     PostgresPollingStatusType polling;
     struct mono link_deadline;
+    size_t step;     // of the checks
+    bool only_reads; // a connection for reading
+    PGconn *prover;  // the second connection of the checks
+    int64_t backend; // process number of the session
+    struct postgres_identity seen, found;
+    struct connections connections;
+    struct uuid node;  // the one that joined last; nil = none
+    struct held *held; // by fence
+    size_t held_count, held_capacity;
+    bool locks_in_doubt;          // what failed may have taken or left some
     struct operation_queue queue; // not sent
     struct task *first, *last;    // sent, in order
     size_t in_flight;

@@ -4,6 +4,7 @@
 
 extern const char schema_1_sql[];
 extern const char functions_nodes_1_sql[];
+extern const char functions_locks_1_sql[];
 extern const char functions_slots_1_sql[];
 extern const char functions_audit_1_sql[];
 extern const char views_1_sql[];

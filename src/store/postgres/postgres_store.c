@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The pump: sends what is queued, takes what is answered, and says how each operation ended.
-#include "store/postgres/postgres_private.h"
+#include "store/postgres/postgres_check.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -294,8 +294,8 @@ static bool wants(struct store *port, struct store_wants *wants_out)
     if (store->connection == NULL || !waits) {
         return false;
     }
-    *wants_out = (struct store_wants){.fd = PQsocket(store->connection)};
-    if (store->link == LINK_CONNECTING) {
+    *wants_out = (struct store_wants){.fd = check_descriptor(store)};
+    if (check_connects(store)) {
         wants_out->writable = store->polling == PGRES_POLLING_WRITING;
     } else {
         wants_out->writable = PQflush(store->connection) == 1;
@@ -319,8 +319,9 @@ static void close_store(struct store *port)
 {
     struct postgres_store *store = postgres_of(port);
     CHECK(store->queue.first == NULL && store->first == NULL);
-    PQfinish(store->connection);
+    link_close(store);
     PQfinish(store->reader);
+    free(store->held);
     free(store->application_name);
     free(store->url);
     free(store);
@@ -364,6 +365,9 @@ bool postgres_store_open(const struct postgres_store_options *options, struct st
     store->options = *options;
     if (store->options.call_deadline.us == 0) {
         store->options.call_deadline = CALL_DEADLINE;
+    }
+    if (options->identity != NULL) {
+        store->seen = *options->identity;
     }
     store->url = alloc_string(options->url);
     store->application_name = alloc_string(options->application_name);

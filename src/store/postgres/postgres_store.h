@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: MIT
-// The store on PostgreSQL 15: schema ironcron, one direct connection, everything asynchronous and
-// pipelined. The tables and what is done to them are schema_1.sql and functions_*_1.sql; here
-// their calls are sent and their answers taken.
+// The store on PostgreSQL 15: schema ironcron, one direct connection (two while it is made),
+// everything asynchronous and pipelined. The tables and what is done to them are schema_1.sql and
+// functions_*_1.sql; here their calls are sent and their answers taken.
 #pragma once
 
 #include "base/error.h"
 #include "store/store.h"
 #include "time/clock.h"
+
+// Which database: a node never goes on with another one.
+struct postgres_identity {
+    char system[24];  // the server's system identifier; empty = not known yet
+    int64_t database; // oid
+    int64_t timeline; // rises with each promotion
+};
 
 struct postgres_store_options {
     const char *url;               // postgresql://…; no password is ever shown
@@ -15,6 +22,8 @@ struct postgres_store_options {
     // Only for tests: the store's clock. NULL = the database's, which is what decides otherwise.
     struct clock *store_clock;
     struct clock *clock; // of this machine: for deadlines
+    // In: what was seen before, and must be again. Out: what is seen now. NULL: only kept here.
+    struct postgres_identity *identity;
 };
 
 // Does not connect: the first operation does, and so does the first after a connection was lost.

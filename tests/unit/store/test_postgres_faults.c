@@ -217,7 +217,7 @@ static void migrating_again_changes_nothing(void **state)
     int from = -1;
     assert_true(postgres_store_migrate(faults->url, &from, &err));
     assert_int_equal(from, postgres_store_version());
-    free(postgres_cluster_psql(faults->url, "select ironcron.meta_put('version', '99')"));
+    free(postgres_cluster_psql(faults->url, "select ironcron.meta_put('schema_version', '99')"));
     assert_false(postgres_store_migrate(faults->url, &from, &err));
     assert_int_equal(err.code, ERROR_VERSION);
     assert_non_null(strstr(err.text, "version 99"));

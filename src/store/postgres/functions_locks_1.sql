@@ -1,0 +1,101 @@
+-- Schema version 1: session locks, the second belt. (1768124271, node number) says that the node's
+-- session is there, (1768124272, job) that a run of a job that forbids overlap is. Rows decide; a lock
+-- that somebody else has keeps a run from starting where rows were lost.
+set local search_path = ironcron, pg_temp;
+
+-- When this server's timeline has risen, it was promoted: from now on each node can beat here.
+create function see_timeline(p_timeline bigint) returns void language plpgsql as $$
+begin
+    update ironcron.meta set value = p_timeline where key = 'timeline' and value::bigint < p_timeline;
+    if found then
+        perform ironcron.meta_put('primary_since', ironcron.now_ms(null)::text);
+    end if;
+    insert into ironcron.meta values ('timeline', p_timeline) on conflict (key) do nothing;
+end $$;
+
+-- Ends a session if it is still there, and waits for that, but not for long.
+create function end_session(p_backend int, p_start timestamptz) returns void language plpgsql as $$
+begin
+    perform pg_terminate_backend(a.pid, 500) from pg_stat_get_activity(p_backend) a
+    where a.backend_start = p_start and a.pid <> pg_backend_pid();
+end $$;
+
+-- For a run that is about to be ours. Where a session of a node that does not live any more still has
+-- the lock, it is ended; whoever else has it keeps it.
+create function lock_job(p_job bigint) returns boolean language plpgsql as $$
+declare h record;
+begin
+    if pg_try_advisory_lock(1768124272, p_job::int) then
+        return true;
+    end if;
+    for h in select n.backend, n.backend_start
+             from pg_locks l join pg_database d on d.oid = l.database
+                 join ironcron.node n on n.backend = l.pid and n.state <> 'live'
+             where l.locktype = 'advisory' and d.datname = current_database() and l.granted
+               and l.classid = 1768124272 and l.objid = p_job and l.objsubid = 2
+    loop
+        perform ironcron.end_session(h.backend, h.backend_start);
+    end loop;
+    return pg_try_advisory_lock(1768124272, p_job::int);
+end $$;
+
+-- The locks of this session on jobs are to be these: others are let go, missing ones taken. Answers
+-- those that are not to be had.
+create function lock_only(p_jobs bigint[]) returns bigint[] language plpgsql as $$
+declare v_busy bigint[] := '{}'; v_mine bigint[]; v_job bigint;
+begin
+    select coalesce(array_agg(l.objid::bigint), '{}') into v_mine from pg_locks l
+    where l.locktype = 'advisory' and l.pid = pg_backend_pid() and l.classid = 1768124272 and l.objsubid = 2;
+    foreach v_job in array v_mine loop
+        continue when v_job = any(p_jobs);
+        loop -- as often as it was taken
+            perform pg_advisory_unlock(1768124272, v_job::int);
+            exit when not exists (
+                select from pg_locks l where l.locktype = 'advisory' and l.pid = pg_backend_pid()
+                    and l.classid = 1768124272 and l.objid = v_job and l.objsubid = 2);
+        end loop;
+    end loop;
+    for v_job in select distinct j from unnest(p_jobs) j where j <> all (v_mine) loop
+        if not ironcron.lock_job(v_job) then
+            v_busy := v_busy || v_job;
+        end if;
+    end loop;
+    return v_busy;
+end $$;
+
+-- After a run: answers how many of these locks this session did not have.
+create function unlock_jobs(p_jobs bigint[]) returns int language plpgsql as $$
+declare v_job bigint; v_missing int := 0;
+begin
+    foreach v_job in array p_jobs loop
+        if not pg_advisory_unlock(1768124272, v_job::int) then
+            v_missing := v_missing + 1;
+        end if;
+    end loop;
+    return v_missing;
+end $$;
+
+-- A connection is about to be used for this node (null: for none yet), whose last one may still be there.
+-- It holds what the node's last one held, or is not used.
+create function link_up(p_node uuid, p_timeline bigint, p_jobs bigint[]) returns void language plpgsql as $$
+declare n ironcron.node; v_busy bigint[];
+begin
+    perform ironcron.see_timeline(p_timeline);
+    select * into n from ironcron.node where node = p_node and state = 'live' for no key update;
+    if not found then
+        return; -- each operation will be told so
+    end if;
+    if n.backend is not null then
+        perform ironcron.end_session(n.backend, n.backend_start);
+    end if;
+    perform ironcron.on_this_session(p_node);
+    if not pg_try_advisory_lock(1768124271, n.node_no::int) then
+        raise exception using errcode = 'IC003', message = 'another session still holds this node''s lock';
+    end if;
+    v_busy := ironcron.lock_only(p_jobs);
+    if v_busy <> '{}' then
+        raise exception using errcode = 'IC003', message = format(
+            'the lock of job %s, of which this node has a run, is held by another session',
+            (select name from ironcron.job where job_id = v_busy[1]));
+    end if;
+end $$;

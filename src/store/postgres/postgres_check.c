@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: MIT
+// What a connection must be before anything is sent on it: the primary of the same database as
+// before, with tables that this program knows, and a session of its own. Then it takes the node's
+// locks. Question after question; nothing here waits.
+#include "store/postgres/postgres_check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+
+#define POSTGRES_VERSION_MIN 150000
+#define SETTINGS_SIZE        600
+
+static bool ask(struct postgres_store *store, PGconn *connection, const char *sql,
+                struct error *err)
+{
+    return PQsendQuery(connection, sql) == 1 || link_fail(store, "broke off", err);
+}
+
+// ---- the server ---------------------------------------------------------------------------------
+
+// Settings go with the first question, not with the greeting, which poolers do not hand on. A beat
+// and a claim are committed alike, on the standby as well where there is a synchronous one.
+static const char server_sql[] =
+    "select pg_is_in_recovery(), current_setting('transaction_read_only') = 'on',"
+    " to_regclass('ironcron.meta') is not null, current_setting('server_version_num'),"
+    " (select system_identifier from pg_control_system()),"
+    " (select oid from pg_database where datname = current_database()),"
+    " case when not pg_is_in_recovery() then"
+    "  ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint end,"
+    " pg_backend_pid(), current_setting('max_connections'),"
+    " current_setting('superuser_reserved_connections'),"
+    " (select count(*) from pg_stat_activity where backend_type = 'client backend'),"
+    " set_config('synchronous_commit', case when current_setting('synchronous_commit') in"
+    "  ('off', 'local', 'remote_write') then 'on' else current_setting('synchronous_commit') end,"
+    "  false), (select count(set_config(name, value, false)) from (values %s) s (name, value))";
+
+static bool ask_server(struct postgres_store *store, struct error *err)
+{
+    long long deadline = (long long)duration_ms(store->options.call_deadline);
+    char settings[SETTINGS_SIZE];
+    char sql[sizeof server_sql + sizeof settings];
+    int length =
+        snprintf(settings, sizeof settings,
+                 "('statement_timeout', '%lld'), ('lock_timeout', '%lld'),"
+                 " ('idle_in_transaction_session_timeout', '%lld'), ('idle_session_timeout', '0'),"
+                 " ('client_connection_check_interval', '2s'), ('client_min_messages', 'warning'),"
+                 " ('jit', 'off'), ('tcp_keepalives_idle', '10'), ('tcp_keepalives_interval', '5'),"
+                 " ('tcp_keepalives_count', '3'), ('tcp_user_timeout', '20000')",
+                 deadline, deadline / 2, deadline * 2);
+    CHECK(length > 0 && (size_t)length < sizeof settings);
+    snprintf(sql, sizeof sql, server_sql, settings);
+    return ask(store, store->connection, sql, err);
+}
+
+static bool is_primary(struct postgres_store *store, const PGresult *result, const char *where,
+                       struct error *err)
+{
+    if (field_int(result, 0, 3) < POSTGRES_VERSION_MIN) {
+        return error_set(err, ERROR_VERSION,
+                         "the store (%s) is PostgreSQL %s; ironcron needs 15 or later", where,
+                         PQparameterStatus(store->connection, "server_version"));
+    }
+    if (field_bool(result, 0, 0)) {
+        return error_set(err, ERROR_UNAVAILABLE,
+                         "the store (%s) is a standby, which cannot be written: give the primary's "
+                         "address in `store:`",
+                         where);
+    }
+    if (field_bool(result, 0, 1)) {
+        return error_set(err, ERROR_UNAVAILABLE,
+                         "the store (%s) is read-only (default_transaction_read_only is on): turn "
+                         "that off for the user of ironcron",
+                         where);
+    }
+    if (!field_bool(result, 0, 2)) {
+        return error_set(err, ERROR_VERSION,
+                         "the store (%s) has no tables of ironcron yet: run `ironcron migrate "
+                         "deploy --store`",
+                         where);
+    }
+    return true;
+}
+
+// The same as the one where this node's rows are: a lock, and a row that is not there, say nothing
+// in another one.
+static bool is_same(const struct postgres_identity *before, const struct postgres_identity *now,
+                    const char *where, struct error *err)
+{
+    if (before->system[0] == '\0') {
+        return true;
+    }
+    if (strcmp(before->system, now->system) != 0) {
+        return error_set(err, ERROR_REFUSED,
+                         "the store (%s) is on another server than before (system identifier %s, "
+                         "not %s): give the former one's address in `store:`, or, when the store "
+                         "was moved on purpose, start the node afresh",
+                         where, now->system, before->system);
+    }
+    if (before->database != now->database) {
+        return error_set(err, ERROR_REFUSED,
+                         "the store (%s) is another database than before (its number is %lld, not "
+                         "%lld): give the former one's name in `store:`, or, when the store was "
+                         "moved on purpose, start the node afresh",
+                         where, (long long)now->database, (long long)before->database);
+    }
+    return now->timeline >= before->timeline ||
+           error_set(err, ERROR_REFUSED,
+                     "the store (%s) is a former primary (timeline %lld, and %lld was seen "
+                     "already): what it holds is out of date; stop it, and give the present "
+                     "primary's address in `store:`",
+                     where, (long long)now->timeline, (long long)before->timeline);
+}
+
+static bool take_server(struct postgres_store *store, const PGresult *result, struct error *err)
+{
+    char where[300];
+    link_describe(store, where, sizeof where);
+    struct postgres_identity now = {.database = field_int(result, 0, 5),
+                                    .timeline = field_int(result, 0, 6)};
+    snprintf(now.system, sizeof now.system, "%s", PQgetvalue(result, 0, 4));
+    if (!is_primary(store, result, where, err) || !is_same(&store->seen, &now, where, err)) {
+        return false;
+    }
+    store->found = now;
+    store->backend = field_int(result, 0, 7);
+    store->connections = (struct connections){.maximum = (int)field_int(result, 0, 8),
+                                              .reserved = (int)field_int(result, 0, 9),
+                                              .used = (int)field_int(result, 0, 10)};
+    return true;
+}
+
+// ---- the tables ---------------------------------------------------------------------------------
+
+static bool ask_schema(struct postgres_store *store, struct error *err)
+{
+    return ask(store, store->connection,
+               "select (select value from ironcron.meta where key = 'schema_version'),"
+               " (select value from ironcron.meta where key = 'schema_oldest')",
+               err);
+}
+
+static bool take_schema(struct postgres_store *store, const PGresult *result, struct error *err)
+{
+    char where[300];
+    long long version = field_int(result, 0, 0);
+    long long oldest = field_int(result, 0, 1);
+    link_describe(store, where, sizeof where);
+    if (version < postgres_store_version()) {
+        return error_set(err, ERROR_VERSION,
+                         "the tables of the store (%s) have version %lld, and this ironcron (%s) "
+                         "needs %d: run `ironcron migrate deploy --store`",
+                         where, version, IRONCRON_VERSION, postgres_store_version());
+    }
+    return oldest <= postgres_store_version() ||
+           error_set(err, ERROR_VERSION,
+                     "the tables of the store (%s) have version %lld, which this ironcron (%s, "
+                     "version %d) is too old for: install the ironcron that made them, or a later "
+                     "one",
+                     where, version, IRONCRON_VERSION, postgres_store_version());
+}
+
+// ---- the session --------------------------------------------------------------------------------
+
+// A pooler between us and the server hands out another session for each transaction: locks would
+// stay behind in sessions of nobody. Proof: while a second connection is amid a transaction, this
+// one still is where it was, and a lock that it holds is not to be had there.
+#define PROOF_SPACE "1768124273"
+
+static bool fail_proof(struct postgres_store *store, const char *what, struct error *err)
+{
+    char where[300];
+    link_describe(store, where, sizeof where);
+    return error_set(err, ERROR_CONFIG,
+                     "the store (%s) %s: a connection pooler (pgbouncer with pool_mode = "
+                     "transaction or statement?) is in between, and locks do not hold through it; "
+                     "give the server's own port in `store:`, mostly 5432, or a pool with "
+                     "pool_mode = session",
+                     where, what);
+}
+
+static bool ask_lock(struct postgres_store *store, struct error *err)
+{
+    char sql[160];
+    snprintf(sql, sizeof sql, "select pg_try_advisory_lock(" PROOF_SPACE ", %lld)",
+             (long long)store->backend);
+    return ask(store, store->connection, sql, err);
+}
+
+static bool take_lock(struct postgres_store *store, const PGresult *result, struct error *err)
+{
+    return field_bool(result, 0, 0) || fail_proof(store, "gives no lock for this session", err);
+}
+
+static bool ask_prover(struct postgres_store *store, struct error *err)
+{
+    char sql[200];
+    snprintf(sql, sizeof sql,
+             "begin; select pg_backend_pid(), pg_try_advisory_xact_lock(" PROOF_SPACE ", %lld)",
+             (long long)store->backend);
+    return ask(store, store->prover, sql, err);
+}
+
+static bool take_prover(struct postgres_store *store, const PGresult *result, struct error *err)
+{
+    bool apart = field_int(result, 0, 0) != store->backend && !field_bool(result, 0, 1);
+    return apart || fail_proof(store, "gives a lock of this session to another one too", err);
+}
+
+static bool ask_unlock(struct postgres_store *store, struct error *err)
+{
+    char sql[200];
+    snprintf(sql, sizeof sql,
+             "select case when pg_backend_pid() = %lld"
+             " then pg_advisory_unlock(" PROOF_SPACE ", %lld) end",
+             (long long)store->backend, (long long)store->backend);
+    return ask(store, store->connection, sql, err);
+}
+
+static bool take_unlock(struct postgres_store *store, const PGresult *result, struct error *err)
+{
+    PQfinish(store->prover);
+    store->prover = NULL;
+    return field_bool(result, 0, 0) || fail_proof(store, "changes sessions on the way", err);
+}
+
+// ---- the node's locks ---------------------------------------------------------------------------
+
+static bool ask_locks(struct postgres_store *store, struct error *err)
+{
+    struct parameters parameters;
+    const char *values[3] = {NULL};
+    put_node(&parameters, store->node);
+    put_int(&parameters, store->found.timeline);
+    array_begin(&parameters);
+    for (size_t i = 0; i < store->held_count; i++) {
+        array_int(&parameters, store->held[i].job_id);
+    }
+    array_end(&parameters);
+    for (int i = 0; i < parameters.count; i++) {
+        values[i] = parameters.at[i] == SIZE_MAX ? NULL : parameters.text.data + parameters.at[i];
+    }
+    bool sent = PQsendQueryParams(store->connection, "select ironcron.link_up($1, $2, $3)", 3, NULL,
+                                  values, NULL, NULL, 0) == 1;
+    parameters_release(&parameters);
+    return sent || link_fail(store, "broke off", err);
+}
+
+static bool take_locks(struct postgres_store *store, const PGresult *result, struct error *err)
+{
+    (void)result;
+    (void)err;
+    store->seen = store->found;
+    if (store->options.identity != NULL) {
+        *store->options.identity = store->seen;
+    }
+    return true;
+}
+
+// ---- step after step ----------------------------------------------------------------------------
+
+static const struct {
+    bool (*ask)(struct postgres_store *store, struct error *err);
+    bool (*take)(struct postgres_store *store, const PGresult *result, struct error *err);
+    bool on_prover;
+    bool writes; // not asked where only reading is meant
+} steps[] = {
+    {ask_server, take_server, false, false}, {ask_schema, take_schema, false, false},
+    {ask_lock, take_lock, false, true},      {ask_prover, take_prover, true, true},
+    {ask_unlock, take_unlock, false, true},  {ask_locks, take_locks, false, true},
+};
+
+static bool begin_step(struct postgres_store *store, struct error *err)
+{
+    while (store->step < ARRAY_LENGTH(steps) && steps[store->step].writes && store->only_reads) {
+        store->step++;
+    }
+    if (store->step == ARRAY_LENGTH(steps)) {
+        return link_prepare(store, err);
+    }
+    if (steps[store->step].on_prover) {
+        return link_start_prover(store, err);
+    }
+    return steps[store->step].ask(store, err);
+}
+
+bool check_begin(struct postgres_store *store, struct error *err)
+{
+    store->step = 0;
+    store->link = LINK_CHECKING;
+    return begin_step(store, err);
+}
+
+static bool refuse(struct postgres_store *store, const PGresult *result, struct error *err)
+{
+    link_explain(store, result, err);
+    if (steps[store->step].on_prover) {
+        struct error why = *err;
+        (void)fail_proof(store, "lets no transaction through", err);
+        return error_wrap(err, "%s", why.text);
+    }
+    return false;
+}
+
+static bool take(struct postgres_store *store, const PGresult *result, struct error *err)
+{
+    switch (PQresultStatus(result)) {
+    case PGRES_TUPLES_OK:
+        return steps[store->step].take(store, result, err);
+    case PGRES_COMMAND_OK: // begin
+        return true;
+    default:
+        return refuse(store, result, err);
+    }
+}
+
+bool check_advance(struct postgres_store *store, struct error *err)
+{
+    bool on_prover = steps[store->step].on_prover;
+    PGconn *connection = on_prover ? store->prover : store->connection;
+    if (on_prover && store->polling != PGRES_POLLING_OK) {
+        return link_poll(store, connection, err) &&
+               (store->polling != PGRES_POLLING_OK || steps[store->step].ask(store, err));
+    }
+    if (PQconsumeInput(connection) == 0 || PQflush(connection) < 0) {
+        return link_fail(store, "broke off", err);
+    }
+    while (!PQisBusy(connection)) {
+        PGresult *result = PQgetResult(connection);
+        if (result == NULL) {
+            store->step++;
+            return begin_step(store, err);
+        }
+        bool good = take(store, result, err);
+        PQclear(result);
+        if (!good) {
+            return false;
+        }
+    }
+    return true;
+}
+
+int check_descriptor(const struct postgres_store *store)
+{
+    bool on_prover = store->link == LINK_CHECKING && steps[store->step].on_prover;
+    return PQsocket(on_prover ? store->prover : store->connection);
+}
+
+bool check_connects(const struct postgres_store *store)
+{
+    return store->link == LINK_CONNECTING ||
+           (store->link == LINK_CHECKING && steps[store->step].on_prover &&
+            store->polling != PGRES_POLLING_OK);
+}
