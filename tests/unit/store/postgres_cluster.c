@@ -21,9 +21,14 @@ static char folder[64];
 static int databases;
 
 // The server refuses to be root.
-static const char *as_postgres(void)
+const char *postgres_cluster_user(void)
 {
     return geteuid() == 0 ? "setpriv --reuid=postgres --regid=postgres --clear-groups -- " : "";
+}
+
+const char *postgres_cluster_folder(void)
+{
+    return folder;
 }
 
 static void stop(void)
@@ -38,7 +43,7 @@ static void pg_ctl(const char *arguments)
 {
     char *printed = sqlite_file_shell("cd %s && %s" BIN "/pg_ctl -D data -w -t 60 %s >ctl.log 2>&1 "
                                       "|| cat ctl.log server.log",
-                                      folder, as_postgres(), arguments);
+                                      folder, postgres_cluster_user(), arguments);
     if (printed[0] != '\0') {
         fail_msg("pg_ctl %s: %s", arguments, printed);
     }
@@ -71,7 +76,7 @@ void postgres_cluster_start(void)
     char *printed = sqlite_file_shell(
         "cd %s && %s" BIN "/initdb -D data -U postgres -A trust -E UTF8 --locale=C.UTF-8 "
         "--no-sync >made.log 2>&1 || cat made.log",
-        folder, as_postgres());
+        folder, postgres_cluster_user());
     atexit(stop);
     if (printed[0] != '\0') {
         fail_msg("no cluster: %s", printed);

@@ -10,6 +10,9 @@
 #include "store/store.h"
 #include "time/clock.h"
 
+// The folder of its socket, and what before a command makes it run as the server's user.
+const char *postgres_cluster_folder(void);
+const char *postgres_cluster_user(void);
 void postgres_cluster_start(void); // once for the program; ended at exit
 // A new database with ironcron's tables; the URL is the caller's to free.
 char *postgres_cluster_database(void);
