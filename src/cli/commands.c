@@ -83,6 +83,13 @@ static const struct option audit_options[] = {
     JOB,   TAKES("event", 0, VALUE_TEXT, "EVENT", "only this event: STARTED, FAILED, PAUSED, …"),
     SINCE, UNTIL,
     LIMIT, END};
+// Those that only a later version will know are understood, so that they can be told apart from slips.
+static const struct option migrate_options[] = {
+    FLAG("store", 0, "ironcron's own tables, in the database that `store` names"),
+    {"dir", 0, VALUE_FILE, false, true, "DIR", "a folder of Prisma migrations"},
+    {"database", 0, VALUE_TEXT, false, true, "NAME", "one of `databases`"},
+    {"url", 0, VALUE_TEXT, false, true, "URL", "a database by its URL"},
+    END};
 static const struct option verify_options[] = {SINCE, END};
 static const struct option export_options[] = {JOB, SINCE, UNTIL, END};
 static const struct option import_options[] = {
@@ -135,6 +142,20 @@ const struct command command_table[] = {
               "ironcron -c /etc/ironcron/ironcron.yml --json validate", "for a deployment pipeline",
               NULL},
      command_validate},
+    {"migrate deploy", "Setting up", false, NO_ARGUMENTS, migrate_options,
+     "make the store's tables on PostgreSQL, or bring them up to date",
+     "Once before the first start, and after each upgrade that needs it: `serve` refuses a store that "
+     "is behind or ahead. Under a lock, in one transaction: doing it twice, or at once on two hosts, "
+     "is fine. Needs the right to create a schema in that database; the role that made the tables "
+     "owns them. Exits 75 when the server cannot be reached, and 78 when the tables are newer than "
+     "this program. Only --store is in this version.",
+     EXAMPLES{"ironcron migrate deploy --store", "then: ironcron validate", NULL},
+     command_migrate_deploy},
+    {"migrate status", "Setting up", false, NO_ARGUMENTS, migrate_options,
+     "are the store's tables those that this program wants?",
+     "Exits 0 when they are and 1 when there are none, or those of another version. Changes nothing.",
+     EXAMPLES{"ironcron migrate status --store", "for a deployment pipeline", NULL},
+     command_migrate_status},
     {"import crontab", "Setting up", false, ONE("FILE|DIR|-", VALUE_FILE), import_options,
      "print the jobs of a crontab as YAML",
      "Prints `jobs` for a configuration on stdout and, on stderr, each line that it could not "

@@ -17,6 +17,9 @@ COMMAND(command_import_crontab);
 COMMAND(command_serve);
 COMMAND(command_nodes);
 COMMAND(command_reload);
+// command_migrate.c
+COMMAND(command_migrate_deploy);
+COMMAND(command_migrate_status);
 // command_status.c
 COMMAND(command_status);
 // command_doctor.c

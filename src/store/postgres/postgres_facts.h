@@ -32,3 +32,27 @@ bool postgres_facts_read(const char *url, const char *application_name, struct c
 // The clock of an open store; refuses one whose tables are not of this program's version. The first
 // thing that a command asks, since it says as well whether the store can be reached.
 bool postgres_store_greet(struct store *store, struct instant *now_out, struct error *err) MUST_USE;
+
+// ---- what is wrong by and by --------------------------------------------------------------------
+
+#define POSTGRES_HEALTH_TABLES 3
+
+struct postgres_health {
+    int64_t bytes; // of the schema
+    // The oldest transaction of the server that keeps dead rows from being cleared away.
+    struct {
+        bool is_there;
+        int pid; // 0 = a replication slot or a prepared transaction, by its name
+        char who[128];
+        int64_t seconds;
+        int64_t transactions; // its age
+    } holder;
+    // Tables with more dead rows than live ones, the worst first.
+    struct {
+        char name[64];
+        int64_t live, dead;
+    } bloated[POSTGRES_HEALTH_TABLES];
+    size_t bloated_count;
+};
+bool postgres_health_read(struct store *store, struct postgres_health *health_out,
+                          struct error *err) MUST_USE;

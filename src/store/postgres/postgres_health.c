@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+// What goes wrong by and by: who holds dead rows back, and which tables are full of them.
+#include <stdio.h>
+
+#include "store/postgres/postgres_facts.h"
+#include "store/postgres/postgres_question.h"
+
+#define DEAD_LEAST "10000" // fewer take no room worth a word
+
+static const char holder_sql[] =
+    "select pid, who, seconds, transactions from ("
+    " select pid, coalesce(nullif(application_name, ''), usename, backend_type, '?') as who,"
+    "  extract(epoch from clock_timestamp() - coalesce(xact_start, backend_start))::bigint as "
+    "seconds,"
+    "  greatest(age(backend_xmin), age(backend_xid))::bigint as transactions"
+    " from pg_stat_activity where pid <> pg_backend_pid()"
+    " and (backend_xmin is not null or backend_xid is not null)"
+    " union all select 0, 'replication slot ' || slot_name, 0,"
+    "  greatest(age(xmin), age(catalog_xmin))::bigint from pg_replication_slots"
+    "  where xmin is not null or catalog_xmin is not null"
+    " union all select 0, 'prepared transaction ' || gid,"
+    "  extract(epoch from clock_timestamp() - prepared)::bigint, age(transaction)::bigint"
+    "  from pg_prepared_xacts) holders order by transactions desc, seconds desc limit 1";
+
+static const char bloated_sql[] =
+    "select relname, n_live_tup, n_dead_tup from pg_stat_user_tables"
+    " where schemaname = 'ironcron' and n_dead_tup > greatest(n_live_tup, " DEAD_LEAST ")"
+    " order by n_dead_tup desc";
+
+static const char bytes_sql[] =
+    "select sum(pg_total_relation_size(oid))::bigint from pg_class"
+    " where relnamespace = 'ironcron'::regnamespace and relkind in ('r', 'p', 'm')";
+
+static struct postgres_health *health_of(const void *reader)
+{
+    return *(struct postgres_health *const *)reader;
+}
+
+static bool take_holder(const PGresult *row, const void *reader)
+{
+    struct postgres_health *health = health_of(reader);
+    health->holder.is_there = true;
+    health->holder.pid = (int)field_int(row, 0, 0);
+    snprintf(health->holder.who, sizeof health->holder.who, "%s", field_text(row, 0, 1));
+    health->holder.seconds = field_int(row, 0, 2);
+    health->holder.transactions = field_int(row, 0, 3);
+    return true;
+}
+
+static bool take_bloated(const PGresult *row, const void *reader)
+{
+    struct postgres_health *health = health_of(reader);
+    if (health->bloated_count == POSTGRES_HEALTH_TABLES) {
+        return false;
+    }
+    size_t at = health->bloated_count++;
+    snprintf(health->bloated[at].name, sizeof health->bloated[at].name, "%s",
+             field_text(row, 0, 0));
+    health->bloated[at].live = field_int(row, 0, 1);
+    health->bloated[at].dead = field_int(row, 0, 2);
+    return true;
+}
+
+static bool take_bytes(const PGresult *row, const void *reader)
+{
+    health_of(reader)->bytes = field_int(row, 0, 0);
+    return true;
+}
+
+static bool each(struct store *store, const char *sql, give_fn *give,
+                 struct postgres_health *health, struct error *err)
+{
+    AUTO(question_release) struct question question;
+    question_init(&question, sql);
+    return question_each(&question, store, give, &health, err);
+}
+
+bool postgres_health_read(struct store *store, struct postgres_health *health_out,
+                          struct error *err)
+{
+    *health_out = (struct postgres_health){0};
+    return each(store, holder_sql, take_holder, health_out, err) &&
+           each(store, bloated_sql, take_bloated, health_out, err) &&
+           each(store, bytes_sql, take_bytes, health_out, err);
+}
