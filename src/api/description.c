@@ -41,7 +41,10 @@ static const struct schema schemas[] = {
     {"Intent", "intent_id:u intent:s job:s? run_id:u? state:s answer:s?", NULL},
     {"Audit",
      "seq:i? at:t event:s job:s? run_id:u? node:u? actor:s? detail:s? prev_hash:s? hash:s?", NULL},
-    {"Node", "node:u host:s version:s started_at:t last_seen:t state:s running:i", NULL},
+    {"Node",
+     "node:u host:s version:s started_at:t last_seen:t state:s running:i max_running:i? "
+     "dry_run:b draining:b labels:o? valid_until:t?",
+     NULL},
     {"Slot", "job:s due_at:t outcome:s? run_id:u? reason:s?", NULL},
     {"Status",
      "at:t environment:s? mode:s node:u version:s ready:b store_is_up:b jobs:i running:i checks:a",

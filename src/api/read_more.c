@@ -107,13 +107,24 @@ struct nodes {
     json_t *array;
 };
 
+// One that was killed is still written down as live. On SQLite only one node can hold the store; in
+// a fleet the lease tells.
+static const char *state_of(const struct api *api, const struct store_node_row *row)
+{
+    bool is_other = !uuid_equal(row->node, api->node);
+    if (!is_other || strcmp(row->state, "live") != 0) {
+        return row->state;
+    }
+    if (instant_is_none(row->valid_until)) {
+        return "gone";
+    }
+    return instant_before(clock_now(api->clock), row->valid_until) ? "live" : "overdue";
+}
+
 static bool list_node(void *context, const struct store_node_row *row)
 {
     struct nodes *nodes = context;
-    bool is_other = !uuid_equal(row->node, nodes->api->node);
-    // One that was killed is still written down as live, but only one node can hold the store.
-    const char *state = is_other && strcmp(row->state, "live") == 0 ? "gone" : row->state;
-    json_array_append_new(nodes->array, json_node_row(row, state));
+    json_array_append_new(nodes->array, json_node_row(row, state_of(nodes->api, row)));
     return json_array_size(nodes->array) < NODES_MAX;
 }
 

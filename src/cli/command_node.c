@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/fleet.h"
 #include "cli/intent.h"
 #include "cli/json.h"
 #include "cli/run.h"
@@ -27,67 +28,117 @@ bool command_serve(struct invocation *invocation, int *exit_out, struct error *e
 
 // ---- nodes --------------------------------------------------------------------------------------
 
-struct listing {
-    const struct session *session;
-    struct text_table *table; // or
-    json_t *array;
-};
-
-// A node that was killed is still written down as live; the lock knows better.
-static const char *state_of(const struct session *session, const struct store_node_row *row)
+static void state_cell(struct text_table *table, const struct fleet_node *node)
 {
-    char id[UUID_TEXT_SIZE];
-    uuid_format(row->node, id);
-    bool holds_lock = session->has_node && strcmp(session->node.node, id) == 0;
-    return strcmp(row->state, "live") == 0 && !holds_lock ? "gone" : row->state;
+    bool is_live = fleet_node_lives(node);
+    bool is_overdue = strcmp(node->state, "overdue") == 0;
+    text_table_cellf(table,
+                     is_live      ? COLOUR_GOOD
+                     : is_overdue ? COLOUR_BAD
+                                  : COLOUR_DIM,
+                     "%s%s%s", node->state, is_live && node->row.dry_run ? ", dry-run" : "",
+                     is_live && node->row.draining ? ", draining" : "");
 }
 
-static bool list_node(void *context, const struct store_node_row *row)
+// How much of its lease a node has left, where it has one.
+static void lease_cell(struct text_table *table, const struct fleet_node *node, struct instant now)
 {
-    struct listing *listing = context;
-    const char *state = state_of(listing->session, row);
-    if (listing->array != NULL) {
-        json_array_append_new(listing->array, json_node_row(row, state));
-        return true;
+    bool has_lease =
+        strcmp(node->row.state, "live") == 0 && !instant_is_none(node->row.valid_until);
+    long long left =
+        has_lease ? (long long)(instant_since(node->row.valid_until, now).us / 1000000) : 0;
+    if (has_lease) {
+        text_table_cellf(table, left < 0 ? COLOUR_BAD : COLOUR_NONE, "%lld s", left);
+    } else {
+        text_table_cell(table, COLOUR_DIM, NULL);
     }
+}
+
+// "region=eu, disk=ssd"
+static void labels_cell(struct text_table *table, const struct store_node_row *row)
+{
+    AUTO(buf_release) struct buf text;
+    buf_init(&text, 65536);
+    json_t *labels = row->labels == NULL ? NULL : json_loads(row->labels, 0, NULL);
+    const char *name;
+    json_t *value;
+    json_object_foreach(labels, name, value)
+    {
+        buf_printf(&text, "%s%s=%s", text.length > 0 ? ", " : "", name, json_string_value(value));
+    }
+    text_table_cell(table, COLOUR_NONE, text.length > 0 ? buf_string(&text) : NULL);
+    json_decref(labels);
+}
+
+static void add_node(struct text_table *table, const struct session *session,
+                     const struct fleet_node *node)
+{
+    const struct store_node_row *row = &node->row;
     char id[UUID_TEXT_SIZE];
     char started[FORMAT_TIME_SIZE];
     char seen[WORDS_TIME_SIZE];
+    struct instant now = session_now(session);
     uuid_format(row->node, id);
-    format_in_zone(row->started_at, listing->session->zone, started);
-    words_relative(row->last_seen, session_now(listing->session), seen);
-    struct text_table *table = listing->table;
+    format_in_zone(row->started_at, session->zone, started);
+    words_relative(row->last_seen, now, seen);
     text_table_cell(table, COLOUR_NONE, id);
     text_table_cell(table, COLOUR_NONE, row->host);
-    text_table_cell(table, strcmp(state, "live") == 0 ? COLOUR_GOOD : COLOUR_DIM, state);
+    state_cell(table, node);
     text_table_cell(table, COLOUR_NONE, started);
     text_table_cell(table, COLOUR_NONE, seen);
-    text_table_cellf(table, COLOUR_NONE, "%d", row->running);
+    if (session->config->store_url != NULL) {
+        lease_cell(table, node, now);
+        text_table_cellf(table, COLOUR_NONE, "%d/%d", row->running, row->max_running);
+        labels_cell(table, row);
+    } else {
+        text_table_cellf(table, COLOUR_NONE, "%d", row->running);
+    }
     text_table_cell(table, COLOUR_NONE, row->version);
-    return true;
 }
 
-bool command_nodes(struct invocation *invocation, int *exit_out, struct error *err)
+static void print_nodes(const struct session *session, const struct fleet *fleet)
 {
-    (void)exit_out;
-    AUTO(session_release) struct session session = {0};
-    if (!session_open(&session, invocation, err)) {
-        return false;
+    bool is_fleet = session->config->store_url != NULL;
+    AUTO_TEXT_TABLE table = text_table_new(
+        is_fleet ? "NODE|HOST|STATE|STARTED|LAST SEEN|>LEASE LEFT|>RUNNING|LABELS|VERSION"
+                 : "NODE|HOST|STATE|STARTED|LAST SEEN|>RUNNING|VERSION");
+    for (size_t i = 0; i < fleet->count; i++) {
+        add_node(table, session, &fleet->nodes[i]);
     }
-    AUTO_TEXT_TABLE table = text_table_new("NODE|HOST|STATE|STARTED|LAST SEEN|>RUNNING|VERSION");
-    struct listing listing = {.session = &session, .table = table};
-    listing.array = invocation->json ? json_array() : NULL;
-    if (!session.store->ops->read_nodes(session.store, list_node, &listing, err)) {
-        json_decref(listing.array);
-        return false;
-    }
-    if (invocation->json) {
-        json_print(listing.array);
-    } else if (text_table_rows(table) == 0) {
+    if (fleet->count == 0) {
         fputs("no node has run yet; start one: ironcron serve\n", stderr);
     } else {
         text_table_print(table, stdout, 0);
     }
+    if (fleet->overdue > 0) {
+        printf("\n%zu past the lease: a live node declares %s dead by itself and takes over what "
+               "waits. See: ironcron doctor\n",
+               fleet->overdue, fleet->overdue == 1 ? "it" : "them");
+    }
+}
+
+static void print_nodes_json(const struct fleet *fleet)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < fleet->count; i++) {
+        json_array_append_new(array, json_node_row(&fleet->nodes[i].row, fleet->nodes[i].state));
+    }
+    json_print(array);
+}
+
+bool command_nodes(struct invocation *invocation, int *exit_out, struct error *err)
+{
+    AUTO(session_release) struct session session = {0};
+    AUTO(fleet_release) struct fleet fleet = {0};
+    if (!session_open(&session, invocation, err) || !fleet_load(&fleet, &session, err)) {
+        return false;
+    }
+    if (invocation->json) {
+        print_nodes_json(&fleet);
+    } else {
+        print_nodes(&session, &fleet);
+    }
+    *exit_out = fleet.overdue > 0 ? 1 : 0;
     return true;
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/fleet_text.h"
 #include "cli/json.h"
 #include "cli/run.h"
 #include "cli/status.h"
@@ -52,9 +53,13 @@ static void print_mode(const struct status *status)
 
 static void print_store(const struct status *status)
 {
+    const struct config *config = status->session->config;
+    bool is_remote = config->store_url != NULL;
     printf("store    ");
-    terminal_put(stdout, COLOUR_NONE, status->session->config->store_path);
-    if (status->store_bytes < 0) {
+    terminal_put(stdout, COLOUR_NONE, is_remote ? config->store : config->store_path);
+    if (is_remote) {
+        puts(": ironcron doctor");
+    } else if (status->store_bytes < 0) {
         puts(", not there yet: ironcron serve");
     } else {
         bool is_small = status->store_bytes < 1000000;
@@ -75,6 +80,10 @@ static void print_node(const struct status *status)
             printf("; the last one was seen at %s", seen);
         }
         puts(": nothing runs; start one: ironcron serve");
+        return;
+    }
+    if (session->config->store_url != NULL) {
+        fleet_print(&status->overview.fleet);
         return;
     }
     char since[FORMAT_TIME_SIZE];
@@ -336,8 +345,10 @@ static json_t *json_node(const struct session *session)
     if (!session->has_node) {
         return json_null();
     }
-    return json_pack("{s:o, s:o, s:i, s:o, s:o}", "node", json_text(session->node.node), "host",
-                     json_text(session->node.host), "pid", session->node.pid, "command",
+    bool is_here = session->node_is_here;
+    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "node", json_text(session->node.node), "host",
+                     json_text(session->node.host), "pid",
+                     is_here ? json_integer(session->node.pid) : json_null(), "command",
                      json_text(session->node.command), "started_at",
                      json_time(session->node.started_at));
 }
@@ -419,6 +430,7 @@ static json_t *json_lists(const struct status *status, json_t *document)
     json_object_set_new(document, "no_success_in_time", json_stale(status));
     json_object_set_new(document, "missed", json_late_and_missed(status, false));
     json_object_set_new(document, "controls", controls);
+    json_object_set_new(document, "nodes", fleet_json(&status->overview.fleet));
     json_object_set_new(document, "next_hour", soon);
     json_object_set_new(document, "problems", problems);
     return document;
@@ -429,9 +441,10 @@ static json_t *json_status(const struct status *status)
     const struct config *config = status->session->config;
     bool by_node = status->overview.node_is_dry_run;
     bool dry_run = by_node || status_dry_run(status) != NULL;
-    json_t *store =
-        json_pack("{s:o, s:o}", "path", json_text(config->store_path), "bytes",
-                  status->store_bytes < 0 ? json_null() : json_integer(status->store_bytes));
+    json_t *store = json_pack(
+        "{s:o, s:o}", "path",
+        json_text(config->store_url == NULL ? config->store_path : config->store), "bytes",
+        status->store_bytes < 0 ? json_null() : json_integer(status->store_bytes));
     json_t *document =
         json_pack("{s:b, s:o, s:o, s:s, s:b, s:o, s:o}", "ok", status->problem_count == 0, "at",
                   json_time(status->overview.now), "environment", json_text(config->environment),

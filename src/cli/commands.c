@@ -83,7 +83,7 @@ static const struct option audit_options[] = {
     JOB,   TAKES("event", 0, VALUE_TEXT, "EVENT", "only this event: STARTED, FAILED, PAUSED, …"),
     SINCE, UNTIL,
     LIMIT, END};
-// Those that only a later version will know are understood, so that they can be told apart from slips.
+// Those that only a later version will know are understood, so that they are no slips.
 static const struct option migrate_options[] = {
     FLAG("store", 0, "ironcron's own tables, in the database that `store` names"),
     {"dir", 0, VALUE_FILE, false, true, "DIR", "a folder of Prisma migrations"},
@@ -144,8 +144,10 @@ const struct command command_table[] = {
      command_validate},
     {"migrate deploy", "Setting up", false, NO_ARGUMENTS, migrate_options,
      "make the store's tables on PostgreSQL, or bring them up to date",
-     "Once before the first start, and after each upgrade that needs it: `serve` refuses a store that "
-     "is behind or ahead. Under a lock, in one transaction: doing it twice, or at once on two hosts, "
+     "Once before the first start, and after each upgrade that needs it: `serve` refuses a store "
+     "that "
+     "is behind or ahead. Under a lock, in one transaction: doing it twice, or at once on two "
+     "hosts, "
      "is fine. Needs the right to create a schema in that database; the role that made the tables "
      "owns them. Exits 75 when the server cannot be reached, and 78 when the tables are newer than "
      "this program. Only --store is in this version.",
@@ -153,7 +155,8 @@ const struct command command_table[] = {
      command_migrate_deploy},
     {"migrate status", "Setting up", false, NO_ARGUMENTS, migrate_options,
      "are the store's tables those that this program wants?",
-     "Exits 0 when they are and 1 when there are none, or those of another version. Changes nothing.",
+     "Exits 0 when they are and 1 when there are none, or those of another version. Changes "
+     "nothing.",
      EXAMPLES{"ironcron migrate status --store", "for a deployment pipeline", NULL},
      command_migrate_status},
     {"import crontab", "Setting up", false, ONE("FILE|DIR|-", VALUE_FILE), import_options,
@@ -280,7 +283,10 @@ const struct command command_table[] = {
               NULL},
      command_doctor},
     {"nodes", "Looking", false, NO_ARGUMENTS, NULL, "the nodes that ran on this store",
-     "Newest first. A node is `live` while it holds the store's lock.",
+     "Newest first. On a store on SQLite a node is `live` while it holds the store's lock. On "
+     "PostgreSQL it is while its lease lasts: `overdue` is past it, until a live node has declared "
+     "it "
+     "dead (`lost`); `gone` was killed on this host. Exits 1 when one is overdue.",
      EXAMPLES{"ironcron nodes", "who runs, since when", NULL}, command_nodes},
 
     {"run", "Acting", false, ONE("JOB", VALUE_JOB), run_options, "run a job once, now",

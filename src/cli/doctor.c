@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/doctor_fleet.h"
 #include "cli/process_state.h"
 #include "cli/words.h"
 #include "time/format.h"
@@ -88,19 +89,28 @@ static bool is_over(const struct doctor *doctor, const struct store_run_row *row
     return instant_before(instant_add(end, RUN_OVER_MARGIN), doctor->overview.now);
 }
 
+static bool node_lives(const struct doctor *doctor, struct uuid node)
+{
+    const struct session *session = doctor->session;
+    char id[UUID_TEXT_SIZE];
+    if (session->config->store_url != NULL) {
+        return fleet_node_lives(fleet_find(&doctor->overview.fleet, node));
+    }
+    uuid_format(node, id);
+    return session->has_node && strcmp(id, session->node.node) == 0;
+}
+
 static bool look_at_run(void *context, const struct store_run_row *row)
 {
     struct run_look *look = context;
     struct doctor *doctor = look->doctor;
-    char node[UUID_TEXT_SIZE];
     char id[UUID_TEXT_SIZE];
     char since[WORDS_TIME_SIZE];
     char remedy[128];
-    uuid_format(row->node, node);
     uuid_format(row->run_id, id);
     words_relative(row->started_at, doctor->overview.now, since);
     look->running++;
-    if (!doctor->session->has_node || strcmp(node, doctor->session->node.node) != 0) {
+    if (!node_lives(doctor, row->node)) {
         look->cut_off++;
     } else if (is_over(doctor, row) && ++look->over <= SHOWN) {
         snprintf(remedy, sizeof remedy, "ironcron runs cancel %s", id);
@@ -121,9 +131,11 @@ static bool look_at_runs(struct doctor *doctor, struct error *err)
         return false;
     }
     if (look.cut_off > 0) {
-        doctor_add(doctor, "runs", DOCTOR_TODO, "ironcron serve",
-                   "%zu run%s cut off with a node that is gone; the next one records that as LOST",
-                   look.cut_off, look.cut_off == 1 ? " was" : "s were");
+        doctor_add(doctor, "runs", DOCTOR_TODO,
+                   doctor->session->has_node ? "ironcron nodes" : "ironcron serve",
+                   "%zu run%s cut off with a node that is gone; %s one records that as LOST",
+                   look.cut_off, look.cut_off == 1 ? " was" : "s were",
+                   doctor->session->has_node ? "a live" : "the next");
     }
     if (look.over + look.cut_off == 0) {
         doctor_add(doctor, "runs", DOCTOR_OK, NULL, "%zu running, none past its timeout",
@@ -270,6 +282,12 @@ static bool look_at_audit(struct doctor *doctor, struct error *err)
     return true;
 }
 
+static bool look_at_store(struct doctor *doctor, bool deep, struct error *err)
+{
+    return doctor->session->config->store_url != NULL ? doctor_server(doctor, err)
+                                                      : doctor_store(doctor, deep, err);
+}
+
 bool doctor_load(struct doctor *doctor, const struct session *session, bool deep, struct error *err)
 {
     *doctor = (struct doctor){.session = session};
@@ -282,11 +300,16 @@ bool doctor_load(struct doctor *doctor, const struct session *session, bool deep
                    "the configuration has errors: a node goes on with what it had, and none can "
                    "start; jobs are told by what the store has recorded");
     }
-    look_at_node(doctor);
+    if (session->config->store_url != NULL) {
+        doctor_nodes(doctor);
+    }
+    if (session->config->store_url == NULL || session->node_is_here) {
+        look_at_node(doctor);
+    }
     if (session->store != NULL) {
         look_at_late(doctor);
         if (!look_at_runs(doctor, err) || !look_at_slots(doctor, err) ||
-            !look_at_audit(doctor, err) || !doctor_store(doctor, deep, err)) {
+            !look_at_audit(doctor, err) || !look_at_store(doctor, deep, err)) {
             return false;
         }
     }

@@ -86,6 +86,10 @@ static bool note_node(void *context, const struct store_audit_row *row)
 
 static bool read_node(struct overview *overview, const struct session *session, struct error *err)
 {
+    if (session->config->store_url != NULL) {
+        overview->node_is_dry_run = overview->fleet.dry_run > 0;
+        return true;
+    }
     struct node_search search = {overview, session->node.node};
     struct store_audit_filter filter = {.event = "NODE_STARTED",
                                         .since = INSTANT_NONE,
@@ -101,7 +105,8 @@ static bool read_store(struct loading *loading, const struct session *session, s
     struct store *store = session->store;
     return store == NULL ||
            (store->ops->read_jobs(store, NULL, note_job, loading, err) &&
-            read_runs(loading, store, err) && read_node(loading->overview, session, err));
+            read_runs(loading, store, err) && fleet_load(&loading->overview->fleet, session, err) &&
+            read_node(loading->overview, session, err));
 }
 
 // ---- the jobs -----------------------------------------------------------------------------------
@@ -227,6 +232,7 @@ bool overview_load(struct overview *overview, const struct session *session, str
 void overview_release(struct overview *overview)
 {
     control_set_release(&overview->controls);
+    fleet_release(&overview->fleet);
     arena_release(&overview->arena);
     *overview = (struct overview){0};
 }

@@ -2,17 +2,19 @@
 // Every configured job with what the store knows of it: for `jobs`, `jobs show` and `status`.
 #pragma once
 
+#include "cli/fleet.h"
 #include "cli/run_text.h"
 #include "cli/session.h"
 #include "document/job_view.h"
 
 struct overview {
     struct control_set controls;
+    struct fleet fleet;
     struct arena arena;
     // In the configuration's order. Where that has mistakes, the jobs in force in the store.
     struct job_view *views;
     size_t count;
-    bool node_is_dry_run; // the live node was started with --dry-run
+    bool node_is_dry_run; // a live node was started with --dry-run, and so all are
     struct instant now;
 };
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "cli/fleet.h"
 #include "cli/hint.h"
 #include "cli/terminal.h"
 #include "cli/words.h"
@@ -130,17 +131,14 @@ struct node_search {
     bool is_found;
 };
 
-// One whose lock is free on this host is dead, whatever its lease says.
 static bool look_at_node(void *context, const struct store_node_row *row)
 {
     struct node_search *search = context;
     const struct session *session = search->session;
     struct node_lock_holder *found = &search->found;
-    uuid_format(row->node, found->node);
-    bool lives = strcmp(row->state, "live") == 0 &&
-                 instant_before(session_now(session), row->valid_until) &&
-                 strcmp(found->node, session->last.node) != 0;
+    bool lives = strcmp(fleet_state_of(session, row), "live") == 0;
     if (lives) {
+        uuid_format(row->node, found->node);
         snprintf(found->host, sizeof found->host, "%s", row->host);
         snprintf(found->command, sizeof found->command, "serve");
         found->started_at = row->started_at;

@@ -142,29 +142,47 @@ static void judge_node(struct status *status)
         return;
     }
     // On SQLite the lock is the sign of life: an idle node writes nothing for hours.
-    if (process_is_stopped(session->node.pid)) {
+    if (session->node_is_here && process_is_stopped(session->node.pid)) {
         problem(status, "the node's process %d is stopped; let it go on: kill -CONT %d",
                 session->node.pid, session->node.pid);
     }
 }
 
+// In a fleet each node that is not as it should be is told.
+static void judge_fleet(struct status *status)
+{
+    const struct fleet *fleet = &status->overview.fleet;
+    if (fleet->overdue > 0) {
+        problem(status, "%zu node%s past the lease and not declared dead yet: ironcron nodes",
+                fleet->overdue, fleet->overdue == 1 ? " is" : "s are");
+    }
+    if (fleet->dry_run > 0 && fleet->dry_run < fleet->live) {
+        problem(status,
+                "%zu of %zu nodes, such as the one on %s, were started in dry-run, and so all are: "
+                "ironcron nodes",
+                fleet->dry_run, fleet->live, fleet->dry->row.host);
+    }
+}
+
 static void judge(struct status *status)
 {
+    const struct session *session = status->session;
     for (size_t i = 0; i < status->overview.count; i++) {
         const struct job_view *view = &status->overview.views[i];
         status->failing += job_view_is_failing(view) ? 1 : 0;
         status->late += instant_is_none(view->late_since) ? 0 : 1;
         status->stale += view->is_stale ? 1 : 0;
     }
-    if (status->session->config->is_faulty) {
+    if (session->config->is_faulty) {
         problem(status, "the configuration has errors; a node goes on with what it had, and none "
                         "can start: ironcron validate");
     }
-    if (status->store_bytes < 0) {
+    if (session->store == NULL) {
         problem(status, "there is no store yet, nothing has ever run; start: ironcron serve");
         return;
     }
     judge_node(status);
+    judge_fleet(status);
     if (status->failing > 0) {
         problem(status, "%zu job%s failing: ironcron runs --state failed --since -24h",
                 status->failing, status->failing == 1 ? " is" : "s are");
@@ -193,7 +211,8 @@ bool status_load(struct status *status, const struct session *session, struct er
     status->soon = arena_alloc(arena, overview->count + 1, sizeof *status->soon);
     status->running = arena_alloc(arena, STATUS_RUNNING_MAX, sizeof *status->running);
     struct stat file;
-    if (session->store != NULL && stat(session->config->store_path, &file) == 0) {
+    if (session->store != NULL && session->config->store_url == NULL &&
+        stat(session->config->store_path, &file) == 0) {
         status->store_bytes = (int64_t)file.st_size;
     }
     struct loading loading = {.status = status};

@@ -31,7 +31,7 @@ struct status {
     size_t running_count;
     struct status_soon *soon; // by due
     size_t soon_count;
-    int64_t store_bytes;      // -1 = no store
+    int64_t store_bytes;      // of its file; -1 = there is none
     struct instant last_seen; // the last beat of the live node, or of the last that was; none
     size_t failing;
     size_t late;

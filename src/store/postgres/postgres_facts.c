@@ -9,7 +9,7 @@
 #include "store/postgres/postgres_question.h"
 
 // Of locks that only try whether sessions are what they seem.
-#define PROBE_LOCK 1768124271
+#define PROBE_LOCK 1768124275
 
 static const char facts_sql[] =
     "select current_setting('server_version'), current_setting('server_version_num')::int,"

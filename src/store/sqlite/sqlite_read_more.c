@@ -116,6 +116,7 @@ static bool give_node(sqlite3_stmt *row, const void *reader_of)
         .last_seen = column_instant(row, 4),
         .state = column_text(row, 5),
         .running = sqlite3_column_int(row, 6),
+        .valid_until = INSTANT_NONE,
     };
     return reader->fn(reader->context, &node);
 }

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+#include "cli/doctor_fleet.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/words.h"
+#include "store/postgres/postgres_facts.h"
+
+#define SHOWN       5
+#define SKEW_MOST   DURATION_S(2)
+#define HELD_MOST   3600      // seconds that a transaction may take
+#define AGE_MOST    100000000 // transactions; far from harm, and far from usual
+#define LEFT_LEAST  10        // connections
+#define LOCKS_SHARE 80        // percent of the lock table
+
+// ---- nodes --------------------------------------------------------------------------------------
+
+static void tell_overdue(struct doctor *doctor, const struct fleet_node *node)
+{
+    char id[UUID_TEXT_SIZE];
+    char since[WORDS_TIME_SIZE];
+    uuid_format(node->row.node, id);
+    words_relative(node->row.valid_until, doctor->overview.now, since);
+    doctor_add(doctor, "nodes", DOCTOR_TODO,
+               "a live node declares it dead by itself; look at the host, and start one where none "
+               "lives: ironcron serve",
+               "node %s on %s is past its lease, which ended %s", id, node->row.host, since);
+}
+
+void doctor_nodes(struct doctor *doctor)
+{
+    const struct fleet *fleet = &doctor->overview.fleet;
+    size_t told = 0;
+    for (size_t i = 0; i < fleet->count && told < SHOWN; i++) {
+        if (strcmp(fleet->nodes[i].state, "overdue") == 0) {
+            tell_overdue(doctor, &fleet->nodes[i]);
+            told++;
+        }
+    }
+    if (fleet->live == 0) {
+        doctor_add(doctor, "nodes", DOCTOR_TODO, "ironcron serve",
+                   "no node is live, so nothing runs");
+    } else if (told == 0) {
+        doctor_add(doctor, "nodes", DOCTOR_OK, NULL, "%zu live", fleet->live);
+    }
+    if (fleet->dry_run > 0 && fleet->dry_run < fleet->live) {
+        doctor_add(doctor, "nodes", DOCTOR_TODO, "restart it without --dry-run and JOB_DRY_RUN",
+                   "%zu of %zu nodes, such as the one on %s, were started in dry-run, and so all "
+                   "are",
+                   fleet->dry_run, fleet->live, fleet->dry->row.host);
+    }
+    if (fleet->other_version != NULL) {
+        doctor_add(doctor, "nodes", DOCTOR_NOTE, "ironcron nodes",
+                   "they are of different versions, such as %s: fine while you upgrade one after "
+                   "the other",
+                   fleet->other_version);
+    }
+}
+
+// ---- the server ---------------------------------------------------------------------------------
+
+static void tell_clock(struct doctor *doctor, struct duration skew)
+{
+    double seconds = (double)llabs(skew.us) / 1e6;
+    if (llabs(skew.us) > SKEW_MOST.us) {
+        doctor_add(doctor, "skew", DOCTOR_TODO, "let both follow NTP: timedatectl set-ntp true",
+                   "this host's clock is %.1f s %s the store's; slots are due by the store's",
+                   seconds, skew.us > 0 ? "behind" : "ahead of");
+    } else {
+        doctor_add(doctor, "skew", DOCTOR_OK, NULL,
+                   "%.3f s between this host's clock and the store's", seconds);
+    }
+}
+
+static void tell_room(struct doctor *doctor, const struct postgres_facts *facts)
+{
+    if (facts->connections_left < LEFT_LEAST) {
+        doctor_add(doctor, "server", DOCTOR_TODO,
+                   "raise max_connections, or end what holds them: select * from pg_stat_activity",
+                   "%d connections are left (max_connections is %d)", facts->connections_left,
+                   facts->connections_most);
+    }
+    if ((int64_t)facts->locks * 100 > (int64_t)facts->locks_most * LOCKS_SHARE) {
+        doctor_add(doctor, "server", DOCTOR_TODO, "raise max_locks_per_transaction",
+                   "%d of about %d places of the lock table are taken", facts->locks,
+                   facts->locks_most);
+    }
+    if (!facts->is_fsync || !facts->is_synchronous) {
+        doctor_add(doctor, "server", DOCTOR_NOTE,
+                   facts->is_fsync ? "alter role … set synchronous_commit = on" : "set fsync = on",
+                   "%s is off: a crash of the server forgets what it has promised",
+                   facts->is_fsync ? "synchronous_commit" : "fsync");
+    }
+}
+
+static void tell_holder(struct doctor *doctor, const struct postgres_health *health)
+{
+    char remedy[128];
+    bool is_long = health->holder.seconds > HELD_MOST || health->holder.transactions > AGE_MOST;
+    if (!health->holder.is_there || !is_long) {
+        return;
+    }
+    snprintf(remedy, sizeof remedy, "select pg_terminate_backend(%d)", health->holder.pid);
+    doctor_add(doctor, "vacuum", DOCTOR_TODO,
+               health->holder.pid > 0 ? remedy : "drop it when nothing needs it any more",
+               "%s%s holds back what vacuum could clear away, since %lld s and %lld transactions",
+               health->holder.who, health->holder.pid > 0 ? "'s transaction" : "",
+               (long long)health->holder.seconds, (long long)health->holder.transactions);
+}
+
+static void tell_bloat(struct doctor *doctor, const struct postgres_health *health)
+{
+    for (size_t i = 0; i < health->bloated_count; i++) {
+        char remedy[128];
+        snprintf(remedy, sizeof remedy, "vacuum ironcron.%s; and is autovacuum on?",
+                 health->bloated[i].name);
+        doctor_add(doctor, "vacuum", DOCTOR_TODO, remedy,
+                   "table ironcron.%s has %lld dead rows beside %lld live ones",
+                   health->bloated[i].name, (long long)health->bloated[i].dead,
+                   (long long)health->bloated[i].live);
+    }
+}
+
+bool doctor_server(struct doctor *doctor, struct error *err)
+{
+    const struct session *session = doctor->session;
+    struct postgres_facts facts;
+    struct postgres_health health;
+    if (!postgres_facts_read(session->config->store_url, "ironcron/doctor", session->clock, &facts,
+                             err) ||
+        !postgres_health_read(session->store, &health, err)) {
+        return false;
+    }
+    doctor_add(doctor, "store", DOCTOR_OK, NULL, "%s, %.1f MB, %s, %d connections left",
+               session->config->store, (double)health.bytes / 1e6, facts.server,
+               facts.connections_left);
+    tell_clock(doctor, facts.skew);
+    tell_room(doctor, &facts);
+    tell_holder(doctor, &health);
+    tell_bloat(doctor, &health);
+    return true;
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+// The nodes that the store has known, as they are now. Where the store is on SQLite only one lives,
+// and its lock is the sign of life; on PostgreSQL many, and the lease is.
+#pragma once
+
+#include "cli/session.h"
+
+struct fleet_node {
+    struct store_node_row row; // texts in the fleet's arena
+    const char *state;         // as fleet_state_of
+};
+
+#define FLEET_MAX 1000 // nodes that ended long ago are history
+
+struct fleet {
+    struct arena arena;
+    struct fleet_node *nodes; // newest first
+    size_t count;
+    size_t live, overdue;
+    size_t dry_run, draining;     // of those that live
+    const struct fleet_node *dry; // the first of those in dry-run; NULL
+    const char *other_version;    // one that lives has another than the newest that lives; NULL
+};
+
+bool fleet_load(struct fleet *fleet, const struct session *session, struct error *err) MUST_USE;
+void fleet_release(struct fleet *fleet);
+const struct fleet_node *fleet_find(const struct fleet *fleet, struct uuid node); // NULL
+bool fleet_node_lives(const struct fleet_node *node_or_null);
+
+// "live", "stopped", "lost" as written down; "overdue": past its lease, and nobody has declared it
+// dead yet; "gone": proven to be dead.
+const char *fleet_state_of(const struct session *session, const struct store_node_row *row);
