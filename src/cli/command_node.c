@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/fleet.h"
 #include "cli/intent.h"
 #include "cli/json.h"
+#include "cli/node_list.h"
 #include "cli/run.h"
 #include "cli/session.h"
 #include "cli/text_table.h"
@@ -28,9 +28,9 @@ bool command_serve(struct invocation *invocation, int *exit_out, struct error *e
 
 // ---- nodes --------------------------------------------------------------------------------------
 
-static void state_cell(struct text_table *table, const struct fleet_node *node)
+static void state_cell(struct text_table *table, const struct listed_node *node)
 {
-    bool is_live = fleet_node_lives(node);
+    bool is_live = node_list_lives(node);
     bool is_overdue = strcmp(node->state, "overdue") == 0;
     text_table_cellf(table,
                      is_live      ? COLOUR_GOOD
@@ -41,7 +41,7 @@ static void state_cell(struct text_table *table, const struct fleet_node *node)
 }
 
 // How much of its lease a node has left, where it has one.
-static void lease_cell(struct text_table *table, const struct fleet_node *node, struct instant now)
+static void lease_cell(struct text_table *table, const struct listed_node *node, struct instant now)
 {
     bool has_lease =
         strcmp(node->row.state, "live") == 0 && !instant_is_none(node->row.valid_until);
@@ -71,7 +71,7 @@ static void labels_cell(struct text_table *table, const struct store_node_row *r
 }
 
 static void add_node(struct text_table *table, const struct session *session,
-                     const struct fleet_node *node)
+                     const struct listed_node *node)
 {
     const struct store_node_row *row = &node->row;
     char id[UUID_TEXT_SIZE];
@@ -96,7 +96,7 @@ static void add_node(struct text_table *table, const struct session *session,
     text_table_cell(table, COLOUR_NONE, row->version);
 }
 
-static void print_nodes(const struct session *session, const struct fleet *fleet)
+static void print_nodes(const struct session *session, const struct node_list *fleet)
 {
     bool is_fleet = session->config->store_url != NULL;
     AUTO_TEXT_TABLE table = text_table_new(
@@ -117,7 +117,7 @@ static void print_nodes(const struct session *session, const struct fleet *fleet
     }
 }
 
-static void print_nodes_json(const struct fleet *fleet)
+static void print_nodes_json(const struct node_list *fleet)
 {
     json_t *array = json_array();
     for (size_t i = 0; i < fleet->count; i++) {
@@ -129,8 +129,8 @@ static void print_nodes_json(const struct fleet *fleet)
 bool command_nodes(struct invocation *invocation, int *exit_out, struct error *err)
 {
     AUTO(session_release) struct session session = {0};
-    AUTO(fleet_release) struct fleet fleet = {0};
-    if (!session_open(&session, invocation, err) || !fleet_load(&fleet, &session, err)) {
+    AUTO(node_list_release) struct node_list fleet = {0};
+    if (!session_open(&session, invocation, err) || !node_list_load(&fleet, &session, err)) {
         return false;
     }
     if (invocation->json) {

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/fleet_text.h"
 #include "cli/json.h"
+#include "cli/node_list_text.h"
 #include "cli/run.h"
 #include "cli/status.h"
 #include "cli/text_table.h"
@@ -83,7 +83,7 @@ static void print_node(const struct status *status)
         return;
     }
     if (session->config->store_url != NULL) {
-        fleet_print(&status->overview.fleet);
+        node_list_print(&status->overview.fleet);
         return;
     }
     char since[FORMAT_TIME_SIZE];
@@ -430,7 +430,7 @@ static json_t *json_lists(const struct status *status, json_t *document)
     json_object_set_new(document, "no_success_in_time", json_stale(status));
     json_object_set_new(document, "missed", json_late_and_missed(status, false));
     json_object_set_new(document, "controls", controls);
-    json_object_set_new(document, "nodes", fleet_json(&status->overview.fleet));
+    json_object_set_new(document, "nodes", node_list_json(&status->overview.fleet));
     json_object_set_new(document, "next_hour", soon);
     json_object_set_new(document, "problems", problems);
     return document;

@@ -94,7 +94,7 @@ static bool node_lives(const struct doctor *doctor, struct uuid node)
     const struct session *session = doctor->session;
     char id[UUID_TEXT_SIZE];
     if (session->config->store_url != NULL) {
-        return fleet_node_lives(fleet_find(&doctor->overview.fleet, node));
+        return node_list_lives(node_list_find(&doctor->overview.fleet, node));
     }
     uuid_format(node, id);
     return session->has_node && strcmp(id, session->node.node) == 0;

@@ -17,7 +17,7 @@
 
 // ---- nodes --------------------------------------------------------------------------------------
 
-static void tell_overdue(struct doctor *doctor, const struct fleet_node *node)
+static void tell_overdue(struct doctor *doctor, const struct listed_node *node)
 {
     char id[UUID_TEXT_SIZE];
     char since[WORDS_TIME_SIZE];
@@ -31,7 +31,7 @@ static void tell_overdue(struct doctor *doctor, const struct fleet_node *node)
 
 void doctor_nodes(struct doctor *doctor)
 {
-    const struct fleet *fleet = &doctor->overview.fleet;
+    const struct node_list *fleet = &doctor->overview.fleet;
     size_t told = 0;
     for (size_t i = 0; i < fleet->count && told < SHOWN; i++) {
         if (strcmp(fleet->nodes[i].state, "overdue") == 0) {

@@ -103,10 +103,10 @@ static bool read_node(struct overview *overview, const struct session *session, 
 static bool read_store(struct loading *loading, const struct session *session, struct error *err)
 {
     struct store *store = session->store;
-    return store == NULL ||
-           (store->ops->read_jobs(store, NULL, note_job, loading, err) &&
-            read_runs(loading, store, err) && fleet_load(&loading->overview->fleet, session, err) &&
-            read_node(loading->overview, session, err));
+    return store == NULL || (store->ops->read_jobs(store, NULL, note_job, loading, err) &&
+                             read_runs(loading, store, err) &&
+                             node_list_load(&loading->overview->fleet, session, err) &&
+                             read_node(loading->overview, session, err));
 }
 
 // ---- the jobs -----------------------------------------------------------------------------------
@@ -232,7 +232,7 @@ bool overview_load(struct overview *overview, const struct session *session, str
 void overview_release(struct overview *overview)
 {
     control_set_release(&overview->controls);
-    fleet_release(&overview->fleet);
+    node_list_release(&overview->fleet);
     arena_release(&overview->arena);
     *overview = (struct overview){0};
 }

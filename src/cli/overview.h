@@ -2,14 +2,14 @@
 // Every configured job with what the store knows of it: for `jobs`, `jobs show` and `status`.
 #pragma once
 
-#include "cli/fleet.h"
+#include "cli/node_list.h"
 #include "cli/run_text.h"
 #include "cli/session.h"
 #include "document/job_view.h"
 
 struct overview {
     struct control_set controls;
-    struct fleet fleet;
+    struct node_list fleet;
     struct arena arena;
     // In the configuration's order. Where that has mistakes, the jobs in force in the store.
     struct job_view *views;

@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "base/check.h"
-#include "cli/fleet.h"
 #include "cli/hint.h"
+#include "cli/node_list.h"
 #include "cli/terminal.h"
 #include "cli/words.h"
 #include "serve/open_store.h"
@@ -136,7 +136,7 @@ static bool look_at_node(void *context, const struct store_node_row *row)
     struct node_search *search = context;
     const struct session *session = search->session;
     struct node_lock_holder *found = &search->found;
-    bool lives = strcmp(fleet_state_of(session, row), "live") == 0;
+    bool lives = strcmp(node_list_state_of(session, row), "live") == 0;
     if (lives) {
         uuid_format(row->node, found->node);
         snprintf(found->host, sizeof found->host, "%s", row->host);

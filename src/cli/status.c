@@ -151,7 +151,7 @@ static void judge_node(struct status *status)
 // In a fleet each node that is not as it should be is told.
 static void judge_fleet(struct status *status)
 {
-    const struct fleet *fleet = &status->overview.fleet;
+    const struct node_list *fleet = &status->overview.fleet;
     if (fleet->overdue > 0) {
         problem(status, "%zu node%s past the lease and not declared dead yet: ironcron nodes",
                 fleet->overdue, fleet->overdue == 1 ? " is" : "s are");

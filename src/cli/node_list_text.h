@@ -4,8 +4,8 @@
 
 #include <jansson.h>
 
-#include "cli/fleet.h"
+#include "cli/node_list.h"
 
 // "3 live: alpha (2 running), beta (0 running, draining), gamma (1 running, dry-run)" …
-void fleet_print(const struct fleet *fleet);
-json_t *fleet_json(const struct fleet *fleet); // those that live, or should
+void node_list_print(const struct node_list *fleet);
+json_t *node_list_json(const struct node_list *fleet); // those that live, or should

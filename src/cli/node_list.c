@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include "cli/fleet.h"
+#include "cli/node_list.h"
 
 #include <string.h>
 
-#define FLEET_BYTES ((size_t)16 * 1024 * 1024)
+#define NODE_LIST_BYTES ((size_t)16 * 1024 * 1024)
 
 // One whose lock is free on this host is dead, whatever its lease says.
-const char *fleet_state_of(const struct session *session, const struct store_node_row *row)
+const char *node_list_state_of(const struct session *session, const struct store_node_row *row)
 {
     char id[UUID_TEXT_SIZE];
     uuid_format(row->node, id);
@@ -20,12 +20,12 @@ const char *fleet_state_of(const struct session *session, const struct store_nod
     return instant_before(session_now(session), row->valid_until) ? "live" : "overdue";
 }
 
-bool fleet_node_lives(const struct fleet_node *node_or_null)
+bool node_list_lives(const struct listed_node *node_or_null)
 {
     return node_or_null != NULL && strcmp(node_or_null->state, "live") == 0;
 }
 
-const struct fleet_node *fleet_find(const struct fleet *fleet, struct uuid node)
+const struct listed_node *node_list_find(const struct node_list *fleet, struct uuid node)
 {
     for (size_t i = 0; i < fleet->count; i++) {
         if (uuid_equal(fleet->nodes[i].row.node, node)) {
@@ -39,20 +39,20 @@ const struct fleet_node *fleet_find(const struct fleet *fleet, struct uuid node)
 
 struct loading {
     const struct session *session;
-    struct fleet *fleet;
+    struct node_list *fleet;
     const char *version; // of the newest that lives
 };
 
-static const char *copy(struct fleet *fleet, const char *text)
+static const char *copy(struct node_list *fleet, const char *text)
 {
     return text == NULL ? NULL : arena_string(&fleet->arena, text);
 }
 
-static void count(struct loading *loading, const struct fleet_node *node)
+static void count(struct loading *loading, const struct listed_node *node)
 {
-    struct fleet *fleet = loading->fleet;
+    struct node_list *fleet = loading->fleet;
     fleet->overdue += strcmp(node->state, "overdue") == 0;
-    if (!fleet_node_lives(node)) {
+    if (!node_list_lives(node)) {
         return;
     }
     fleet->live++;
@@ -70,29 +70,29 @@ static void count(struct loading *loading, const struct fleet_node *node)
 static bool take(void *context, const struct store_node_row *row)
 {
     struct loading *loading = context;
-    struct fleet *fleet = loading->fleet;
-    struct fleet_node *node = &fleet->nodes[fleet->count++];
-    *node = (struct fleet_node){.row = *row, .state = fleet_state_of(loading->session, row)};
+    struct node_list *fleet = loading->fleet;
+    struct listed_node *node = &fleet->nodes[fleet->count++];
+    *node = (struct listed_node){.row = *row, .state = node_list_state_of(loading->session, row)};
     node->row.host = copy(fleet, row->host);
     node->row.version = copy(fleet, row->version);
     node->row.labels = copy(fleet, row->labels);
     node->row.state = copy(fleet, row->state);
     node->state = copy(fleet, node->state);
     count(loading, node);
-    return fleet->count < FLEET_MAX;
+    return fleet->count < NODE_LIST_MAX;
 }
 
-bool fleet_load(struct fleet *fleet, const struct session *session, struct error *err)
+bool node_list_load(struct node_list *fleet, const struct session *session, struct error *err)
 {
-    *fleet = (struct fleet){0};
-    arena_init(&fleet->arena, FLEET_BYTES);
-    fleet->nodes = arena_alloc(&fleet->arena, FLEET_MAX, sizeof *fleet->nodes);
+    *fleet = (struct node_list){0};
+    arena_init(&fleet->arena, NODE_LIST_BYTES);
+    fleet->nodes = arena_alloc(&fleet->arena, NODE_LIST_MAX, sizeof *fleet->nodes);
     struct loading loading = {.session = session, .fleet = fleet};
     return session->store == NULL ||
            session->store->ops->read_nodes(session->store, take, &loading, err);
 }
 
-void fleet_release(struct fleet *fleet)
+void node_list_release(struct node_list *fleet)
 {
     arena_release(&fleet->arena);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "cli/fleet_text.h"
+#include "cli/node_list_text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -7,15 +7,15 @@
 #include "cli/terminal.h"
 #include "document/json.h"
 
-#define FLEET_SHOWN 6
+#define NODE_LIST_SHOWN 6
 
-void fleet_print(const struct fleet *fleet)
+void node_list_print(const struct node_list *fleet)
 {
     size_t shown = 0;
     printf("%zu live", fleet->live);
-    for (size_t i = 0; i < fleet->count && shown < FLEET_SHOWN; i++) {
-        const struct fleet_node *node = &fleet->nodes[i];
-        if (!fleet_node_lives(node)) {
+    for (size_t i = 0; i < fleet->count && shown < NODE_LIST_SHOWN; i++) {
+        const struct listed_node *node = &fleet->nodes[i];
+        if (!node_list_lives(node)) {
             continue;
         }
         fputs(shown++ == 0 ? ": " : ", ", stdout);
@@ -36,12 +36,12 @@ void fleet_print(const struct fleet *fleet)
     puts(": ironcron nodes");
 }
 
-json_t *fleet_json(const struct fleet *fleet)
+json_t *node_list_json(const struct node_list *fleet)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < fleet->count; i++) {
-        const struct fleet_node *node = &fleet->nodes[i];
-        if (fleet_node_lives(node) || strcmp(node->state, "overdue") == 0) {
+        const struct listed_node *node = &fleet->nodes[i];
+        if (node_list_lives(node) || strcmp(node->state, "overdue") == 0) {
             json_array_append_new(list, json_node_row(&node->row, node->state));
         }
     }

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+// The nodes that the store has known, as they are now. Where the store is on SQLite only one lives,
+// and its lock is the sign of life; on PostgreSQL many, and the lease is.
+#pragma once
+
+#include "cli/session.h"
+
+struct listed_node {
+    struct store_node_row row; // texts in the fleet's arena
+    const char *state;         // as node_list_state_of
+};
+
+#define NODE_LIST_MAX 1000 // nodes that ended long ago are history
+
+struct node_list {
+    struct arena arena;
+    struct listed_node *nodes; // newest first
+    size_t count;
+    size_t live, overdue;
+    size_t dry_run, draining;      // of those that live
+    const struct listed_node *dry; // the first of those in dry-run; NULL
+    const char *other_version;     // one that lives has another than the newest that lives; NULL
+};
+
+bool node_list_load(struct node_list *fleet, const struct session *session,
+                    struct error *err) MUST_USE;
+void node_list_release(struct node_list *fleet);
+const struct listed_node *node_list_find(const struct node_list *fleet, struct uuid node); // NULL
+bool node_list_lives(const struct listed_node *node_or_null);
+
+// "live", "stopped", "lost" as written down; "overdue": past its lease, and nobody has declared it
+// dead yet; "gone": proven to be dead.
+const char *node_list_state_of(const struct session *session, const struct store_node_row *row);
