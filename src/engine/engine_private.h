@@ -285,6 +285,7 @@ void planner_init(struct engine *engine);
 void planner_plan(struct engine *engine, struct engine_job *job); // next slot after job->cursor
 void planner_unplan(struct engine *engine, struct engine_job *job);
 void planner_postpone(struct engine *engine, struct engine_job *job, struct instant wake);
+void planner_look_again(struct engine *engine, struct instant now); // the members have changed
 struct instant planner_due(const struct engine_job *job); // when its next slot is to start
 void planner_turn(struct engine *engine, struct instant now);
 struct instant planner_wake(const struct engine *engine);

@@ -75,7 +75,7 @@ bool fleet_is_outdated(const struct engine *engine)
 {
     const struct fleet *fleet = &engine->fleet;
     int64_t ours = engine->set == NULL ? 0 : engine->set->set.version;
-    return ours != 0 && (fleet->outdated || (fleet->version != 0 && fleet->version != ours));
+    return fleet->outdated || (fleet->version != 0 && fleet->version != ours);
 }
 
 bool fleet_may_act(const struct engine *engine)
@@ -204,7 +204,7 @@ bool fleet_has_node(const struct engine *engine, const struct job *job)
 bool fleet_is_keeper(const struct engine *engine)
 {
     static const char word[] = "keeper";
-    return fleet_rank_of(engine, word, sizeof word - 1) == 0;
+    return !engine->fleet.fenced && fleet_rank_of(engine, word, sizeof word - 1) == 0;
 }
 
 // ---- what an answer says ------------------------------------------------------------------------
@@ -252,6 +252,7 @@ static void take_members(struct engine *engine, const struct store_op_beat *beat
     if (digest != fleet->digest) {
         fleet->digest = digest;
         fleet->epoch++;
+        planner_look_again(engine, engine_now(engine));
         engine->store_changed = true; // intents of a node that has gone are nobody's now
         engine->busy = true;
     }
@@ -401,10 +402,10 @@ void fleet_turn(struct engine *engine, struct mono now)
 struct instant fleet_wake(const struct engine *engine)
 {
     const struct fleet *fleet = &engine->fleet;
-    if (engine->options.alone || fleet->pulsing) {
-        return INSTANT_NONE;
-    }
     struct duration since = mono_since(clock_mono(engine->options.clock), fleet->pulsed_at);
     struct duration left = {LOOK_EVERY.us - since.us};
+    if (engine->options.alone || (fleet->pulsing && left.us <= 0)) {
+        return INSTANT_NONE;
+    }
     return instant_add(engine_now(engine), left.us > 0 ? left : DURATION_MS(1));
 }

@@ -20,7 +20,10 @@ void feed_runner(struct engine *engine)
     struct duration trusted = {engine->options.lease.us - engine->options.margin.us};
     struct mono deadline = engine->options.alone ? mono_add(now, trusted) : fleet_deadline(engine);
     engine->fed_at = now;
-    engine->options.runner->ops->feed(engine->options.runner, deadline);
+    // One that is over already was fed before; a new runner has nothing yet that it could end.
+    if (mono_before(now, deadline)) {
+        engine->options.runner->ops->feed(engine->options.runner, deadline);
+    }
 }
 
 void engine_feed(struct engine *engine)

@@ -2,6 +2,9 @@
 // When is what due: a heap of the next slot of each job. The store is asked only when one has come.
 #include "engine/engine_private.h"
 
+#include <stdlib.h>
+
+#include "base/alloc.h"
 #include "base/check.h"
 
 static const struct engine_job *job_of(const struct heap_node *node)
@@ -70,6 +73,24 @@ void planner_postpone(struct engine *engine, struct engine_job *job, struct inst
     heap_remove(&engine->planner, &job->planned);
     job->wake = wake;
     heap_push(&engine->planner, &job->planned);
+}
+
+// Those that leave their due slot to another node for a moment: it may have gone.
+void planner_look_again(struct engine *engine, struct instant now)
+{
+    const struct heap *heap = &engine->planner;
+    struct engine_job **due = alloc_zero(heap->count + 1, sizeof *due);
+    size_t count = 0;
+    for (size_t i = 0; i < heap->count; i++) {
+        struct engine_job *job = CONTAINER_OF(heap->nodes[i], struct engine_job, planned);
+        if (!instant_before(now, job->next_due) && instant_before(now, job->wake)) {
+            due[count++] = job;
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        planner_postpone(engine, due[i], planner_due(due[i]));
+    }
+    free(due);
 }
 
 void planner_unplan(struct engine *engine, struct engine_job *job)
