@@ -12,6 +12,7 @@
 
 #define OUTPUT_CHUNK_MAX ((size_t)64 * 1024)
 #define THROTTLE_MAX     1000
+#define VERSION_TEXT_MAX ((size_t)16 << 20)
 // Outputs are what was read for one operation: a million jobs with their schedules fit.
 #define ARENA_MAX ((size_t)2 << 30)
 
@@ -77,7 +78,8 @@ enum store_result operation_refuse(struct error *err, const char *format, ...)
 
 bool operation_is_read(const struct store_op *op)
 {
-    return op->kind == STORE_LOAD || op->kind == STORE_INTENT_TAKE || op->kind == STORE_SLOTS;
+    return op->kind == STORE_LOAD || op->kind == STORE_INTENT_TAKE || op->kind == STORE_SLOTS ||
+           op->kind == STORE_MARKS || (op->kind == STORE_BEAT && AS(op, store_op_beat)->look);
 }
 
 size_t operation_weight(const struct store_op *op)
@@ -249,7 +251,34 @@ static bool check_join(const struct store_op_join *op, struct error *err)
     if (uuid_is_nil(op->node) || op->host == NULL || op->version == NULL) {
         return bad(err, "a node without id, host or version");
     }
-    return check_lines(err, op->host, op->version, op->detail, NULL);
+    if (op->lease.us < 0 || op->grace.us < 0) {
+        return bad(err, "a node with a lease or a grace below nothing");
+    }
+    return check_lines(err, op->host, op->version, op->detail, op->labels);
+}
+
+static bool check_version(const struct store_op_version *op, struct error *err)
+{
+    if (op->hash == NULL || op->hash[0] == '\0' || op->text == NULL ||
+        strlen(op->text) > VERSION_TEXT_MAX) {
+        return bad(err, "definitions without hash or text, or with more than 16 MB of it");
+    }
+    return check_lines(err, op->hash, op->actor, NULL, NULL);
+}
+
+static bool check_marks(const struct store_op_marks *op, struct error *err)
+{
+    for (size_t i = 0; i < op->mark_count; i++) {
+        if (op->marks[i].job_id <= 0) {
+            return bad(err, "a look at the mark of no job");
+        }
+    }
+    return true;
+}
+
+static bool check_ids(struct uuid a, struct uuid b, struct error *err)
+{
+    return (!uuid_is_nil(a) && !uuid_is_nil(b)) || bad(err, "a node or an intent without id");
 }
 
 bool operation_check(const struct store_op *op, struct error *err)
@@ -278,6 +307,13 @@ bool operation_check(const struct store_op *op, struct error *err)
         return check_lines(err, AS(op, store_op_intent_note)->answer, NULL, NULL, NULL);
     case STORE_AUDIT:
         return check_audit(AS(op, store_op_audit), err);
+    case STORE_VERSION:
+        return check_version(AS(op, store_op_version), err);
+    case STORE_MARKS:
+        return check_marks(AS(op, store_op_marks), err);
+    case STORE_INTENT_OWN:
+        return check_ids(AS(op, store_op_intent_own)->node, AS(op, store_op_intent_own)->intent_id,
+                         err);
     default:
         return true;
     }
@@ -301,6 +337,13 @@ void operation_slot_detail(const struct store_slot *slot, bool is_run, enum slot
     }
 }
 
+static char *dump(json_t *object)
+{
+    char *text = json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS);
+    json_decref(object);
+    return text;
+}
+
 char *operation_control_detail(const struct store_op_control *op)
 {
     json_t *detail = json_object();
@@ -313,10 +356,11 @@ char *operation_control_detail(const struct store_op_control *op)
     if (op->reason != NULL) {
         json_object_set_new(detail, "reason", json_string(op->reason));
     }
-    char *text =
-        json_object_size(detail) == 0 ? NULL : json_dumps(detail, JSON_COMPACT | JSON_SORT_KEYS);
-    json_decref(detail);
-    return text;
+    if (json_object_size(detail) == 0) {
+        json_decref(detail);
+        return NULL;
+    }
+    return dump(detail);
 }
 
 const char *operation_control_event(const struct store_op_control *op)
@@ -327,6 +371,31 @@ const char *operation_control_event(const struct store_op_control *op)
         [CONTROL_THROTTLE] = {"UNTHROTTLED", "THROTTLED"},
     };
     return events[op->kind][op->value != 0];
+}
+
+char *operation_fenced_detail(const char *host, struct uuid node)
+{
+    char id[UUID_TEXT_SIZE];
+    uuid_format(node, id);
+    return dump(json_pack("{s:s, s:s}", "host", host, "node", id));
+}
+
+char *operation_version_detail(const char *hash, int64_t version)
+{
+    return dump(json_pack("{s:s, s:I}", "hash", hash, "version", (json_int_t)version));
+}
+
+bool operation_is_outdated(const struct store_op_decide *op, int64_t active)
+{
+    if (op->version == active) {
+        return false;
+    }
+    for (size_t i = 0; i < op->slot_count; i++) {
+        if (op->slots[i].trigger == TRIGGER_SCHEDULE || op->slots[i].trigger == TRIGGER_CATCHUP) {
+            return true;
+        }
+    }
+    return false;
 }
 
 size_t operation_error_length(const char *error)

@@ -15,6 +15,8 @@
 bool operation_check(const struct store_op *op, struct error *err) MUST_USE;
 bool operation_is_read(const struct store_op *op);  // writes nothing
 size_t operation_weight(const struct store_op *op); // about how many rows it writes
+// It has slots of definitions that are not the active ones.
+bool operation_is_outdated(const struct store_op_decide *op, int64_t active);
 
 // A queue of operations in the order of submission; they link through op->next.
 struct operation_queue {
@@ -44,8 +46,10 @@ void operation_slot_detail(const struct store_slot *slot, bool is_run, enum slot
 // {"as":…,"factor":…,"reason":…} without the absent ones, the caller frees it; NULL when all are
 // absent.
 char *operation_control_detail(const struct store_op_control *op);
+char *operation_fenced_detail(const char *host, struct uuid node);      // the caller frees it
+char *operation_version_detail(const char *hash, int64_t version);      // likewise
 const char *operation_control_event(const struct store_op_control *op); // "PAUSED"
 // An error text as it is kept: cut at a character. Returns its length.
 size_t operation_error_length(const char *error);
-// What is recorded about a run whose node was gone when another joined.
+// What is recorded about a run whose node was gone when another joined or fenced it.
 extern const char operation_lost_error[];

@@ -90,7 +90,8 @@ struct store_op_decide {
     struct uuid node;
     const char *actor; // of a manual run; NULL = the scheduler
     // As in STORE_PUBLISH. Scheduled and catch-up slots of outdated definitions may be none of the
-    // new ones: nothing is written, `outdated` is set, all verdicts are VERDICT_NONE.
+    // new ones: nothing is written, `outdated` is set, all verdicts are VERDICT_NONE. But a run
+    // that this very operation wrote before (a repeat of an unknown commit) still gets its verdict.
     int64_t version;
     struct store_slot *slots;
     size_t slot_count;
@@ -175,7 +176,7 @@ struct store_mark {
     struct instant last_success;
     int throttle_count;
     bool running; // a run of it is STARTED, on whatever node
-    bool waiting; // an attempt at one of its slots is still to come
+    bool waiting; // another attempt (2, 3, …) at one of its slots is still to come
 };
 struct store_op_marks {
     struct store_op op;

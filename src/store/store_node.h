@@ -16,10 +16,11 @@
 // ---- joining, and what a scheduler starts from --------------------------------------------------
 
 // Registers this boot of a node. Where the caller proves that others are dead (`alone`, `dead`),
-// each of those gets state 'lost', and each of their STARTED runs becomes LOST (audited), its slot
-// stays open when lost_retry says so, else becomes LOST. What waits on nodes that do not live
-// (attempts to come, slots that wait for others) becomes this node's when it is alone; else
-// STORE_FENCE takes it over. REFUSED when this node was declared dead meanwhile.
+// each of those gets state 'lost'. Each STARTED run of a node that does not live becomes LOST
+// (audited, in the order of the claims), its slot stays open when lost_retry says so, else becomes
+// LOST. What waits on nodes that do not live (attempts to come, slots that wait for others,
+// intents) becomes this node's when it is alone; else STORE_FENCE takes it over. REFUSED when this
+// node was declared dead meanwhile.
 // Audit: NODE_STARTED with detail {"dry_run":…,"host":…,"version":…}.
 struct store_lost {
     int64_t job_id;
@@ -142,13 +143,15 @@ struct store_op_beat {
     int64_t version;              // of the active definitions; 0 = the store keeps none
     struct store_member *members; // the live ones, this one among them
     size_t member_count;
-    bool orphans; // attempts or intents wait on nodes that do not live: STORE_FENCE takes them over
+    // Attempts, slots or intents wait on nodes that do not live, or their runs are still STARTED:
+    // STORE_FENCE takes them over.
+    bool orphans;
 };
 
-// Fences each member that is overdue: the node is 'lost' (audit NODE_FENCED with detail
-// {"host":…,"node":…}), its STARTED runs become LOST as in JOIN, its sessions in the store's server
-// are ended. Then what waits on nodes that do not live becomes this node's. A repeat is harmless:
-// `waiting` always is all that waits on this node, new or not.
+// Fences each other member that is overdue, by id: the node is 'lost' (audit NODE_FENCED with
+// detail {"host":…,"node":…}), its sessions in the store's server are ended. Then each STARTED run
+// of a node that does not live becomes LOST as in JOIN, and what waits on such nodes becomes this
+// one's. A repeat is harmless: `waiting` always is all that waits on this node, new or not.
 struct store_op_fence {
     struct store_op op;
     struct uuid node;

@@ -69,11 +69,15 @@ int contract_run(const struct contract_backend *with)
         {"finish", &contract_finish_tests}, {"control", &contract_control_tests},
         {"audit", &contract_audit_tests},   {"prune", &contract_prune_tests},
         {"read", &contract_read_tests},     {"slots", &contract_slots_tests},
+        {"member", &contract_member_tests}, {"fleet", &contract_fleet_tests},
     };
     backend = with;
     int failed = 0;
     for (size_t i = 0; i < ARRAY_LENGTH(suites); i++) {
         char name[64];
+        if (suites[i].tests == &contract_fleet_tests && !with->fleet) {
+            continue;
+        }
         snprintf(name, sizeof name, "%s store: %s", with->name, suites[i].name);
         failed += _cmocka_run_group_tests(name, suites[i].tests->tests, suites[i].tests->count,
                                           NULL, NULL);

@@ -26,6 +26,7 @@ struct contract_backend {
     // A new, empty store; `context` is kept for close, which closes and removes it.
     struct store *(*open)(struct clock *clock, void **context);
     void (*close)(struct store *store, void *context);
+    bool fleet; // several nodes may live on it at once
 };
 
 // What a test works on.
@@ -49,7 +50,7 @@ struct contract_tests {
 };
 extern const struct contract_tests contract_node_tests, contract_decide_tests,
     contract_finish_tests, contract_control_tests, contract_audit_tests, contract_prune_tests,
-    contract_read_tests, contract_slots_tests;
+    contract_read_tests, contract_slots_tests, contract_member_tests, contract_fleet_tests;
 
 // ---- doing --------------------------------------------------------------------------------------
 
@@ -62,7 +63,8 @@ void contract_call(struct contract *contract, struct store_op *op, enum store_re
 #define CALL_OK(contract, call)      contract_call((contract), &(call)->op, STORE_OK)
 #define CALL_REFUSED(contract, call) contract_call((contract), &(call)->op, STORE_REFUSED)
 
-struct uuid contract_join(struct contract *contract); // a new node, which becomes contract->node
+// A new node that is alone, which becomes contract->node.
+struct uuid contract_join(struct contract *contract);
 int64_t contract_publish(struct contract *contract, const char *name, const char *spec);
 struct store_slot contract_slot(struct contract *contract, int64_t job_id, int64_t due_ms,
                                 enum store_decision decision, enum run_trigger trigger,

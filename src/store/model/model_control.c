@@ -33,6 +33,7 @@ enum store_result model_control(struct model_store *store, struct store_op *base
         return STORE_OK;
     }
     struct instant at = store->now;
+    store->changes++;
     if (now != NULL) {
         at = instant_before(at, now->from) ? now->from : at;
         now->to = at;
@@ -82,6 +83,8 @@ enum store_result model_intent_put(struct model_store *store, struct store_op *b
     kept.as = model_text(intent->as);
     kept.reason = model_text(intent->reason);
     kept.answer = NULL;
+    kept.node = (struct uuid){{0}};
+    store->changes++;
     ARRAY_RESERVE(store->intents, store->intent_count, store->intent_capacity);
     store->intents[store->intent_count++] = kept;
     return STORE_OK;
@@ -92,9 +95,11 @@ static char *arena_text(struct arena *arena, const char *text)
     return text == NULL ? NULL : arena_string(arena, text);
 }
 
-static struct store_intent intent_copy(const struct store_intent *intent, struct arena *arena)
+static struct store_intent intent_copy(struct model_store *store, const struct store_intent *intent,
+                                       struct arena *arena)
 {
     struct store_intent copy = *intent;
+    copy.node = model_live_node(store, intent->node) != 0 ? intent->node : (struct uuid){{0}};
     copy.job = arena_text(arena, intent->job);
     copy.params = arena_text(arena, intent->params);
     copy.actor = arena_text(arena, intent->actor);
@@ -114,7 +119,7 @@ enum store_result model_intent_take(struct model_store *store, struct store_op *
     op->controls = arena_alloc(arena, store->control_count, sizeof *op->controls);
     for (size_t i = 0; i < store->intent_count; i++) {
         if (store->intents[i].state == INTENT_PENDING) {
-            op->intents[op->intent_count++] = intent_copy(&store->intents[i], arena);
+            op->intents[op->intent_count++] = intent_copy(store, &store->intents[i], arena);
         }
     }
     for (size_t i = 0; i < store->control_count; i++) {
@@ -125,6 +130,21 @@ enum store_result model_intent_take(struct model_store *store, struct store_op *
             row.reason = arena_text(arena, row.reason);
             op->controls[op->control_count++] = row;
         }
+    }
+    return STORE_OK;
+}
+
+enum store_result model_intent_own(struct model_store *store, struct store_op *base)
+{
+    struct store_op_intent_own *op = CONTAINER_OF(base, struct store_op_intent_own, op);
+    struct store_intent *intent = intent_find(store, op->intent_id);
+    if (model_live_node(store, op->node) == 0) {
+        return model_not_live(&base->err);
+    }
+    op->own = intent != NULL && intent->state == INTENT_PENDING &&
+              (uuid_equal(intent->node, op->node) || model_live_node(store, intent->node) == 0);
+    if (op->own) {
+        intent->node = op->node;
     }
     return STORE_OK;
 }
@@ -165,6 +185,6 @@ bool model_read_intent(struct store *port, struct uuid intent_id, struct arena *
     if (intent == NULL) {
         return error_set(err, ERROR_NOT_FOUND, "the request is not in the store any more");
     }
-    *intent_out = intent_copy(intent, arena);
+    *intent_out = intent_copy(model_of(port), intent, arena);
     return true;
 }

@@ -21,6 +21,7 @@ static bool overlaps(const struct model_job *job, const struct store_slot *slot)
     return slot->decision == DECIDE_RUN && slot->forbid_overlap && job->started > 0;
 }
 
+// Runs are known by the ids that their nodes chose, and are never another node's.
 static bool is_same_slot(const struct model_run *run, const struct store_slot *slot)
 {
     return run->job->job_id == slot->job_id &&
@@ -36,7 +37,7 @@ static bool settle_run(const struct deciding *deciding, struct store_slot *slot)
     }
     enum run_state expected = slot->decision == DECIDE_RUN ? RUN_STARTED : RUN_DRY_RUN;
     slot->verdict = VERDICT_TAKEN;
-    if (is_same_slot(run, slot)) {
+    if (is_same_slot(run, slot) && run->node_no == deciding->node_no) {
         slot->verdict = run->row.state != expected ? VERDICT_TAKEN
                         : expected == RUN_STARTED  ? VERDICT_CLAIMED
                                                    : VERDICT_WRITTEN;
@@ -92,6 +93,7 @@ static struct model_run *run_add(const struct deciding *deciding, struct model_j
         .ended_at = dry ? store->now : INSTANT_NONE,
     };
     job->started += !dry;
+    store->nodes[run->node_no - 1].started += !dry;
     job->last_run = dry ? run : job->last_run;
     uuid_format(slot->run_id, run->id_text);
     ARRAY_RESERVE(store->runs, store->run_count, store->run_capacity);
@@ -142,8 +144,8 @@ static void write_decision(const struct deciding *deciding, struct model_job *jo
         row->reason = reason;
         row->run = is_run ? run : row->run;
         row->attempt = is_run || slot->trigger != TRIGGER_RETRY ? slot->attempt : slot->attempt - 1;
-        row->retry_at = INSTANT_NONE;
         row->node_no = deciding->node_no;
+        model_slot_wait(deciding->store, job, row, INSTANT_NONE);
     }
     audit(deciding, job, slot, is_run, outcome, reason);
     slot->verdict = overlap                        ? VERDICT_OVERLAP
@@ -157,8 +159,8 @@ static void write_wait(const struct deciding *deciding, struct model_job *job,
     struct model_slot *row = model_slot_add(job, whole_ms(slot->due_at));
     row->outcome = SLOT_OPEN;
     row->reason = REASON_AFTER;
-    row->retry_at = whole_ms(slot->wait_until);
     row->node_no = deciding->node_no;
+    model_slot_wait(deciding->store, job, row, slot->wait_until);
     slot->verdict = VERDICT_WRITTEN;
 }
 
@@ -318,12 +320,17 @@ enum store_result model_decide(struct model_store *store, struct store_op *base)
         [TRIGGER_RETRY] = decide_retry,        [TRIGGER_MANUAL] = decide_manual,
         [TRIGGER_BACKFILL] = decide_backfill,
     };
+    op->outdated = operation_is_outdated(op, store->active);
     for (size_t i = 0; i < op->slot_count; i++) {
         struct store_slot *slot = &op->slots[i];
         slot->verdict = VERDICT_NONE;
         slot->fence = 0;
         slot->started_at = INSTANT_NONE;
-        deciders[slot->trigger](&deciding, model_job_at(store, slot->job_id), slot);
+        if (!op->outdated) {
+            deciders[slot->trigger](&deciding, model_job_at(store, slot->job_id), slot);
+        } else if (!uuid_is_nil(slot->run_id)) {
+            (void)settle_run(&deciding, slot);
+        }
     }
     return STORE_OK;
 }

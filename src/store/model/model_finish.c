@@ -12,13 +12,14 @@ void model_run_finish(struct model_store *store, struct model_run *run, enum run
     run->row.state = state;
     run->row.ended_at = store->now;
     run->job->started--;
+    store->nodes[run->node_no - 1].started--;
     run->job->last_run = run;
     struct model_slot *slot =
         run->row.trigger == TRIGGER_MANUAL ? NULL : model_slot_at(run->job, run->row.due_at);
     if (slot != NULL && slot->run == run && slot->outcome == SLOT_OPEN) {
         bool retries = operation_has(retry_at);
         slot->outcome = retries ? SLOT_OPEN : slot_outcome_of(state);
-        slot->retry_at = retries ? instant_from_ms(instant_ms(retry_at)) : INSTANT_NONE;
+        model_slot_wait(store, run->job, slot, retry_at);
     }
     if (state == RUN_SUCCESS) {
         run->job->last_success = store->now;

@@ -54,19 +54,32 @@ struct model_job {
     size_t force_count, force_capacity;
 };
 
-struct model_node {
-    struct store_node_row row;
-    struct store_lost *lost; // of its join
-    size_t lost_count, lost_capacity;
+// A slot that waits for an attempt, the first or another one.
+struct model_waiting {
+    struct model_job *job;
+    struct instant due_at;
 };
 
+struct model_lost {
+    struct store_lost *lost;
+    size_t count, capacity;
+};
+
+struct model_node {
+    struct store_node_row row;
+    struct duration lease, grace;
+    bool full;
+    int started;            // runs in state STARTED
+    struct model_lost lost; // of its join
+};
+
+// What all sessions share.
 struct model_store {
-    struct store store;
     struct clock *clock;
-    struct operation_queue queue;
-    enum model_fault fault;
-    int fault_count;
+    int sessions;
+    struct instant up_since;
     struct instant now; // of the operation, whole milliseconds
+    int64_t changes;
 
     struct model_job **jobs; // [job_id - 1]
     size_t job_count, job_capacity;
@@ -75,6 +88,8 @@ struct model_store {
     size_t run_count, run_capacity;
     struct map runs_by_id;
     int64_t last_fence;
+    struct model_waiting *waiting; // in no order
+    size_t waiting_count, waiting_capacity;
     struct model_node *nodes; // [node_no - 1]
     size_t node_count, node_capacity;
     struct store_control_row *controls; // texts owned
@@ -85,11 +100,28 @@ struct model_store {
     size_t audit_count, audit_capacity;
     size_t sealed; // rows of `audit` that have their hash
     struct store_anchor anchor;
+    struct store_version *versions; // texts owned
+    size_t version_count, version_capacity;
+    int64_t active; // version; 0 = none
 };
+
+// One node's way to it, with a queue and faults of its own.
+struct model_session {
+    struct store store;
+    struct model_store *model;
+    struct operation_queue queue;
+    enum model_fault fault;
+    int fault_count;
+};
+
+static inline struct model_session *model_session_of(struct store *store)
+{
+    return CONTAINER_OF(store, struct model_session, store);
+}
 
 static inline struct model_store *model_of(struct store *store)
 {
-    return CONTAINER_OF(store, struct model_store, store);
+    return model_session_of(store)->model;
 }
 
 char *model_text(const char *text); // a copy; NULL = NULL
@@ -99,7 +131,10 @@ struct model_job *model_job_at(struct model_store *store, int64_t job_id);
 struct model_run *model_run_by_id(struct model_store *store, struct uuid run_id);
 struct model_slot *model_slot_at(struct model_job *job, struct instant due_at);
 struct model_slot *model_slot_add(struct model_job *job, struct instant due_at); // in its place
-int64_t model_live_node(struct model_store *store, struct uuid node);            // its number, or 0
+// Until when the slot waits; none = no more.
+void model_slot_wait(struct model_store *store, struct model_job *job, struct model_slot *slot,
+                     struct instant retry_at);
+int64_t model_live_node(struct model_store *store, struct uuid node); // its number, or 0
 void model_audit_add(struct model_store *store, const char *event, const char *job,
                      struct uuid run_id, struct uuid node, const char *actor, const char *detail);
 void model_run_free(struct model_run *run);
@@ -111,16 +146,37 @@ void model_run_finish(struct model_store *store, struct model_run *run, enum run
                       struct instant retry_at);
 
 typedef enum store_result model_op_fn(struct model_store *store, struct store_op *op);
-model_op_fn model_join, model_beat, model_leave, model_load, model_publish; // model_node.c
-model_op_fn model_decide;                                                   // model_decide.c
-model_op_fn model_finish, model_output;                                     // model_finish.c
-model_op_fn model_slots;
-model_op_fn model_control, model_intent_put, model_intent_take, model_intent_note,
+model_op_fn model_join, model_beat, model_leave;      // model_node.c
+model_op_fn model_fence;                              // model_fence.c
+model_op_fn model_load, model_publish, model_version; // model_publish.c
+model_op_fn model_decide;                             // model_decide.c
+model_op_fn model_finish, model_output;               // model_finish.c
+model_op_fn model_slots, model_marks;
+model_op_fn model_control, model_intent_put, model_intent_take, model_intent_note, model_intent_own,
     model_intent_end;                // model_control.c
 model_op_fn model_audit, model_seal; // model_audit.c
 model_op_fn model_prune;             // model_prune.c
 
-// model_node.c: as the port gives it; texts are the job's.
+// model_node.c
+bool model_node_lives(const struct model_store *store, int64_t node_no);
+bool model_is_overdue(const struct model_store *store, const struct model_node *node);
+enum store_result model_not_live(struct error *err);
+// model_fence.c: each STARTED run of a node that does not live becomes LOST.
+struct model_losing {
+    struct uuid node;
+    struct instant (*retry)(void *context, const struct store_lost *lost, struct instant now);
+    void *context;
+    struct model_lost *lost; // out
+};
+void model_lose_runs(struct model_store *store, const struct model_losing *losing);
+struct store_lost *model_lost_copy(const struct model_lost *lost, struct arena *arena);
+bool model_has_orphans(const struct model_store *store);
+void model_take_over(struct model_store *store, int64_t node_no);
+
+// model_publish.c: attempts and slots that wait, those of one node or (0) of all.
+struct store_retry *model_retries(struct model_store *store, int64_t node_no, struct arena *arena,
+                                  size_t *count_out);
+// As the port gives it; texts are the job's.
 struct store_job model_job_row(const struct model_job *job);
 
 // model_read.c
@@ -137,5 +193,7 @@ bool model_read_nodes(struct store *, store_node_fn *, void *, struct error *);
 bool model_read_anchor(struct store *, struct store_anchor *, struct error *);
 bool model_read_intent(struct store *, struct uuid, struct arena *, struct store_intent *,
                        struct error *);
+bool model_read_version(struct store *, int64_t, struct arena *, struct store_version *,
+                        struct error *);
 bool model_read_output(struct store *, struct uuid, int64_t, char *, size_t, size_t *,
                        struct error *);

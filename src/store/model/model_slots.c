@@ -52,3 +52,28 @@ enum store_result model_slots(struct model_store *store, struct store_op *base)
     op->slots_from = store->anchor.slots_from;
     return STORE_OK;
 }
+
+enum store_result model_marks(struct model_store *store, struct store_op *base)
+{
+    struct store_op_marks *op = CONTAINER_OF(base, struct store_op_marks, op);
+    for (size_t i = 0; i < op->mark_count; i++) {
+        struct store_mark *mark = &op->marks[i];
+        struct model_job *job = model_job_at(store, mark->job_id);
+        *mark = (struct store_mark){
+            .job_id = mark->job_id, .high_water = INSTANT_NONE, .last_success = INSTANT_NONE};
+        if (job != NULL) {
+            mark->high_water = job->high_water;
+            mark->last_success = job->last_success;
+            mark->throttle_count = job->throttle_count;
+            mark->running = job->started > 0;
+        }
+    }
+    for (size_t i = 0; i < store->waiting_count; i++) {
+        const struct model_waiting *waiting = &store->waiting[i];
+        bool again = model_slot_at(waiting->job, waiting->due_at)->attempt > 0;
+        for (size_t j = 0; again && j < op->mark_count; j++) {
+            op->marks[j].waiting |= op->marks[j].job_id == waiting->job->job_id;
+        }
+    }
+    return STORE_OK;
+}

@@ -26,13 +26,17 @@ static model_op_fn *const handlers[STORE_OP_COUNT] = {
     [STORE_LEAVE] = model_leave,
     [STORE_SLOTS] = model_slots,
     [STORE_INTENT_NOTE] = model_intent_note,
+    [STORE_FENCE] = model_fence,
+    [STORE_MARKS] = model_marks,
+    [STORE_INTENT_OWN] = model_intent_own,
+    [STORE_VERSION] = model_version,
 };
 
 // ---- pump ---------------------------------------------------------------------------------------
 
 static void submit(struct store *port, struct store_op *op)
 {
-    operation_push(&model_of(port)->queue, op);
+    operation_push(&model_session_of(port)->queue, op);
 }
 
 static enum store_result carry_out(struct model_store *store, struct store_op *op)
@@ -44,13 +48,13 @@ static enum store_result carry_out(struct model_store *store, struct store_op *o
     return handlers[op->kind](store, op);
 }
 
-static enum model_fault next_fault(struct model_store *store)
+static enum model_fault next_fault(struct model_session *session)
 {
-    if (store->fault_count == 0) {
+    if (session->fault_count == 0) {
         return MODEL_FAULT_NONE;
     }
-    store->fault_count--;
-    return store->fault;
+    session->fault_count--;
+    return session->fault;
 }
 
 static enum store_result apply(struct model_store *store, struct store_op *op,
@@ -77,26 +81,26 @@ static enum store_result apply(struct model_store *store, struct store_op *op,
 // All that is queued commits together; what `done` submits waits for the next pump.
 static bool pump(struct store *port)
 {
-    struct model_store *store = model_of(port);
-    struct operation_queue batch = store->queue;
+    struct model_session *session = model_session_of(port);
+    struct operation_queue batch = session->queue;
     if (batch.first == NULL) {
         return false;
     }
-    store->queue = (struct operation_queue){NULL, NULL};
-    enum model_fault fault = next_fault(store);
+    session->queue = (struct operation_queue){NULL, NULL};
+    enum model_fault fault = next_fault(session);
     for (struct store_op *op = batch.first; op != NULL; op = op->next) {
-        op->result = apply(store, op, fault);
+        op->result = apply(session->model, op, fault);
     }
     struct store_op *op;
     while ((op = operation_pop(&batch)) != NULL) {
         operation_done(op, op->result, &op->err);
     }
-    return store->queue.first != NULL;
+    return session->queue.first != NULL;
 }
 
 static bool changed(struct store *port)
 {
-    (void)port; // nobody else can reach this memory
+    (void)port; // each answer to a beat or a look says it
     return false;
 }
 
@@ -108,8 +112,13 @@ static const char *watch_path(struct store *port)
 
 void model_store_fault(struct store *port, enum model_fault fault, int count)
 {
-    model_of(port)->fault = fault;
-    model_of(port)->fault_count = fault == MODEL_FAULT_NONE ? 0 : count;
+    model_session_of(port)->fault = fault;
+    model_session_of(port)->fault_count = fault == MODEL_FAULT_NONE ? 0 : count;
+}
+
+void model_store_up_since(struct store *port, struct instant since)
+{
+    model_of(port)->up_since = since;
 }
 
 // ---- life ---------------------------------------------------------------------------------------
@@ -157,7 +166,8 @@ static void free_nodes(struct model_store *store)
     for (size_t i = 0; i < store->node_count; i++) {
         free_text(store->nodes[i].row.host);
         free_text(store->nodes[i].row.version);
-        free(store->nodes[i].lost);
+        free_text(store->nodes[i].row.labels);
+        free(store->nodes[i].lost.lost);
     }
     free(store->nodes);
 }
@@ -172,12 +182,16 @@ static void free_operators_rows(struct model_store *store)
         model_intent_free(&store->intents[i]);
     }
     free(store->intents);
+    for (size_t i = 0; i < store->version_count; i++) {
+        free_text(store->versions[i].hash);
+        free_text(store->versions[i].text);
+        free_text(store->versions[i].actor);
+    }
+    free(store->versions);
 }
 
-static void close_store(struct store *port)
+static void free_model(struct model_store *store)
 {
-    struct model_store *store = model_of(port);
-    CHECK(store->queue.first == NULL);
     for (size_t i = 0; i < store->run_count; i++) {
         model_run_free(store->runs[i]);
     }
@@ -194,7 +208,18 @@ static void close_store(struct store *port)
         model_audit_free(&store->audit[i]);
     }
     free(store->audit);
+    free(store->waiting);
     free(store);
+}
+
+static void close_store(struct store *port)
+{
+    struct model_session *session = model_session_of(port);
+    CHECK(session->queue.first == NULL);
+    if (--session->model->sessions == 0) {
+        free_model(session->model);
+    }
+    free(session);
 }
 
 void model_audit_free(struct store_audit_row *row)
@@ -231,18 +256,32 @@ static const struct store_ops model_ops = {
     .read_nodes = model_read_nodes,
     .read_anchor = model_read_anchor,
     .read_intent = model_read_intent,
+    .read_version = model_read_version,
     .read_output = model_read_output,
 };
+
+static struct store *session_new(struct model_store *store)
+{
+    struct model_session *session = alloc_zero(1, sizeof *session);
+    session->store.ops = &model_ops;
+    session->model = store;
+    store->sessions++;
+    return &session->store;
+}
 
 struct store *model_store_new(struct clock *clock)
 {
     struct model_store *store = alloc_zero(1, sizeof *store);
-    store->store.ops = &model_ops;
     store->clock = clock;
     store->anchor.slots_from = INSTANT_NONE;
     map_init(&store->jobs_by_name);
     map_init(&store->runs_by_id);
-    return &store->store;
+    return session_new(store);
+}
+
+struct store *model_store_attach(struct store *port)
+{
+    return session_new(model_of(port));
 }
 
 // ---- finding ------------------------------------------------------------------------------------
@@ -292,6 +331,31 @@ struct model_slot *model_slot_add(struct model_job *job, struct instant due_at)
     job->slot_count++;
     job->slots[place] = (struct model_slot){.due_at = due_at, .retry_at = INSTANT_NONE};
     return &job->slots[place];
+}
+
+static size_t waiting_place(const struct model_store *store, const struct model_job *job,
+                            struct instant due_at)
+{
+    size_t i = 0;
+    while (i < store->waiting_count &&
+           (store->waiting[i].job != job || !instant_equal(store->waiting[i].due_at, due_at))) {
+        i++;
+    }
+    return i;
+}
+
+void model_slot_wait(struct model_store *store, struct model_job *job, struct model_slot *slot,
+                     struct instant retry_at)
+{
+    bool waits = operation_has(retry_at);
+    if (waits && !operation_has(slot->retry_at)) {
+        ARRAY_RESERVE(store->waiting, store->waiting_count, store->waiting_capacity);
+        store->waiting[store->waiting_count++] = (struct model_waiting){job, slot->due_at};
+    } else if (!waits && operation_has(slot->retry_at)) {
+        store->waiting[waiting_place(store, job, slot->due_at)] =
+            store->waiting[--store->waiting_count];
+    }
+    slot->retry_at = waits ? instant_from_ms(instant_ms(retry_at)) : INSTANT_NONE;
 }
 
 int64_t model_live_node(struct model_store *store, struct uuid node)

@@ -7,9 +7,13 @@
 #include "time/clock.h"
 
 struct store *model_store_new(struct clock *clock);
+// Another session on the same rows, as another node has one. The last one to close frees them.
+struct store *model_store_attach(struct store *store);
+// The store was started, or promoted, at that instant.
+void model_store_up_since(struct store *store, struct instant since);
 
-// The next `count` commits end so (STORE_OK = normal again). UNKNOWN with `applied` has happened
-// all the same. Affects every operation of the pump in which it strikes.
+// The session's next `count` commits end so (STORE_OK = normal again). UNKNOWN with `applied` has
+// happened all the same. Affects every operation of the pump in which it strikes.
 enum model_fault {
     MODEL_FAULT_NONE,
     MODEL_FAULT_UNAVAILABLE,

@@ -40,6 +40,7 @@ enum store_result sqlite_control(struct sqlite_store *store, struct store_op *ba
         return STORE_OK;
     }
     int64_t at = instant_ms(store->now);
+    sqlite_count_change(store);
     if (now.exists) {
         at = at > now.from_ms ? at : now.from_ms; // an interval never ends before it began
         sql_run(store, SQL_CONTROL_CLOSE, VALUES(sql_int(now.id), sql_int(at)));
@@ -67,11 +68,15 @@ enum store_result sqlite_intent_put(struct sqlite_store *store, struct store_op 
     struct store_intent *intent = &CONTAINER_OF(base, struct store_op_intent_put, op)->intent;
     intent->created_at = instant_from_ms(instant_ms(store->now));
     intent->state = INTENT_PENDING;
-    sql_run(store, SQL_INTENT_PUT,
-            VALUES(sql_uuid(&intent->intent_id), sql_int(intent->kind), sql_text(intent->job),
-                   sql_uuid(&intent->run_id), sql_text(intent->params), sql_int(intent->dry_run),
-                   sql_text(intent->actor), sql_text(intent->as), sql_text(intent->reason),
-                   sql_instant(intent->created_at)));
+    int64_t rows =
+        sql_run(store, SQL_INTENT_PUT,
+                VALUES(sql_uuid(&intent->intent_id), sql_int(intent->kind), sql_text(intent->job),
+                       sql_uuid(&intent->run_id), sql_text(intent->params),
+                       sql_int(intent->dry_run), sql_text(intent->actor), sql_text(intent->as),
+                       sql_text(intent->reason), sql_instant(intent->created_at)));
+    if (rows > 0) {
+        sqlite_count_change(store);
+    }
     return STORE_OK;
 }
 
@@ -90,6 +95,7 @@ void sqlite_intent_column(sqlite3_stmt *row, struct arena *arena, struct store_i
         .created_at = column_instant(row, 9),
         .state = (enum store_intent_state)sqlite3_column_int(row, 10),
         .answer = column_string(row, 11, arena),
+        .node = column_uuid(row, 12),
     };
 }
 
@@ -157,6 +163,17 @@ enum store_result sqlite_intent_take(struct sqlite_store *store, struct store_op
     op->control_count = 0;
     take_intents(store, op);
     take_controls(store, op);
+    return STORE_OK;
+}
+
+enum store_result sqlite_intent_own(struct sqlite_store *store, struct store_op *base)
+{
+    struct store_op_intent_own *op = CONTAINER_OF(base, struct store_op_intent_own, op);
+    if (sqlite_live_node(store, &op->node) == 0) {
+        return sqlite_not_live(&base->err);
+    }
+    op->own =
+        sql_run(store, SQL_INTENT_OWN, VALUES(sql_uuid(&op->intent_id), sql_uuid(&op->node))) > 0;
     return STORE_OK;
 }
 

@@ -46,14 +46,15 @@ static bool overlaps(struct sqlite_store *store, const struct store_slot *slot)
 
 // Is the run that is proposed there already? Then this is a repeat of a commit whose answer was
 // lost.
-static bool settle_run(struct sqlite_store *store, struct store_slot *slot)
+static bool settle_run(const struct deciding *deciding, struct store_slot *slot)
 {
-    sqlite3_stmt *row = sql_query(store, SQL_RUN_BY_ID, VALUES(sql_uuid(&slot->run_id)));
+    sqlite3_stmt *row = sql_query(deciding->store, SQL_RUN_BY_ID, VALUES(sql_uuid(&slot->run_id)));
     if (row == NULL) {
         return false;
     }
     bool ours = sqlite3_column_int64(row, 1) == slot->job_id &&
-                sqlite3_column_int64(row, 2) == instant_ms(slot->due_at);
+                sqlite3_column_int64(row, 2) == instant_ms(slot->due_at) &&
+                sqlite3_column_int64(row, 5) == deciding->node_no;
     enum run_state state = (enum run_state)sqlite3_column_int(row, 3);
     bool as_decided = state == (slot->decision == DECIDE_RUN ? RUN_STARTED : RUN_DRY_RUN);
     slot->verdict = VERDICT_TAKEN;
@@ -72,7 +73,7 @@ static bool settle_run(struct sqlite_store *store, struct store_slot *slot)
 static void settle(const struct deciding *deciding, struct store_slot *slot)
 {
     slot->verdict = VERDICT_TAKEN;
-    if (!uuid_is_nil(slot->run_id) && settle_run(deciding->store, slot)) {
+    if (!uuid_is_nil(slot->run_id) && settle_run(deciding, slot)) {
         return;
     }
     struct slot_state state = slot_get(deciding->store, slot);
@@ -236,7 +237,7 @@ static void decide_scheduled_or_awaited(const struct deciding *deciding, struct 
 
 static void decide_manual(const struct deciding *deciding, struct store_slot *slot)
 {
-    if (settle_run(deciding->store, slot)) {
+    if (settle_run(deciding, slot)) {
         return;
     }
     if (overlaps(deciding->store, slot)) {
@@ -271,7 +272,7 @@ static void decide_backfill(const struct deciding *deciding, struct store_slot *
     struct slot_state state = slot_get(deciding->store, slot);
     bool may = instant_ms(slot->due_at) <= high_water(deciding->store, slot) &&
                !(state.exists && state.outcome == SLOT_OPEN);
-    if (!may || settle_run(deciding->store, slot)) {
+    if (!may || settle_run(deciding, slot)) {
         if (!may) {
             settle(deciding, slot);
         }
@@ -312,8 +313,7 @@ enum store_result sqlite_decide(struct sqlite_store *store, struct store_op *bas
     struct deciding deciding = {
         .store = store, .op = op, .node_no = sqlite_live_node(store, &op->node)};
     if (deciding.node_no == 0) {
-        return operation_refuse(
-            &base->err, "this node is not live in the store: it was fenced or never joined");
+        return sqlite_not_live(&base->err);
     }
     if (!jobs_exist(store, op, &base->err)) {
         return STORE_REFUSED;
@@ -325,12 +325,17 @@ enum store_result sqlite_decide(struct sqlite_store *store, struct store_op *bas
         [TRIGGER_MANUAL] = decide_manual,
         [TRIGGER_BACKFILL] = decide_backfill,
     };
+    op->outdated = operation_is_outdated(op, sqlite_active_version(store));
     for (size_t i = 0; i < op->slot_count && store->failed == SQLITE_OK; i++) {
         struct store_slot *slot = &op->slots[i];
         slot->verdict = VERDICT_NONE;
         slot->fence = 0;
         slot->started_at = INSTANT_NONE;
-        deciders[slot->trigger](&deciding, slot);
+        if (!op->outdated) {
+            deciders[slot->trigger](&deciding, slot);
+        } else if (!uuid_is_nil(slot->run_id)) {
+            (void)settle_run(&deciding, slot);
+        }
     }
     return STORE_OK;
 }

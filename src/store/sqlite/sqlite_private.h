@@ -108,19 +108,21 @@ void sqlite_explain(int code, sqlite3 *db, const char *path, const char *doing, 
 
 // sqlite_schema.c
 #define SCHEMA_APPLICATION_ID 0x6963726e // "icrn"
-#define SCHEMA_VERSION        1
+#define SCHEMA_VERSION        2
 bool sqlite_schema_check(struct sqlite_store *store, bool *empty_out, struct error *err) MUST_USE;
 bool sqlite_schema_migrate(struct sqlite_store *store, struct error *err) MUST_USE;
 
 // Each carries out one operation inside the pump's transaction.
 typedef enum store_result sqlite_op_fn(struct sqlite_store *store, struct store_op *op);
-sqlite_op_fn sqlite_join, sqlite_beat, sqlite_leave, sqlite_load,
-    sqlite_publish;                        // sqlite_node.c, _publish.c
-sqlite_op_fn sqlite_decide;                // sqlite_decide.c
-sqlite_op_fn sqlite_finish, sqlite_output; // sqlite_finish.c
-sqlite_op_fn sqlite_slots;
+sqlite_op_fn sqlite_join, sqlite_leave, sqlite_load; // sqlite_node.c
+sqlite_op_fn sqlite_beat;                            // sqlite_beat.c
+sqlite_op_fn sqlite_fence;                           // sqlite_lost.c
+sqlite_op_fn sqlite_publish, sqlite_version;         // sqlite_publish.c
+sqlite_op_fn sqlite_decide;                          // sqlite_decide.c
+sqlite_op_fn sqlite_finish, sqlite_output;           // sqlite_finish.c
+sqlite_op_fn sqlite_slots, sqlite_marks;
 sqlite_op_fn sqlite_control, sqlite_intent_put, sqlite_intent_take, sqlite_intent_note,
-    sqlite_intent_end;
+    sqlite_intent_own, sqlite_intent_end;
 sqlite_op_fn sqlite_audit, sqlite_seal; // sqlite_audit.c
 sqlite_op_fn sqlite_prune;
 
@@ -145,6 +147,29 @@ void sqlite_intent_column(sqlite3_stmt *row, struct arena *arena, struct store_i
 struct store_control_row sqlite_control_column(sqlite3_stmt *row);
 // sqlite_node.c: the node's number, when it is live; else 0.
 int64_t sqlite_live_node(struct sqlite_store *store, const struct uuid *node);
+enum store_result sqlite_not_live(struct error *err);
+// sqlite_lost.c: each STARTED run of a node that does not live becomes LOST.
+struct sqlite_losing {
+    const struct uuid *node; // that says so
+    struct instant (*retry)(void *context, const struct store_lost *lost, struct instant now);
+    void *context;
+    struct arena *arena;
+    struct store_lost *lost; // out
+    size_t count;
+};
+void sqlite_lose_runs(struct sqlite_store *store, struct sqlite_losing *losing);
+// Those of a join, again.
+struct store_lost *sqlite_lost_of_join(struct sqlite_store *store, int64_t audit, int64_t lost,
+                                       struct arena *arena, size_t *count_out);
+// What waits on nodes that do not live becomes this node's.
+void sqlite_take_over(struct sqlite_store *store, const struct uuid *node, int64_t node_no);
+// Those of one node, or (0) of all.
+struct store_retry *sqlite_retries(struct sqlite_store *store, int64_t node_no, struct arena *arena,
+                                   size_t *count_out);
+int64_t sqlite_active_version(struct sqlite_store *store); // 0 = none
+// Controls, intents or the active version changed: what the answers to beats tell.
+#define META_CHANGES "changes"
+void sqlite_count_change(struct sqlite_store *store);
 
 // ---- sqlite_query.c: one-off queries for reading ------------------------------------------------
 
@@ -194,5 +219,7 @@ bool sqlite_read_nodes(struct store *, store_node_fn *, void *, struct error *);
 bool sqlite_read_anchor(struct store *, struct store_anchor *, struct error *);
 bool sqlite_read_intent(struct store *, struct uuid, struct arena *, struct store_intent *,
                         struct error *);
+bool sqlite_read_version(struct store *, int64_t, struct arena *, struct store_version *,
+                         struct error *);
 bool sqlite_read_output(struct store *, struct uuid, int64_t, char *, size_t, size_t *,
                         struct error *);

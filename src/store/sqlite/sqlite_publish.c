@@ -2,6 +2,7 @@
 // Which schedules are in force, from when to when: what the ledger is recomputed from later.
 #include "store/sqlite/sqlite_private.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct force_now {
@@ -46,7 +47,6 @@ static void force_close(struct sqlite_store *store, int64_t job_id, int64_t from
 static bool publish_item(struct sqlite_store *store, struct store_publish_item *item, int64_t at)
 {
     int64_t mark = at;
-    item->job_id = 0;
     sqlite3_stmt *row = sql_query(store, SQL_JOB_BY_NAME, VALUES(sql_text(item->name)));
     if (row != NULL) {
         item->job_id = sqlite3_column_int64(row, 0);
@@ -76,12 +76,13 @@ enum store_result sqlite_publish(struct sqlite_store *store, struct store_op *ba
 {
     struct store_op_publish *op = CONTAINER_OF(base, struct store_op_publish, op);
     if (!uuid_is_nil(op->node) && sqlite_live_node(store, &op->node) == 0) {
-        return operation_refuse(
-            &base->err, "this node is not live in the store: it was fenced or never joined");
+        return sqlite_not_live(&base->err);
     }
     op->changed = false;
+    op->outdated = op->version != sqlite_active_version(store);
     for (size_t i = 0; i < op->item_count && store->failed == SQLITE_OK; i++) {
-        op->changed |= publish_item(store, &op->items[i], instant_ms(op->at));
+        op->items[i].job_id = 0;
+        op->changed |= !op->outdated && publish_item(store, &op->items[i], instant_ms(op->at));
     }
     if (op->changed) {
         static const struct uuid nil;
@@ -90,6 +91,57 @@ enum store_result sqlite_publish(struct sqlite_store *store, struct store_op *ba
                                                       .node = &op->node,
                                                       .actor = op->actor,
                                                       .detail = op->detail});
+    }
+    return STORE_OK;
+}
+
+// ---- versions -----------------------------------------------------------------------------------
+
+#define META_ACTIVE "active_version"
+
+int64_t sqlite_active_version(struct sqlite_store *store)
+{
+    return sql_query_integer(store, SQL_META_GET, 0, VALUES(sql_text(META_ACTIVE)));
+}
+
+static int64_t version_add(struct sqlite_store *store, const struct store_op_version *op)
+{
+    sql_run(store, SQL_VERSION_INSERT,
+            VALUES(sql_text(op->hash), sql_text(op->text), sql_text(op->actor),
+                   sql_int(instant_ms(store->now))));
+    return sqlite3_last_insert_rowid(store->db);
+}
+
+static void free_text(char **text)
+{
+    free(*text);
+}
+
+static void activate(struct sqlite_store *store, const struct store_op_version *op, int64_t version)
+{
+    static const struct uuid nil;
+    AUTO(free_text) char *detail = operation_version_detail(op->hash, version);
+    sql_run(store, SQL_META_PUT, VALUES(sql_text(META_ACTIVE), sql_int(version)));
+    sqlite_count_change(store);
+    sqlite_audit_add(store, &(struct audit_entry){.event = "VERSION_ACTIVATED",
+                                                  .run_id = &nil,
+                                                  .node = &op->node,
+                                                  .actor = op->actor,
+                                                  .detail = detail});
+}
+
+enum store_result sqlite_version(struct sqlite_store *store, struct store_op *base)
+{
+    struct store_op_version *op = CONTAINER_OF(base, struct store_op_version, op);
+    if (sqlite_live_node(store, &op->node) == 0) {
+        return sqlite_not_live(&base->err);
+    }
+    int64_t active = sqlite_active_version(store);
+    int64_t found = sql_query_integer(store, SQL_VERSION_BY_HASH, 0, VALUES(sql_text(op->hash)));
+    op->activated = found == 0 || (op->always && found != active);
+    op->version = !op->activated ? active : found != 0 ? found : version_add(store, op);
+    if (op->activated) {
+        activate(store, op, op->version);
     }
     return STORE_OK;
 }

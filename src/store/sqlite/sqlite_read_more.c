@@ -116,6 +116,10 @@ static bool give_node(sqlite3_stmt *row, const void *reader_of)
         .last_seen = column_instant(row, 4),
         .state = column_text(row, 5),
         .running = sqlite3_column_int(row, 6),
+        .max_running = sqlite3_column_int(row, 7),
+        .dry_run = sqlite3_column_int(row, 8) != 0,
+        .draining = sqlite3_column_int(row, 9) != 0,
+        .labels = column_text(row, 10),
         .valid_until = INSTANT_NONE,
     };
     return reader->fn(reader->context, &node);
@@ -125,8 +129,8 @@ bool sqlite_read_nodes(struct store *port, store_node_fn *fn, void *context, str
 {
     AUTO(query_release) struct query query;
     query_init(&query, port,
-               "SELECT node, host, version, started_at, last_seen, state, running FROM node "
-               "ORDER BY node_no DESC");
+               "SELECT node, host, version, started_at, last_seen, state, running, max_running, "
+               "dry_run, draining, labels FROM node ORDER BY node_no DESC");
     return query_each(&query, give_node, &(struct node_reader){fn, context}, err);
 }
 
@@ -176,6 +180,27 @@ bool sqlite_read_intent(struct store *port, struct uuid intent_id, struct arena 
     sqlite_intent_column(row, arena, intent_out);
     sql_end(row);
     return true;
+}
+
+bool sqlite_read_version(struct store *port, int64_t version, struct arena *arena,
+                         struct store_version *version_out, struct error *err)
+{
+    struct sqlite_store *store = sqlite_of(port);
+    store->failed = SQLITE_OK;
+    int64_t active = sqlite_active_version(store);
+    int64_t wanted = version == 0 ? active : version;
+    *version_out = (struct store_version){.version = 0};
+    sqlite3_stmt *row = sql_query(store, SQL_VERSION_GET, VALUES(sql_int(wanted)));
+    if (row != NULL) {
+        *version_out = (struct store_version){.version = wanted,
+                                              .hash = column_string(row, 0, arena),
+                                              .text = column_string(row, 1, arena),
+                                              .actor = column_string(row, 2, arena),
+                                              .published_at = column_instant(row, 3),
+                                              .active = wanted == active};
+        sql_end(row);
+    }
+    return store->failed == SQLITE_OK || read_failed(store, err);
 }
 
 // Pieces lie end to end; a read may begin inside one and takes what it holds from there on.

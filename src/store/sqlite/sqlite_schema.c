@@ -13,7 +13,7 @@
 // Slots are ordered by due time first: what is due together lies together, so that a thousand slots
 // of a thousand jobs dirty a few pages instead of a thousand. A run's key is its fence for the same
 // reason.
-static const char tables[] =
+static const char version_1[] =
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
     "CREATE TABLE node (node_no INTEGER PRIMARY KEY, node BLOB NOT NULL UNIQUE, host TEXT NOT NULL,"
     " version TEXT NOT NULL, started_at INTEGER NOT NULL, last_seen INTEGER NOT NULL,"
@@ -59,6 +59,19 @@ static const char tables[] =
     "CREATE TRIGGER seal_no_delete BEFORE DELETE ON audit_seal"
     " WHEN NOT EXISTS (SELECT 1 FROM meta WHERE key = 'pruning') BEGIN"
     " SELECT RAISE(ABORT, 'audit seals are never deleted'); END;";
+
+// What a fleet asks for. Alone, a node has no lease.
+static const char version_2[] =
+    "ALTER TABLE node ADD COLUMN dry_run INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE node ADD COLUMN max_running INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE node ADD COLUMN labels TEXT;"
+    "ALTER TABLE node ADD COLUMN draining INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE node ADD COLUMN is_full INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE intent ADD COLUMN node BLOB;"
+    "CREATE TABLE definitions (version INTEGER PRIMARY KEY, hash TEXT NOT NULL UNIQUE,"
+    " text TEXT NOT NULL, actor TEXT, published_at INTEGER NOT NULL);";
+
+static const char *const migrations[SCHEMA_VERSION] = {version_1, version_2};
 
 // ---- views --------------------------------------------------------------------------------------
 
@@ -224,6 +237,11 @@ static bool query_integer(struct sqlite_store *store, const char *sql, int64_t *
     return true;
 }
 
+static bool is_too_old(const struct sqlite_store *store, int64_t version)
+{
+    return store->mode == SQLITE_STORE_READ_ONLY && version > 0 && version < SCHEMA_VERSION;
+}
+
 bool sqlite_schema_check(struct sqlite_store *store, bool *empty_out, struct error *err)
 {
     int64_t application = 0;
@@ -240,6 +258,13 @@ bool sqlite_schema_check(struct sqlite_store *store, bool *empty_out, struct err
                          "%s is a SQLite database of another program: check `store:` in the "
                          "configuration",
                          store->path);
+    }
+    if (is_too_old(store, version)) {
+        return error_set(
+            err, ERROR_VERSION,
+            "the store %s has version %lld, this ironcron (%s) reads version %d: start "
+            "`ironcron serve`, which brings it up to date",
+            store->path, (long long)version, IRONCRON_VERSION, SCHEMA_VERSION);
     }
     if (version > SCHEMA_VERSION) {
         return error_set(
@@ -277,19 +302,31 @@ static bool refresh_views(struct sqlite_store *store, struct error *err)
     return true;
 }
 
-static bool create_tables(struct sqlite_store *store, struct error *err)
+static bool bring_up_to_date(struct sqlite_store *store, struct error *err)
 {
     AUTO(buf_release) struct buf sql;
     buf_init(&sql, 256);
+    int64_t version = 0;
+    if (!query_integer(store, "PRAGMA user_version", &version, err)) {
+        return false;
+    }
+    if (version == SCHEMA_VERSION) {
+        return true;
+    }
+    for (; version < SCHEMA_VERSION; version++) {
+        if (!run_sql(store, migrations[version], err)) {
+            return false;
+        }
+    }
     buf_printf(&sql, "PRAGMA application_id = %d; PRAGMA user_version = %d", SCHEMA_APPLICATION_ID,
                SCHEMA_VERSION);
-    return run_sql(store, tables, err) && run_sql(store, buf_string(&sql), err);
+    return run_sql(store, buf_string(&sql), err);
 }
 
 static bool migrate_inside(struct sqlite_store *store, struct error *err)
 {
     bool empty; // looked at again under the lock: another process may have been quicker
-    return sqlite_schema_check(store, &empty, err) && (!empty || create_tables(store, err)) &&
+    return sqlite_schema_check(store, &empty, err) && bring_up_to_date(store, err) &&
            refresh_views(store, err) && run_sql(store, "COMMIT", err);
 }
 

@@ -97,3 +97,23 @@ enum store_result sqlite_slots(struct sqlite_store *store, struct store_op *base
         instant_or_none(sql_query_integer(store, SQL_META_GET, -1, VALUES(sql_text("slots_from"))));
     return STORE_OK;
 }
+
+enum store_result sqlite_marks(struct sqlite_store *store, struct store_op *base)
+{
+    struct store_op_marks *op = CONTAINER_OF(base, struct store_op_marks, op);
+    for (size_t i = 0; i < op->mark_count; i++) {
+        struct store_mark *mark = &op->marks[i];
+        *mark = (struct store_mark){
+            .job_id = mark->job_id, .high_water = INSTANT_NONE, .last_success = INSTANT_NONE};
+        sqlite3_stmt *row = sql_query(store, SQL_JOB_LOOK, VALUES(sql_int(mark->job_id)));
+        if (row != NULL) {
+            mark->high_water = column_instant(row, 0);
+            mark->last_success = column_instant(row, 1);
+            mark->throttle_count = sqlite3_column_int(row, 2);
+            mark->running = sqlite3_column_int(row, 3) != 0;
+            mark->waiting = sqlite3_column_int(row, 4) != 0;
+            sql_end(row);
+        }
+    }
+    return STORE_OK;
+}

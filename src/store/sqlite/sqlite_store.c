@@ -27,6 +27,10 @@ static sqlite_op_fn *const handlers[STORE_OP_COUNT] = {
     [STORE_LEAVE] = sqlite_leave,
     [STORE_SLOTS] = sqlite_slots,
     [STORE_INTENT_NOTE] = sqlite_intent_note,
+    [STORE_FENCE] = sqlite_fence,
+    [STORE_MARKS] = sqlite_marks,
+    [STORE_INTENT_OWN] = sqlite_intent_own,
+    [STORE_VERSION] = sqlite_version,
 };
 
 static void submit(struct store *port, struct store_op *op)
@@ -221,5 +225,6 @@ const struct store_ops sqlite_ops = {
     .read_nodes = sqlite_read_nodes,
     .read_anchor = sqlite_read_anchor,
     .read_intent = sqlite_read_intent,
+    .read_version = sqlite_read_version,
     .read_output = sqlite_read_output,
 };

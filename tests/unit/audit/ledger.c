@@ -120,6 +120,7 @@ void ledger_join(struct ledger *ledger, bool dry_run)
     ledger->node = next_id(ledger);
     struct store_op_join join = {
         .op = {.kind = STORE_JOIN},
+        .alone = true,
         .node = ledger->node,
         .host = "night.example",
         .version = "1",

@@ -183,4 +183,5 @@ static void close_store(struct store *store, void *context)
     free(context);
 }
 
-const struct contract_backend postgres_backend = {"postgresql", open_store, close_store};
+const struct contract_backend postgres_backend = {
+    .name = "postgresql", .open = open_store, .close = close_store, .fleet = true};

@@ -74,4 +74,5 @@ static void close_store(struct store *store, void *context)
     free(context);
 }
 
-const struct contract_backend sqlite_backend = {"sqlite", open_store, close_store};
+const struct contract_backend sqlite_backend = {
+    .name = "sqlite", .open = open_store, .close = close_store};

@@ -18,6 +18,7 @@ static void close_store(struct store *store, void *context)
 
 int main(void)
 {
-    static const struct contract_backend backend = {"model", open_store, close_store};
+    static const struct contract_backend backend = {
+        .name = "model", .open = open_store, .close = close_store, .fleet = true};
     return contract_run(&backend);
 }

@@ -92,6 +92,42 @@ static void a_fault_strikes_the_whole_pump(void **state)
     CALL_OK(c, &first);
 }
 
+static void each_session_has_faults_of_its_own(void **state)
+{
+    struct contract *c = *state;
+    struct contract other = *c;
+    other.store = model_store_attach(c->store);
+    model_store_fault(c->store, MODEL_FAULT_UNAVAILABLE, 1);
+    int64_t job = contract_publish(&other, "a", "s");
+    struct store_op_audit note = {.op.kind = STORE_AUDIT, .event = "A"};
+    contract_call(c, &note.op, STORE_UNAVAILABLE);
+    contract_claim(c, job, 1000); // the rows are the same
+    store_close(other.store);
+}
+
+static void nobody_is_overdue_before_the_store_was_up_for_as_long(void **state)
+{
+    struct contract *c = *state;
+    struct store_op_join join = {.op.kind = STORE_JOIN,
+                                 .node = contract_id(c),
+                                 .host = "h2",
+                                 .version = "1",
+                                 .lease = DURATION_S(60),
+                                 .grace = DURATION_S(10)};
+    CALL_OK(c, &join);
+    store_op_release(&join.op);
+    contract_advance(&c->clock, 100000);
+    model_store_up_since(c->store, at_ms(60000));
+    struct store_op_fence fence = {.op.kind = STORE_FENCE, .node = c->node};
+    CALL_OK(c, &fence);
+    assert_int_equal(fence.fenced_count, 0);
+    store_op_release(&fence.op);
+    contract_advance(&c->clock, 30001);
+    CALL_OK(c, &fence);
+    assert_int_equal(fence.fenced_count, 1);
+    store_op_release(&fence.op);
+}
+
 #define MODEL_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -101,6 +137,8 @@ int main(void)
         MODEL_TEST(an_unknown_claim_is_settled_by_asking_again),
         MODEL_TEST(an_unknown_end_is_settled_by_asking_again),
         MODEL_TEST(a_fault_strikes_the_whole_pump),
+        MODEL_TEST(each_session_has_faults_of_its_own),
+        MODEL_TEST(nobody_is_overdue_before_the_store_was_up_for_as_long),
     };
     return cmocka_run_group_tests_name("the model's faults", tests, NULL, NULL);
 }

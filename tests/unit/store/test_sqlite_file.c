@@ -20,7 +20,7 @@ static void the_file_is_ours_alone(void **state)
     assert_int_equal(stat(wal, &status), 0);
     assert_int_equal(status.st_mode & 07777, 0600);
     shell_prints(
-        "wal\n1768125038\n1\n",
+        "wal\n1768125038\n2\n",
         sqlite_file_shell("sqlite3 -readonly '%s' 'pragma journal_mode; pragma application_id; "
                           "pragma user_version'",
                           f->file.path));
@@ -138,7 +138,33 @@ static void a_newer_version_is_refused(void **state)
     struct error err = fixture_open_fails(f, SQLITE_STORE_WRITE);
     assert_int_equal(err.code, ERROR_VERSION);
     error_mentions(&err, "version 99");
-    error_mentions(&err, "version 1 at most");
+    error_mentions(&err, "version 2 at most");
+}
+
+// As version 1 made it: without what a fleet asks for.
+static const char as_version_1[] =
+    "for c in dry_run max_running labels draining is_full; do"
+    " sqlite3 '%s' \"alter table node drop column $c\"; done;"
+    "sqlite3 '%s' 'alter table intent drop column node; drop table definitions;"
+    " pragma user_version = 1'";
+
+static void an_older_version_is_brought_up_to_date_by_who_writes(void **state)
+{
+    struct fixture *f = *state;
+    contract_publish(&f->contract, "a", "s");
+    char *before = contract_dump(f->contract.store, PART_ALL);
+    free(sqlite_file_shell(as_version_1, f->file.path, f->file.path));
+    struct error err = fixture_open_fails(f, SQLITE_STORE_READ_ONLY);
+    assert_int_equal(err.code, ERROR_VERSION);
+    error_mentions(&err, "ironcron serve");
+    fixture_reopen(f);
+    char *after = contract_dump(f->contract.store, PART_ALL);
+    assert_string_equal(before, after);
+    free(before);
+    free(after);
+    shell_prints("2\n",
+                 sqlite_file_shell("sqlite3 -readonly '%s' 'pragma user_version'", f->file.path));
+    contract_join(&f->contract);
 }
 
 static void garbage_is_refused(void **state)
@@ -262,6 +288,7 @@ int main(void)
         SQLITE_TEST(times_in_views_are_exact_to_the_millisecond),
         SQLITE_TEST(audit_rows_cannot_be_changed),
         SQLITE_TEST(a_newer_version_is_refused),
+        SQLITE_TEST(an_older_version_is_brought_up_to_date_by_who_writes),
         SQLITE_TEST(garbage_is_refused),
         SQLITE_TEST(the_database_of_another_program_is_refused),
         SQLITE_TEST(a_damaged_file_is_named_with_its_remedy),

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+// Fencing: what the dead leave behind, and who takes it over.
+#include "store/model/model_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+// ---- runs ---------------------------------------------------------------------------------------
+
+static void lose_run(struct model_store *store, const struct model_losing *losing,
+                     struct model_run *run)
+{
+    struct store_lost lost = {.job_id = run->job->job_id,
+                              .job = run->job->name,
+                              .run_id = run->row.run_id,
+                              .due_at = run->row.due_at,
+                              .trigger = run->row.trigger,
+                              .attempt = run->row.attempt};
+    struct instant retry_at = INSTANT_NONE;
+    if (losing->retry != NULL && lost.trigger != TRIGGER_MANUAL) {
+        retry_at = losing->retry(losing->context, &lost, store->now);
+    }
+    model_run_finish(store, run, RUN_LOST, retry_at);
+    run->row.failure = FAILURE_LOST;
+    run->row.error = alloc_string(operation_lost_error);
+    model_audit_add(store, "LOST", run->job->name, run->row.run_id, losing->node, NULL, NULL);
+    struct model_lost *all = losing->lost;
+    ARRAY_RESERVE(all->lost, all->count, all->capacity);
+    all->lost[all->count++] = lost;
+}
+
+static bool has_runs_of_dead(const struct model_store *store)
+{
+    for (size_t i = 0; i < store->node_count; i++) {
+        if (store->nodes[i].started > 0 && !model_node_lives(store, (int64_t)i + 1)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void model_lose_runs(struct model_store *store, const struct model_losing *losing)
+{
+    for (size_t i = 0; has_runs_of_dead(store) && i < store->run_count; i++) {
+        struct model_run *run = store->runs[i];
+        if (run->row.state == RUN_STARTED && !model_node_lives(store, run->node_no)) {
+            lose_run(store, losing, run);
+        }
+    }
+}
+
+struct store_lost *model_lost_copy(const struct model_lost *lost, struct arena *arena)
+{
+    struct store_lost *copy = arena_alloc(arena, lost->count, sizeof *copy);
+    for (size_t i = 0; i < lost->count; i++) {
+        copy[i] = lost->lost[i];
+        copy[i].job = arena_string(arena, lost->lost[i].job);
+    }
+    return copy;
+}
+
+// ---- what waits ---------------------------------------------------------------------------------
+
+static bool is_orphan(const struct model_store *store, const struct store_intent *intent)
+{
+    if (intent->state != INTENT_PENDING || uuid_is_nil(intent->node)) {
+        return false;
+    }
+    for (size_t i = 0; i < store->node_count; i++) {
+        if (uuid_equal(store->nodes[i].row.node, intent->node)) {
+            return !model_node_lives(store, (int64_t)i + 1);
+        }
+    }
+    return true;
+}
+
+bool model_has_orphans(const struct model_store *store)
+{
+    for (size_t i = 0; i < store->waiting_count; i++) {
+        const struct model_waiting *waiting = &store->waiting[i];
+        if (!model_node_lives(store, model_slot_at(waiting->job, waiting->due_at)->node_no)) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < store->intent_count; i++) {
+        if (is_orphan(store, &store->intents[i])) {
+            return true;
+        }
+    }
+    return has_runs_of_dead(store);
+}
+
+void model_take_over(struct model_store *store, int64_t node_no)
+{
+    for (size_t i = 0; i < store->waiting_count; i++) {
+        const struct model_waiting *waiting = &store->waiting[i];
+        struct model_slot *slot = model_slot_at(waiting->job, waiting->due_at);
+        slot->node_no = model_node_lives(store, slot->node_no) ? slot->node_no : node_no;
+    }
+    for (size_t i = 0; i < store->intent_count; i++) {
+        if (is_orphan(store, &store->intents[i])) {
+            store->intents[i].node = store->nodes[node_no - 1].row.node;
+        }
+    }
+}
+
+// ---- the operation ------------------------------------------------------------------------------
+
+static void fence_node(struct model_store *store, struct store_op_fence *op,
+                       struct model_node *node)
+{
+    const struct uuid nil = {{0}};
+    char *detail = operation_fenced_detail(node->row.host, node->row.node);
+    node->row.state = "lost";
+    node->row.running = 0;
+    model_audit_add(store, "NODE_FENCED", NULL, nil, op->node, NULL, detail);
+    op->fenced[op->fenced_count++] = node->row.node;
+    free(detail);
+}
+
+static int compare_nodes(const void *a, const void *b)
+{
+    const struct model_node *const *x = a;
+    const struct model_node *const *y = b;
+    return memcmp((*x)->row.node.bytes, (*y)->row.node.bytes, sizeof(struct uuid));
+}
+
+static void fence_overdue(struct model_store *store, struct store_op_fence *op)
+{
+    struct model_node **overdue = alloc_zero(store->node_count, sizeof(struct model_node *));
+    size_t count = 0;
+    for (size_t i = 0; i < store->node_count; i++) {
+        struct model_node *node = &store->nodes[i];
+        if (!uuid_equal(node->row.node, op->node) && model_is_overdue(store, node)) {
+            overdue[count++] = node;
+        }
+    }
+    qsort(overdue, count, sizeof *overdue, compare_nodes);
+    op->fenced = arena_alloc(&op->op.arena, count, sizeof *op->fenced);
+    op->fenced_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        fence_node(store, op, overdue[i]);
+    }
+    free(overdue);
+}
+
+enum store_result model_fence(struct model_store *store, struct store_op *base)
+{
+    struct store_op_fence *op = CONTAINER_OF(base, struct store_op_fence, op);
+    int64_t number = model_live_node(store, op->node);
+    if (number == 0) {
+        return model_not_live(&base->err);
+    }
+    op->now = store->now;
+    fence_overdue(store, op);
+    struct model_lost lost = {.count = 0};
+    struct model_losing losing = {op->node, op->lost_retry, op->lost_context, &lost};
+    model_lose_runs(store, &losing);
+    op->lost = model_lost_copy(&lost, &base->arena);
+    op->lost_count = lost.count;
+    free(lost.lost);
+    model_take_over(store, number);
+    op->waiting = model_retries(store, number, &base->arena, &op->waiting_count);
+    return STORE_OK;
+}

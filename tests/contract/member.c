@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: MIT
+// What a member of a fleet asks the store, and a node that is alone may ask as well: looks, marks,
+// intents of its own, versions of the definitions.
+#include "contract.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int64_t changes(struct contract *c)
+{
+    struct store_op_beat look = {.op.kind = STORE_BEAT, .node = c->node, .look = true};
+    CALL_OK(c, &look);
+    store_op_release(&look.op);
+    return look.changes;
+}
+
+static void a_look_writes_nothing(void **state)
+{
+    struct contract *c = *state;
+    char *before = contract_dump(c->store, PART_ALL);
+    contract_advance(&c->clock, 700);
+    struct store_op_beat look = {
+        .op.kind = STORE_BEAT, .node = c->node, .look = true, .running = 5, .draining = true};
+    CALL_OK(c, &look);
+    assert_true(look.now.us == at_ms(700).us);
+    assert_int_equal(look.version, 0);
+    assert_false(look.orphans);
+    assert_int_equal(look.member_count, 1);
+    assert_true(uuid_equal(look.members[0].node, c->node));
+    assert_string_equal(look.members[0].host, "h1");
+    assert_false(look.members[0].draining || look.members[0].is_overdue);
+    store_op_release(&look.op);
+    char *after = contract_dump(c->store, PART_ALL);
+    assert_string_equal(before, after);
+    free(before);
+    free(after);
+    look.node = contract_id(c);
+    CALL_REFUSED(c, &look);
+}
+
+static void a_beat_says_what_it_was_told(void **state)
+{
+    struct contract *c = *state;
+    struct store_op_beat beat = {.op.kind = STORE_BEAT, .node = c->node, .draining = true};
+    CALL_OK(c, &beat);
+    assert_int_equal(beat.member_count, 1);
+    assert_true(beat.members[0].draining);
+    assert_false(beat.members[0].full || beat.members[0].dry_run);
+    store_op_release(&beat.op);
+}
+
+static void changes_rise_with_controls_intents_and_versions(void **state)
+{
+    struct contract *c = *state;
+    int64_t first = changes(c);
+    assert_int_equal(changes(c), first);
+    struct store_op_control pause = {.op.kind = STORE_CONTROL, .kind = CONTROL_PAUSE, .value = 1};
+    CALL_OK(c, &pause);
+    int64_t second = changes(c);
+    assert_true(second > first);
+    CALL_OK(c, &pause); // it already was so
+    assert_int_equal(changes(c), second);
+    pause.value = 0;
+    CALL_OK(c, &pause);
+    int64_t third = changes(c);
+    assert_true(third > second);
+    struct store_op_intent_put put = {
+        .op.kind = STORE_INTENT_PUT,
+        .intent = {.intent_id = contract_id(c), .kind = INTENT_RELOAD}};
+    CALL_OK(c, &put);
+    int64_t fourth = changes(c);
+    assert_true(fourth > third);
+    struct store_op_version version = {
+        .op.kind = STORE_VERSION, .node = c->node, .hash = "h", .text = "t"};
+    CALL_OK(c, &version);
+    store_op_release(&version.op);
+    assert_true(changes(c) > fourth);
+}
+
+// ---- marks --------------------------------------------------------------------------------------
+
+static struct store_mark mark_of(struct contract *c, int64_t job_id)
+{
+    struct store_mark marks[2] = {{.job_id = job_id}, {.job_id = 999}};
+    struct store_op_marks op = {.op.kind = STORE_MARKS, .marks = marks, .mark_count = 2};
+    CALL_OK(c, &op);
+    store_op_release(&op.op);
+    assert_true(instant_is_none(marks[1].high_water)); // nobody knows that one
+    assert_false(marks[1].running || marks[1].waiting);
+    return marks[0];
+}
+
+static void marks_say_what_others_decided(void **state)
+{
+    struct contract *c = *state;
+    int64_t a = contract_publish(c, "a", "s");
+    struct store_mark mark = mark_of(c, a);
+    assert_true(mark.high_water.us == at_ms(0).us);
+    assert_true(instant_is_none(mark.last_success));
+    assert_false(mark.running || mark.waiting);
+
+    struct store_slot run = contract_slot(c, a, 1000, DECIDE_RUN, TRIGGER_SCHEDULE, 1);
+    run.throttle_count = 3;
+    contract_decide(c, &run);
+    mark = mark_of(c, a);
+    assert_true(mark.high_water.us == at_ms(1000).us);
+    assert_int_equal(mark.throttle_count, 3);
+    assert_true(mark.running);
+    assert_false(mark.waiting);
+
+    contract_end(c, &run, RUN_FAILED, at_ms(9000));
+    mark = mark_of(c, a);
+    assert_true(mark.waiting);
+    assert_false(mark.running);
+
+    struct store_slot again = contract_slot(c, a, 1000, DECIDE_RUN, TRIGGER_RETRY, 2);
+    contract_decide(c, &again);
+    contract_advance(&c->clock, 300);
+    contract_end(c, &again, RUN_SUCCESS, INSTANT_NONE);
+    mark = mark_of(c, a);
+    assert_true(mark.last_success.us == at_ms(300).us);
+    assert_false(mark.running || mark.waiting);
+}
+
+static void a_slot_that_waits_for_others_is_no_other_attempt(void **state)
+{
+    struct contract *c = *state;
+    int64_t a = contract_publish(c, "a", "s");
+    struct store_slot wait = contract_slot(c, a, 1000, DECIDE_WAIT, TRIGGER_SCHEDULE, 1);
+    wait.wait_until = at_ms(8000);
+    contract_decide(c, &wait);
+    assert_false(mark_of(c, a).waiting);
+    assert_true(mark_of(c, a).high_water.us == at_ms(1000).us);
+    struct store_mark none = {.job_id = 0};
+    struct store_op_marks op = {.op.kind = STORE_MARKS, .marks = &none, .mark_count = 1};
+    CALL_REFUSED(c, &op);
+}
+
+// ---- intents ------------------------------------------------------------------------------------
+
+static void intents_are_owned_until_they_end(void **state)
+{
+    struct contract *c = *state;
+    struct store_op_intent_put put = {
+        .op.kind = STORE_INTENT_PUT,
+        .intent = {.intent_id = contract_id(c), .kind = INTENT_RUN, .job = "a"}};
+    CALL_OK(c, &put);
+    struct store_op_intent_take take = {.op.kind = STORE_INTENT_TAKE};
+    CALL_OK(c, &take);
+    assert_true(uuid_is_nil(take.intents[0].node));
+    store_op_release(&take.op);
+
+    struct store_op_intent_own own = {
+        .op.kind = STORE_INTENT_OWN, .node = c->node, .intent_id = put.intent.intent_id};
+    CALL_OK(c, &own);
+    assert_true(own.own);
+    CALL_OK(c, &own); // repeated
+    assert_true(own.own);
+    CALL_OK(c, &take);
+    assert_true(uuid_equal(take.intents[0].node, c->node));
+    store_op_release(&take.op);
+
+    struct store_op_intent_end end = {
+        .op.kind = STORE_INTENT_END, .intent_id = put.intent.intent_id, .state = INTENT_DONE};
+    CALL_OK(c, &end);
+    CALL_OK(c, &own);
+    assert_false(own.own);
+    own.intent_id = contract_id(c); // nobody ever put it
+    CALL_OK(c, &own);
+    assert_false(own.own);
+    own.node = contract_id(c);
+    CALL_REFUSED(c, &own);
+}
+
+// ---- versions -----------------------------------------------------------------------------------
+
+static int64_t activate(struct contract *c, const char *hash, bool always, bool activates)
+{
+    struct store_op_version version = {.op.kind = STORE_VERSION,
+                                       .node = c->node,
+                                       .actor = "ann@h1",
+                                       .hash = hash,
+                                       .text = hash[0] == 'a' ? "jobs:\n  - a\n" : "jobs: []\n",
+                                       .always = always};
+    CALL_OK(c, &version);
+    store_op_release(&version.op);
+    assert_int_equal(version.activated, activates);
+    return version.version;
+}
+
+static void a_text_never_seen_becomes_active(void **state)
+{
+    struct contract *c = *state;
+    struct arena arena;
+    arena_init(&arena, 1 << 20);
+    struct store_version found;
+    struct error err = ERROR_INIT;
+    assert_true(c->store->ops->read_version(c->store, 0, &arena, &found, &err));
+    assert_int_equal(found.version, 0);
+    assert_int_equal(activate(c, "aa", false, true), 1);
+    assert_int_equal(activate(c, "aa", true, false), 1);
+    contract_advance(&c->clock, 100);
+    assert_int_equal(activate(c, "bb", false, true), 2);
+    assert_int_equal(activate(c, "aa", false, false), 2); // seen, and nobody insists
+    assert_true(c->store->ops->read_version(c->store, 0, &arena, &found, &err));
+    assert_int_equal(found.version, 2);
+    assert_string_equal(found.hash, "bb");
+    assert_string_equal(found.text, "jobs: []\n");
+    assert_string_equal(found.actor, "ann@h1");
+    assert_true(found.published_at.us == at_ms(100).us);
+    assert_true(found.active);
+    assert_int_equal(activate(c, "aa", true, true), 1);
+    assert_true(c->store->ops->read_version(c->store, 2, &arena, &found, &err));
+    assert_false(found.active);
+    assert_true(c->store->ops->read_version(c->store, 1, &arena, &found, &err));
+    assert_true(found.active);
+    assert_string_equal(found.text, "jobs:\n  - a\n");
+    assert_true(c->store->ops->read_version(c->store, 3, &arena, &found, &err));
+    assert_int_equal(found.version, 0);
+    arena_release(&arena);
+    char *audit = contract_dump(c->store, PART_AUDIT);
+    assert_non_null(strstr(audit, "+0 VERSION_ACTIVATED - run - node #1 by ann@h1 "
+                                  "{\"hash\":\"aa\",\"version\":1}\n"
+                                  "audit 0 +100 VERSION_ACTIVATED - run - node #1 by ann@h1 "
+                                  "{\"hash\":\"bb\",\"version\":2}\n"
+                                  "audit 0 +100 VERSION_ACTIVATED - run - node #1 by ann@h1 "
+                                  "{\"hash\":\"aa\",\"version\":1}\n"));
+    free(audit);
+    struct store_op_version none = {.op.kind = STORE_VERSION, .node = c->node, .text = ""};
+    CALL_REFUSED(c, &none);
+    none = (struct store_op_version){
+        .op.kind = STORE_VERSION, .node = contract_id(c), .hash = "x", .text = ""};
+    CALL_REFUSED(c, &none);
+}
+
+static struct store_op_decide decide_with(struct contract *c, struct store_slot *slots,
+                                          size_t count, int64_t version)
+{
+    struct store_op_decide decide = {.op.kind = STORE_DECIDE,
+                                     .node = c->node,
+                                     .slots = slots,
+                                     .slot_count = count,
+                                     .version = version};
+    CALL_OK(c, &decide);
+    store_op_release(&decide.op);
+    return decide;
+}
+
+static void outdated_definitions_decide_nothing(void **state)
+{
+    struct contract *c = *state;
+    int64_t a = contract_publish(c, "a", "s");
+    int64_t b = contract_publish(c, "b", "s");
+    struct store_slot slots[2] = {contract_slot(c, a, 1000, DECIDE_RUN, TRIGGER_SCHEDULE, 1),
+                                  contract_slot(c, b, 1000, DECIDE_SKIP, TRIGGER_CATCHUP, 1)};
+    activate(c, "aa", false, true);
+    assert_true(decide_with(c, slots, 2, 0).outdated);
+    assert_int_equal(slots[0].verdict, VERDICT_NONE);
+    assert_int_equal(slots[1].verdict, VERDICT_NONE);
+    contract_holds(c, PART_SLOTS | PART_RUNS, "");
+    assert_false(decide_with(c, slots, 2, 1).outdated);
+    assert_int_equal(slots[0].verdict, VERDICT_CLAIMED);
+    int64_t fence = slots[0].fence;
+
+    activate(c, "bb", false, true); // between a commit whose answer was lost and its repeat
+    assert_true(decide_with(c, slots, 2, 1).outdated);
+    assert_int_equal(slots[0].verdict, VERDICT_CLAIMED);
+    assert_int_equal(slots[0].fence, fence);
+    assert_false(contract_end(c, &slots[0], RUN_FAILED, at_ms(5000)));
+
+    struct store_slot again = contract_slot(c, a, 1000, DECIDE_RUN, TRIGGER_RETRY, 2);
+    struct store_slot manual = contract_slot(c, b, 700, DECIDE_RUN, TRIGGER_MANUAL, 1);
+    assert_false(decide_with(c, &again, 1, 1).outdated); // the slot is there
+    assert_false(decide_with(c, &manual, 1, 1).outdated);
+    assert_int_equal(again.verdict, VERDICT_CLAIMED);
+    assert_int_equal(manual.verdict, VERDICT_CLAIMED);
+}
+
+static void outdated_definitions_are_not_published(void **state)
+{
+    struct contract *c = *state;
+    activate(c, "aa", false, true);
+    struct store_publish_item item = {.name = "a", .spec = "s"};
+    struct store_op_publish publish = {
+        .op.kind = STORE_PUBLISH, .node = c->node, .at = at_ms(0), .items = &item, .item_count = 1};
+    CALL_OK(c, &publish);
+    assert_true(publish.outdated);
+    assert_false(publish.changed);
+    contract_holds(c, PART_JOBS | PART_FORCE, "");
+    publish.version = 1;
+    CALL_OK(c, &publish);
+    assert_false(publish.outdated);
+    assert_true(publish.changed);
+}
+
+static const struct CMUnitTest tests[] = {
+    CONTRACT_TEST(a_look_writes_nothing),
+    CONTRACT_TEST(a_beat_says_what_it_was_told),
+    CONTRACT_TEST(changes_rise_with_controls_intents_and_versions),
+    CONTRACT_TEST(marks_say_what_others_decided),
+    CONTRACT_TEST(a_slot_that_waits_for_others_is_no_other_attempt),
+    CONTRACT_TEST(intents_are_owned_until_they_end),
+    CONTRACT_TEST(a_text_never_seen_becomes_active),
+    CONTRACT_TEST(outdated_definitions_decide_nothing),
+    CONTRACT_TEST(outdated_definitions_are_not_published),
+};
+const struct contract_tests contract_member_tests = {tests, sizeof tests / sizeof tests[0]};
