@@ -3,30 +3,64 @@ set local search_path = ironcron, pg_temp;
 
 -- ---- the chain -----------------------------------------------------------------------------------
 
--- One seals at a time. Answers the head of the chain, then rows that wait, oldest first.
+-- One seals at a time. Answers the head of the chain, then rows that wait, oldest first: what lies
+-- above the last number that was looked at, and what has come to light in the gaps below it. A gap
+-- is over when all have ended that were there when it was noted, and nothing is in it: one
+-- statement sees both.
 create function seal_begin(p_limit bigint)
 returns table (id bigint, at bigint, event text, job text, run_id uuid, node uuid, actor text,
-               detail text, head_seq bigint, head_hash bytea) language plpgsql as $$
+               detail text, sealed_id bigint, head_seq bigint, head_hash bytea) language plpgsql as $$
+declare v_sealed bigint; v_seq bigint; v_hash bytea;
 begin
     perform pg_advisory_xact_lock(1768124270, 3);
+    v_sealed := coalesce((select value::bigint from ironcron.meta where key = 'sealed_id'), 0);
+    select s.seq + s.rows - 1, substr(s.hashes, s.rows * 32 - 31, 32) into v_seq, v_hash
+    from ironcron.audit_seal s order by s.seq desc limit 1;
+    if not found then
+        select (select value::bigint from ironcron.meta where key = 'anchor_seq'),
+               (select decode(value, 'hex') from ironcron.meta where key = 'anchor_hash') into v_seq, v_hash;
+    end if;
     return query
-    with head as (
-        select coalesce((select seq from ironcron.audit_seal order by seq desc limit 1),
-                        (select value::bigint from ironcron.meta where key = 'anchor_seq'), 0) as seq,
-               coalesce((select hash from ironcron.audit_seal order by seq desc limit 1),
-                        (select decode(value, 'hex') from ironcron.meta where key = 'anchor_hash')) as hash
+    with over as (
+        delete from ironcron.audit_gap g
+        where g.noted < pg_snapshot_xmin(pg_current_snapshot())
+          and not exists (select from ironcron.audit a where a.id between g.id_from and g.id_to)
+    ), waiting as (
+        (select a.* from ironcron.audit_gap g join ironcron.audit a on a.id between g.id_from and g.id_to)
+        union all
+        (select a.* from ironcron.audit a where a.id > v_sealed order by a.id limit p_limit)
+        order by 1 limit p_limit
     )
-    select a.id, a.at, a.event, coalesce(j.name, a.job), a.run_id, a.node, a.actor, a.detail, h.seq, h.hash
-    from head h, (select u.id from ironcron.audit_unsealed u order by u.id limit p_limit) q
-        join ironcron.audit a using (id) left join ironcron.job j on j.job_id = a.job_id
-    order by a.id;
+    select w.id, w.at, w.event, coalesce(j.name, w.job), w.run_id, w.node, w.actor, w.detail, v_sealed,
+           coalesce(v_seq, 0), v_hash
+    from waiting w left join ironcron.job j on j.job_id = w.job_id
+    order by w.id;
 end $$;
 
-create function seal(p_seq bigint, p_ids bigint[], p_hashes bytea[]) returns void language sql as $$
-    insert into ironcron.audit_seal (seq, audit_id, hash)
-    select p_seq + ord, id, hash from unnest(p_ids, p_hashes) with ordinality as i (id, hash, ord);
-    delete from ironcron.audit_unsealed where id = any(p_ids);
-$$;
+-- p_id: the first number of each block of the chain. p_gap_from, p_gap_to: numbers above p_sealed that
+-- were not there.
+create function seal(p_sealed bigint, p_seq bigint[], p_id bigint[], p_rows int[], p_prev bytea[], p_hashes bytea[],
+                     p_gap_from bigint[], p_gap_to bigint[]) returns void language plpgsql as $$
+begin
+    insert into ironcron.audit_seal (seq, id, rows, prev, hashes)
+    select * from unnest(p_seq, p_id, p_rows, p_prev, p_hashes);
+    if exists (select from ironcron.audit_gap) then
+        with late as (
+            select int8range(i.id, i.id + i.rows) as ids from unnest(p_id, p_rows) as i (id, rows)
+        ), open as (
+            delete from ironcron.audit_gap g using late l
+            where int8range(g.id_from, g.id_to, '[]') && l.ids returning g.*
+        )
+        insert into ironcron.audit_gap
+        select lower(r), upper(r) - 1, o.noted
+        from (select distinct * from open) o,
+            unnest(int8multirange(int8range(o.id_from, o.id_to, '[]'))
+                   - (select range_agg(l.ids) from late l)) as r;
+    end if;
+    insert into ironcron.audit_gap
+    select g.id_from, g.id_to, pg_current_xact_id() from unnest(p_gap_from, p_gap_to) as g (id_from, id_to);
+    perform ironcron.meta_put('sealed_id', p_sealed::text);
+end $$;
 
 -- ---- pruning -------------------------------------------------------------------------------------
 
@@ -37,32 +71,30 @@ $$;
 -- Controls that ended before p_controls are needed by no slot that is kept.
 create function prune_runs(p_before bigint, p_controls bigint, p_limit bigint)
 returns table (deleted bigint, more boolean) language plpgsql as $$
-declare v_slots bigint; v_runs bigint; v_output bigint; v_intents bigint; v_controls bigint;
+declare v_slots bigint; v_runs bigint; v_output bigint; v_intents bigint; v_controls bigint; v_gone uuid[];
 begin
-    with gone as (select s.job_id, s.due_at from ironcron.slot s join ironcron.job j using (job_id)
-                  where s.due_at < p_before and s.outcome <> 0 and s.due_at <= j.high_water
+    with gone as (select s.job_id, s.due_at from ironcron.slot_closed s join ironcron.job j using (job_id)
+                  where s.due_at < p_before and s.due_at <= j.high_water
                   order by s.due_at, s.job_id limit p_limit)
-    delete from ironcron.slot s using gone g where s.job_id = g.job_id and s.due_at = g.due_at;
+    delete from ironcron.slot_closed s using gone g where s.job_id = g.job_id and s.due_at = g.due_at;
     get diagnostics v_slots = row_count;
-    create temporary table if not exists gone_runs (fence bigint primary key) on commit delete rows;
-    delete from gone_runs;
-    insert into gone_runs
-    select r.fence from ironcron.run r
-        left join ironcron.slot s on s.job_id = r.job_id and s.due_at = r.due_at and s.run = r.fence
-    where r.fence < coalesce((select min(fence) from ironcron.run where started_at >= p_before),
-                             9223372036854775807)
-      and r.state <> 0 and r.ended_at < p_before and coalesce(s.outcome <> 0, true)
-    order by r.fence limit p_limit;
-    delete from ironcron.output o using gone_runs g where o.run = g.fence;
+    v_gone := array(
+        select r.run_id from ironcron.run_ended r
+        where r.fence < coalesce((select min(fence) from ironcron.run where started_at >= p_before),
+                                 9223372036854775807)
+          and r.ended_at < p_before
+          and not exists (select from ironcron.slot_waiting s where s.job_id = r.job_id and s.due_at = r.due_at
+                                                                and s.run_id = r.run_id)
+        order by r.fence limit p_limit);
+    delete from ironcron.output where run_id = any(v_gone);
     get diagnostics v_output = row_count;
-    delete from ironcron.run r using gone_runs g where r.fence = g.fence;
+    delete from ironcron.run_ended where run_id = any(v_gone);
     get diagnostics v_runs = row_count;
     delete from ironcron.control where id in (
         select id from ironcron.control where to_ms < p_controls order by id limit p_limit);
     get diagnostics v_controls = row_count;
-    if v_slots + v_runs + v_controls > 0 and p_before >
-            coalesce((select value::bigint from ironcron.meta where key = 'slots_from'), 0) then
-        perform ironcron.meta_put('slots_from', p_before::text);
+    if v_slots + v_runs + v_controls > 0 then
+        perform ironcron.kept_from(p_before);
     end if;
     delete from ironcron.intent where id in (
         select id from ironcron.intent where created_at < p_before and state <> 0 order by id limit p_limit);
@@ -71,17 +103,22 @@ begin
         p_limit in (v_slots, v_runs, v_intents, v_controls);
 end $$;
 
+create function kept_from(p_before bigint) returns void language sql as $$
+    select ironcron.meta_put('slots_from', p_before::text)
+    where p_before > coalesce((select value::bigint from ironcron.meta where key = 'slots_from'), 0)
+$$;
+
 create function prune_output(p_before bigint, p_limit bigint)
 returns table (deleted bigint, more boolean) language plpgsql as $$
 declare v_rows bigint;
 begin
     with gone as (
-        select o.run, o.start from ironcron.output o join ironcron.run r on r.fence = o.run
+        select o.run_id, o.start from ironcron.output o join ironcron.run_ended r using (run_id)
         where r.fence < coalesce((select min(fence) from ironcron.run where started_at >= p_before),
                                  9223372036854775807)
-          and r.state <> 0 and r.ended_at < p_before
-        order by o.run, o.start limit p_limit)
-    delete from ironcron.output o using gone g where o.run = g.run and o.start = g.start;
+          and r.ended_at < p_before
+        order by r.fence, o.start limit p_limit)
+    delete from ironcron.output o using gone g where o.run_id = g.run_id and o.start = g.start;
     get diagnostics v_rows = row_count;
     return query select v_rows, v_rows = p_limit;
 end $$;
@@ -92,22 +129,24 @@ returns table (deleted bigint, more boolean) language plpgsql as $$
 declare v_last bigint; v_hash bytea; v_rows bigint;
 begin
     perform pg_advisory_xact_lock(1768124270, 3);
-    select max(k.seq) into v_last
-    from (select s.seq, bool_and(a.at < p_before) over (order by s.seq) as old
-          from (select * from ironcron.audit_seal order by seq limit p_limit) s
-              join ironcron.audit a on a.id = s.audit_id) k
-    where k.old;
+    select k.seq, k.hash into v_last, v_hash
+    from (select s.seq, s.hash, bool_and(s.at < p_before) over (order by s.seq) as old
+          from (select * from ironcron.audit_row where block is not null order by block, id limit p_limit) s) k
+    where k.old order by k.seq desc limit 1;
     if v_last is null then
         return query select 0::bigint, false;
         return;
     end if;
-    select hash into v_hash from ironcron.audit_seal where seq = v_last;
     perform ironcron.meta_put('anchor_seq', v_last::text);
     perform ironcron.meta_put('anchor_hash', encode(v_hash, 'hex'));
     perform set_config('ironcron.pruning', 'on', true);
-    delete from ironcron.audit a using ironcron.audit_seal s where s.audit_id = a.id and s.seq <= v_last;
-    delete from ironcron.audit_seal where seq <= v_last;
+    delete from ironcron.audit a using ironcron.audit_row s where s.block <= v_last and s.seq <= v_last and s.id = a.id;
     get diagnostics v_rows = row_count;
+    delete from ironcron.audit_seal where seq + rows - 1 <= v_last;
+    update ironcron.audit_seal
+    set seq = v_last + 1, id = id + (v_last + 1 - seq), rows = rows - (v_last + 1 - seq)::int, prev = v_hash,
+        hashes = substr(hashes, (v_last + 1 - seq)::int * 32 + 1)
+    where seq <= v_last;
     perform set_config('ironcron.pruning', 'off', true);
     return query select v_rows, v_rows = p_limit;
 end $$;

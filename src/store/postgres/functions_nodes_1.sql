@@ -49,8 +49,8 @@ $$;
 
 -- Is there something left on a node that does not live? Only those are asked that once had something.
 create function owes(p_no bigint) returns boolean language sql stable as $$
-    select exists (select from ironcron.run where state = 0 and node_no = p_no)
-        or exists (select from ironcron.slot where retry_at is not null and node_no = p_no)
+    select exists (select from ironcron.run_started where node_no = p_no)
+        or exists (select from ironcron.slot_waiting where node_no = p_no)
         or exists (select from ironcron.intent where state = 0 and node_no = p_no)
 $$;
 
@@ -100,7 +100,7 @@ $$;
 -- Runs of nodes that do not live.
 create function lost_runs() returns bigint[] language sql stable as $$
     select coalesce(array_agg(r.fence order by r.fence), '{}')
-    from ironcron.run r join ironcron.node n using (node_no) where r.state = 0 and n.state <> 'live'
+    from ironcron.run_started r join ironcron.node n using (node_no) where n.state <> 'live'
 $$;
 
 -- Each run may have a lock, and so has each node. The server's table has room for so many at least; a
@@ -181,23 +181,11 @@ $$;
 -- Guarded by state: who ended meanwhile is not lost. p_retry: for each, or null.
 create function lose(p_node uuid, p_now bigint, p_error text, p_run uuid[], p_retry bigint[])
 returns void language plpgsql as $$
-declare v_now bigint := ironcron.now_ms(p_now);
+declare c int[] := array[cardinality(p_run)];
 begin
-    with input as (select * from unnest(p_run, p_retry) with ordinality as i (run_id, retry_at, ord)),
-    lost as (
-        update ironcron.run r set state = 4, failure = 4, error = p_error, duration = 0, ended_at = v_now
-        from input i where r.run_id = i.run_id and r.state = 0
-        returning r.fence, r.run_id, r.job_id, r.due_at, r.trigger, i.retry_at, i.ord
-    ), slots as (
-        update ironcron.slot s set outcome = case when l.retry_at is null then 4 else 0 end, retry_at = l.retry_at
-        from lost l where l.trigger <> 3 and s.job_id = l.job_id and s.due_at = l.due_at
-                    and s.run = l.fence and s.outcome = 0
-    ), jobs as (
-        update ironcron.job b set last_run = l.fence
-        from (select job_id, max(fence) as fence from lost group by job_id) l where b.job_id = l.job_id
-    )
-    insert into ironcron.audit (at, event, job_id, run_id, node)
-    select v_now, 'LOST', l.job_id, l.run_id, p_node from lost l order by l.ord;
+    perform ironcron.end_runs(p_node, ironcron.now_ms(p_now), p_run, array_fill(null::bigint, c), array_fill(4, c),
+        array_fill(4, c), array_fill(null::int, c), array_fill(p_error, c), array_fill(0::bigint, c), p_retry,
+        array_fill(null::text, c));
 end $$;
 
 -- What waits on nodes that do not live becomes this one's, if it is to. What somebody has in hand just
@@ -207,9 +195,9 @@ declare v_no bigint;
 begin
     select node_no into v_no from ironcron.node where node = p_node;
     if p_adopts then
-        update ironcron.slot s set node_no = v_no
-        from (select w.job_id, w.due_at from ironcron.slot w join ironcron.node n using (node_no)
-              where w.retry_at is not null and n.state <> 'live' for update of w skip locked) w
+        update ironcron.slot_waiting s set node_no = v_no
+        from (select w.job_id, w.due_at from ironcron.slot_waiting w join ironcron.node n using (node_no)
+              where n.state <> 'live' for update of w skip locked) w
         where s.job_id = w.job_id and s.due_at = w.due_at;
         update ironcron.intent i set node_no = v_no
         from (select w.id from ironcron.intent w join ironcron.node n using (node_no)

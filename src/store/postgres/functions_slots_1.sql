@@ -3,28 +3,38 @@ set local search_path = ironcron, pg_temp;
 
 -- ---- slots ---------------------------------------------------------------------------------------
 
--- Before anything of a decide operation: the node is live, the jobs exist, and their rows are locked
--- in one order, so that two nodes never wait for each other and everything below sees what is. Answers
--- whether the definitions are outdated (p_version null: no matter); then nothing is written.
+-- Before anything of a decide operation: the node is live. Answers whether the definitions are outdated
+-- (p_version null: no matter); then nothing is written. An operation of several parts names its jobs:
+-- they exist, and their rows are locked in one order, so that two nodes never wait for each other and
+-- everything below sees what is.
 create function decide_begin(p_node uuid, p_version bigint, p_jobs bigint[]) returns boolean
 language plpgsql as $$
-declare v_missing bigint; v_outdated boolean;
+declare v_outdated boolean;
 begin
     perform ironcron.live_node(p_node);
     v_outdated := coalesce(ironcron.is_outdated(p_version), false);
     perform set_config('ironcron.outdated', v_outdated::text, true);
-    perform 1 from ironcron.job where job_id = any(p_jobs) order by job_id for no key update;
+    if p_jobs is not null then
+        perform 1 from ironcron.job where job_id = any(p_jobs) order by job_id for no key update;
+        perform ironcron.know_jobs(p_jobs);
+    end if;
+    return v_outdated;
+end $$;
+
+create function know_jobs(p_jobs bigint[]) returns void language plpgsql as $$
+declare v_missing bigint;
+begin
     select j into v_missing from unnest(p_jobs) j
     where not exists (select from ironcron.job where job_id = j) limit 1;
     if v_missing is not null then
         raise exception using errcode = 'IC001',
             message = format('the store knows no job with the number %s', v_missing);
     end if;
-    return v_outdated;
 end $$;
 
 -- Verdicts: 1 claimed, 2 written, 3 taken, 4 overlap (enum store_verdict).
 create type answer as (ord int, verdict int, fence bigint, started_at bigint);
+create type answers as (verdicts int[], fences bigint[], started_at bigint[]);
 
 -- Is the run that is proposed there already? Then this repeats a commit whose answer was lost.
 create function settle_run(p_no bigint, p_ord int, p_job bigint, p_due bigint, p_decision int, p_run uuid)
@@ -36,6 +46,19 @@ returns setof answer language sql stable as $$
                 else row(p_ord, 3, 0, null)::ironcron.answer end
     from ironcron.run r
     where r.run_id = p_run
+$$;
+
+-- A slot as it is. Only a job that has STARTED runs is looked for among them.
+create function slot_at(p_job bigint, p_due bigint) returns setof slot language sql stable as $$
+    select job_id, due_at, outcome, reason, run_id, attempt, null::bigint, node_no
+    from ironcron.slot_closed where job_id = p_job and due_at = p_due
+    union all
+    select job_id, due_at, 0::smallint, reason, run_id, attempt, retry_at, node_no
+    from ironcron.slot_waiting where job_id = p_job and due_at = p_due
+    union all
+    select job_id, due_at, 0::smallint, 0::smallint, run_id, attempt, null::bigint, node_no
+    from ironcron.run_started where job_id = p_job and due_at = p_due and trigger <> 3
+        and exists (select from ironcron.job where job_id = p_job and running > 0)
 $$;
 
 -- The slot is decided: by this very proposal when its row says so, else by somebody else.
@@ -50,7 +73,7 @@ begin
             return;
         end if;
     end if;
-    select * into s from ironcron.slot where job_id = p_job and due_at = p_due and node_no = p_no;
+    select * into s from ironcron.slot_at(p_job, p_due) where node_no = p_no;
     if found then
         v_verdict := case
             when p_decision = 4 and s.outcome = 0 and s.retry_at is not null and s.attempt = 0 then 2
@@ -62,77 +85,107 @@ begin
     return next row(p_ord, v_verdict, 0, null)::ironcron.answer;
 end $$;
 
--- Scheduled and made-up slots of different jobs, all at once. Guard: the slot is above the job's mark.
+-- Answers that are there already, with those for the slots of the same operation that were not
+-- written: each of a job that is busy, or decided before.
+create function settle_rest(p_no bigint, p_done int[], p_answers answers, p_job bigint[], p_due bigint[],
+    p_decision int[], p_run uuid[], p_reason int[], p_skips boolean[])
+returns answers language plpgsql as $$
+declare a ironcron.answers;
+begin
+    select array_agg(o.verdict order by o.ord), array_agg(o.fence order by o.ord),
+           array_agg(o.started_at order by o.ord)
+    into a from (
+        select d.ord, d.verdict, d.fence, d.started_at
+        from unnest(p_done, p_answers.verdicts, p_answers.fences, p_answers.started_at)
+            as d (ord, verdict, fence, started_at)
+        union all
+        select s.ord, s.verdict, s.fence, s.started_at
+        from unnest(p_job, p_due, p_decision, p_run, p_reason, p_skips) with ordinality
+            as i (job_id, due_at, decision, run_id, reason, skips, ord) join ironcron.job j using (job_id),
+            lateral (select i.ord::int, 4, 0::bigint, null::bigint where i.due_at > j.high_water
+                     union all
+                     select t.* from ironcron.settle(p_no, i.ord::int, i.job_id, i.due_at, i.decision, i.run_id,
+                                                     i.reason, i.skips) t where i.due_at <= j.high_water)
+                as s (ord, verdict, fence, started_at)
+        where i.ord <> all (coalesce(p_done, '{}'))) o;
+    return a;
+end $$;
+
+-- Scheduled and made-up slots of different jobs, all at once. Guards, on the job's row: the slot is
+-- above the mark, and no run is in its way. The rows are taken in the order of the jobs. What is in
+-- the arrays is fetched where it is needed, by ord: rows that are handed on stay small.
 -- Decisions: 0 run, 1 skip, 2 miss, 3 dry-run, 4 wait for other jobs.
 create function decide_scheduled(p_no bigint, p_node uuid, p_now bigint, p_actor text,
     p_job bigint[], p_due bigint[], p_decision int[], p_trigger int[], p_attempt int[], p_run uuid[],
     p_reason int[], p_forbids boolean[], p_skips boolean[], p_throttle int[], p_wait bigint[],
     p_detail text[], p_overlap_detail text[])
-returns setof answer language plpgsql as $$
-declare v_now bigint := ironcron.now_ms(p_now);
+returns answers language plpgsql
+set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off
+set enable_seqscan = off as $$
+declare v_now bigint := ironcron.now_ms(p_now); v_done int[]; v_held boolean[]; a ironcron.answers;
 begin
     if current_setting('ironcron.outdated') = 'true' then
-        return query
-        select a.* from unnest(p_job, p_due, p_decision, p_run) with ordinality
-                as i (job_id, due_at, decision, run_id, ord),
-            lateral ironcron.settle_run(p_no, i.ord::int, i.job_id, i.due_at, i.decision, i.run_id) a;
-        return;
+        select array_agg(coalesce(s.verdict, 0) order by i.ord), array_agg(coalesce(s.fence, 0) order by i.ord),
+               array_agg(s.started_at order by i.ord)
+        into a
+        from unnest(p_job, p_due, p_decision, p_run) with ordinality as i (job_id, due_at, decision, run_id, ord)
+            left join lateral ironcron.settle_run(p_no, i.ord::int, i.job_id, i.due_at, i.decision, i.run_id) s on true;
+        return a;
     end if;
-    return query
-    with input as (
-        select * from unnest(p_job, p_due, p_decision, p_trigger, p_attempt, p_run, p_reason,
-                             p_forbids, p_skips, p_throttle, p_wait, p_detail, p_overlap_detail)
-        with ordinality as i (job_id, due_at, decision, trigger, attempt, run_id, reason, forbids,
-                              skips, throttle, wait_until, detail, overlap_detail, ord)
-    ), seen as (
-        select i.*, i.due_at > j.high_water as above,
-               i.decision = 0 and i.forbids
-               and exists (select from ironcron.run r where r.job_id = i.job_id and r.state = 0) as blocked
-        from input i join ironcron.job j using (job_id)
-    ), judged as (
-        select s.*, s.above and (s.skips or not s.blocked) as writes,
-               s.decision in (0, 3) and not s.blocked as runs,
-               case when s.blocked then 7
-                    else (array[0, 7, 8, 6, 0])[s.decision + 1] end as outcome,
-               case when s.blocked then 1 when s.decision in (0, 3) then 0 when s.decision = 4 then 11
-                    else s.reason end as why
-        from seen s
-    ), numbered as materialized (
-        select w.*, case when w.runs then nextval('ironcron.fence') end as fence
-        from (select * from judged where writes order by ord) w
-    ), marked as (
-        update ironcron.job j set high_water = n.due_at, throttle = n.throttle,
-               last_run = case when n.decision = 3 then n.fence else j.last_run end
-        from numbered n where j.job_id = n.job_id
-    ), slots as (
-        insert into ironcron.slot (due_at, job_id, outcome, reason, run, attempt, node_no, retry_at)
-        select due_at, job_id, outcome, why, fence, case decision when 4 then 0 else attempt end, p_no,
-               case decision when 4 then wait_until end
-        from numbered
-    ), runs as (
-        insert into ironcron.run (fence, run_id, job_id, due_at, attempt, trigger, state, node_no,
-                                  started_at, ended_at, duration)
-        select fence, run_id, job_id, due_at, attempt, trigger, case decision when 0 then 0 else 6 end,
-               p_no, v_now, case decision when 3 then v_now end, case decision when 3 then 0 end
-        from numbered where runs
+    with marked as (
+        update ironcron.job j
+        set high_water = p_due[i.ord], throttle = p_throttle[i.ord],
+            held = p_decision[i.ord] = 0 and p_forbids[i.ord] and j.running > 0,
+            running = j.running
+                + case when p_decision[i.ord] = 0 and not (p_forbids[i.ord] and j.running > 0) then 1 else 0 end,
+            last_run = case when p_decision[i.ord] = 3 then p_run[i.ord] else j.last_run end
+        from (select job_id, ord::int from unnest(p_job) with ordinality as u (job_id, ord) order by job_id) i
+        where j.job_id = i.job_id and p_due[i.ord] > j.high_water
+          and (j.running = 0 or p_skips[i.ord] or p_decision[i.ord] <> 0 or not p_forbids[i.ord])
+        returning i.ord, j.held
+    )
+    select array_agg(ord), array_agg(held) into v_done, v_held from (select * from marked order by ord) m;
+    if cardinality(p_job) > coalesce(cardinality(v_done), 0) then
+        perform ironcron.know_jobs(p_job);
+    end if;
+    with numbered as materialized (
+        select ord, held, p_job[ord] as job_id, p_decision[ord] as decision,
+               case when p_decision[ord] in (0, 3) and not held then nextval('ironcron.fence') end as fence
+        from unnest(v_done, v_held) as d (ord, held)
+    ), started as (
+        insert into ironcron.run_started (run_id, fence, job_id, due_at, started_at, node_no, attempt, trigger)
+        select p_run[ord], fence, job_id, p_due[ord], v_now, p_no, p_attempt[ord], p_trigger[ord]
+        from numbered where fence is not null and decision = 0
+    ), ended as (
+        insert into ironcron.run_ended (run_id, fence, job_id, due_at, started_at, ended_at, duration, node_no,
+                                        attempt, trigger, state, failure)
+        select p_run[ord], fence, job_id, p_due[ord], v_now, v_now, 0, p_no, p_attempt[ord], p_trigger[ord], 6, 0
+        from numbered where fence is not null and decision = 3
+    ), closed as (
+        insert into ironcron.slot_closed (job_id, due_at, node_no, run_id, attempt, outcome, reason)
+        select job_id, p_due[ord], p_no, case when decision = 3 then p_run[ord] end, p_attempt[ord],
+               case when held then 7 else (array[7, 8, 6])[decision] end,
+               case when held then 1 when decision = 3 then 0 else p_reason[ord] end
+        from numbered where held or decision in (1, 2, 3)
+    ), waiting as (
+        insert into ironcron.slot_waiting (job_id, due_at, retry_at, node_no, attempt, reason)
+        select job_id, p_due[ord], p_wait[ord], p_no, 0, 11 from numbered where decision = 4
     ), audits as (
         insert into ironcron.audit (at, event, job_id, run_id, node, actor, detail)
-        select v_now, case when runs and decision = 0 then 'STARTED' when outcome = 6 then 'DRY_RUN'
-                           when outcome = 7 then 'SKIPPED' else 'MISSED' end,
-               job_id, case when runs then run_id end, p_node, p_actor,
-               case when blocked then overlap_detail else detail end
-        from numbered where decision <> 4 order by ord
+        select v_now, case when held then 'SKIPPED'
+                           else (array['STARTED', 'SKIPPED', 'MISSED', 'DRY_RUN'])[decision + 1] end,
+               job_id, case when fence is not null then p_run[ord] end, p_node, p_actor,
+               case when held then p_overlap_detail[ord] else p_detail[ord] end
+        from numbered where decision <> 4
     )
-    select n.ord::int, case when n.blocked then 4 when n.decision = 0 then 1 else 2 end,
-           coalesce(n.fence, 0), case when n.runs then v_now end
-    from numbered n
-    union all
-    select s.* from judged j,
-        lateral ironcron.settle(p_no, j.ord::int, j.job_id, j.due_at, j.decision, j.run_id, j.reason, j.skips) s
-    where not j.writes and not (j.above and j.blocked)
-    union all
-    select j.ord::int, 4, 0::bigint, null::bigint from judged j
-    where not j.writes and j.above and j.blocked;
+    select array_agg(case when held then 4 when decision = 0 then 1 else 2 end),
+           array_agg(coalesce(fence, 0)), array_agg(case when fence is not null then v_now end)
+    into a.verdicts, a.fences, a.started_at
+    from numbered;
+    if cardinality(p_job) > coalesce(cardinality(v_done), 0) then
+        a := ironcron.settle_rest(p_no, v_done, a, p_job, p_due, p_decision, p_run, p_reason, p_skips);
+    end if;
+    return a;
 end $$;
 
 -- One slot that the mark does not guard: one that waited, another attempt, a manual run, one of the
@@ -143,6 +196,7 @@ create function decide_other(p_no bigint, p_node uuid, p_now bigint, p_actor tex
 returns setof answer language plpgsql as $$
 declare
     v_now bigint := ironcron.now_ms(p_now);
+    j ironcron.job;
     s ironcron.slot;
     v_there boolean;
     v_overlaps boolean;
@@ -154,18 +208,15 @@ begin
         return query select * from ironcron.settle_run(p_no, 1, p_job, p_due, p_decision, p_run);
         return;
     end if;
-    select * into s from ironcron.slot where job_id = p_job and due_at = p_due for update;
+    select * into j from ironcron.job where job_id = p_job;
+    select * into s from ironcron.slot_at(p_job, p_due);
     v_there := found;
     if p_trigger = 2 and not coalesce(v_there and p_attempt = s.attempt + 1
             and (s.outcome = 4 or case when p_by_hand then s.outcome in (2, 3, 5)
                                        else s.outcome = 0 and s.retry_at is not null end), false)
         or p_trigger < 2 and not coalesce(v_there and s.outcome = 0 and s.retry_at is not null
-                                          and s.attempt = 0, false) then
-        return query select * from ironcron.settle(p_no, 1, p_job, p_due, p_decision, p_run, p_reason, p_skips);
-        return;
-    end if;
-    if p_trigger = 4 and (v_there and s.outcome = 0
-            or p_due > (select high_water from ironcron.job where job_id = p_job)) then
+                                          and s.attempt = 0, false)
+        or p_trigger = 4 and (v_there and s.outcome = 0 or p_due > j.high_water) then
         return query select * from ironcron.settle(p_no, 1, p_job, p_due, p_decision, p_run, p_reason, p_skips);
         return;
     end if;
@@ -175,32 +226,36 @@ begin
             return;
         end if;
     end if;
-    v_overlaps := p_decision = 0 and p_forbids
-        and exists (select from ironcron.run where job_id = p_job and state = 0);
+    v_overlaps := p_decision = 0 and p_forbids and j.running > 0;
     if v_overlaps and not (p_trigger <= 2 and p_skips) then
         return next row(1, 4, 0, null)::ironcron.answer;
         return;
     end if;
     v_runs := p_decision in (0, 3) and not v_overlaps;
     v_outcome := case when v_overlaps then 7 else (array[0, 7, 8, 6])[p_decision + 1] end;
-    if v_runs then
-        v_fence := nextval('ironcron.fence');
-        insert into ironcron.run (fence, run_id, job_id, due_at, attempt, trigger, state, node_no,
-                                  started_at, ended_at, duration)
-        values (v_fence, p_run, p_job, p_due, p_attempt, p_trigger, case p_decision when 0 then 0 else 6 end,
-                p_no, v_now, case p_decision when 3 then v_now end, case p_decision when 3 then 0 end);
-        if p_decision = 3 then
-            update ironcron.job set last_run = v_fence where job_id = p_job;
-        end if;
-    end if;
     -- What a rehearsal would have done must not hide what really happened.
     if p_trigger <= 2 or p_trigger = 4 and not (v_there and p_decision = 3) then
-        insert into ironcron.slot as o (due_at, job_id, outcome, reason, run, attempt, node_no)
-        values (p_due, p_job, v_outcome, case when v_overlaps then 1 when v_runs then 0 else p_reason end,
-                v_fence, case when v_runs or p_trigger <> 2 then p_attempt else p_attempt - 1 end, p_no)
-        on conflict (job_id, due_at) do update
-        set outcome = excluded.outcome, reason = excluded.reason, run = coalesce(excluded.run, o.run),
-            attempt = excluded.attempt, node_no = excluded.node_no, retry_at = null;
+        delete from ironcron.slot_waiting where job_id = p_job and due_at = p_due;
+        delete from ironcron.slot_closed where job_id = p_job and due_at = p_due;
+        if v_outcome <> 0 then
+            insert into ironcron.slot_closed (job_id, due_at, node_no, run_id, attempt, outcome, reason)
+            values (p_job, p_due, p_no, case when v_runs then p_run else s.run_id end,
+                    case when v_runs or p_trigger <> 2 then p_attempt else p_attempt - 1 end, v_outcome,
+                    case when v_overlaps then 1 when v_runs then 0 else p_reason end);
+        end if;
+    end if;
+    if v_runs then
+        v_fence := nextval('ironcron.fence');
+        if p_decision = 0 then
+            insert into ironcron.run_started (run_id, fence, job_id, due_at, started_at, node_no, attempt, trigger)
+            values (p_run, v_fence, p_job, p_due, v_now, p_no, p_attempt, p_trigger);
+            update ironcron.job set running = running + 1 where job_id = p_job;
+        else
+            insert into ironcron.run_ended (run_id, fence, job_id, due_at, started_at, ended_at, duration, node_no,
+                                            attempt, trigger, state, failure)
+            values (p_run, v_fence, p_job, p_due, v_now, v_now, 0, p_no, p_attempt, p_trigger, 6, 0);
+            update ironcron.job set last_run = p_run where job_id = p_job;
+        end if;
     end if;
     perform ironcron.audit_add(v_now, case when v_runs and p_decision = 0 then 'STARTED'
             when v_outcome = 6 then 'DRY_RUN' when v_outcome = 7 then 'SKIPPED' else 'MISSED' end,
@@ -212,62 +267,103 @@ end $$;
 
 -- ---- runs ----------------------------------------------------------------------------------------
 
--- Ends of different runs, guarded by id, fence and state. Answers which are stale.
+-- Ends those of these different runs that are STARTED and have the fence that is given. Answers how
+-- many.
+create function end_runs(p_node uuid, p_now bigint, p_run uuid[], p_fence bigint[], p_state int[],
+    p_failure int[], p_exit int[], p_error text[], p_duration bigint[], p_retry bigint[],
+    p_detail text[])
+returns bigint language plpgsql
+set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off
+set enable_seqscan = off as $$
+declare v_count bigint;
+begin
+    with gone as (
+        delete from ironcron.run_started r
+        using (select run_id, ord::int from unnest(p_run) with ordinality as u (run_id, ord)) i
+        where r.run_id = i.run_id and r.fence = coalesce(p_fence[i.ord], r.fence)
+        returning r.*, i.ord
+    ), ended as (
+        insert into ironcron.run_ended (run_id, fence, job_id, due_at, started_at, ended_at, duration, node_no,
+                                        attempt, exit_code, trigger, state, failure, error)
+        select run_id, fence, job_id, due_at, started_at, p_now, p_duration[ord], node_no, attempt, p_exit[ord],
+               trigger, p_state[ord], p_failure[ord], p_error[ord] from gone
+    ), closed as (
+        insert into ironcron.slot_closed (job_id, due_at, node_no, run_id, attempt, outcome, reason)
+        select job_id, due_at, node_no, run_id, attempt, p_state[ord], 0
+        from gone where trigger <> 3 and p_retry[ord] is null
+    ), waiting as (
+        insert into ironcron.slot_waiting (job_id, due_at, retry_at, node_no, run_id, attempt, reason)
+        select job_id, due_at, p_retry[ord], node_no, run_id, attempt, 0
+        from gone where trigger <> 3 and p_retry[ord] is not null
+    ), jobs as (
+        update ironcron.job b
+        set running = b.running - l.ended, last_run = p_run[l.ord],
+            last_success = case when l.succeeded then p_now else b.last_success end
+        from (select job_id, count(*) as ended, max(ord) as ord, bool_or(p_state[ord] = 1) as succeeded
+              from gone group by job_id order by job_id) l
+        where b.job_id = l.job_id
+    ), audits as (
+        insert into ironcron.audit (at, event, job_id, run_id, node, detail)
+        select p_now, (array['SUCCESS', 'FAILED', 'TIMED_OUT', 'LOST', 'CANCELLED', 'DRY_RUN'])[p_state[ord]],
+               job_id, run_id, p_node, p_detail[ord]
+        from gone order by ord
+    )
+    select count(*) into v_count from gone;
+    return v_count;
+end $$;
+
+-- Ends of different runs, guarded by id, fence and state. Answers which are stale. Where all are as
+-- they should be they end at once, else one after the other.
 create function finish(p_node uuid, p_now bigint, p_run uuid[], p_fence bigint[], p_state int[],
     p_failure int[], p_exit int[], p_error text[], p_duration bigint[], p_retry bigint[],
     p_detail text[])
 returns table (stale boolean[], at bigint) language plpgsql as $$
-declare v_now bigint := ironcron.now_ms(p_now);
+declare v_now bigint := ironcron.now_ms(p_now); v_count int := cardinality(p_run);
 begin
-    perform 1 from ironcron.run r where r.fence = any(p_fence) order by r.fence for update;
-    return query
-    with input as (
-        select * from unnest(p_run, p_fence, p_state, p_failure, p_exit, p_error, p_duration, p_retry,
-                             p_detail)
-        with ordinality as i (run_id, fence, state, failure, exit_code, error, duration, retry_at,
-                              detail, ord)
-    ), judged as (
-        select i.*, r.job_id, r.due_at, r.trigger,
-               r.fence is null or (r.state <> 0 and r.state <> i.state) as is_stale,
-               coalesce(r.state = 0, false) as ends
-        from input i left join ironcron.run r on r.fence = i.fence and r.run_id = i.run_id
-    ), ended as (
-        update ironcron.run r set state = j.state, failure = j.failure, exit_code = j.exit_code,
-               error = j.error, duration = j.duration, ended_at = v_now
-        from judged j where j.ends and r.fence = j.fence
-    ), slots as (
-        update ironcron.slot s
-        set outcome = case when j.retry_at is null then j.state else 0 end, retry_at = j.retry_at
-        from judged j where j.ends and j.trigger <> 3 and s.job_id = j.job_id and s.due_at = j.due_at
-                      and s.run = j.fence and s.outcome = 0
-    ), jobs as (
-        update ironcron.job b set last_run = l.fence,
-               last_success = case when l.succeeded then v_now else b.last_success end
-        from (select distinct on (job_id) job_id, fence,
-                     bool_or(state = 1) over (partition by job_id) as succeeded
-              from judged where ends order by job_id, ord desc) l
-        where b.job_id = l.job_id
-    ), audits as (
-        insert into ironcron.audit (at, event, job_id, run_id, node, detail)
-        select v_now, case when is_stale then 'STALE' else
-               (array['SUCCESS', 'FAILED', 'TIMED_OUT', 'LOST', 'CANCELLED', 'DRY_RUN'])[j.state] end,
-               case when is_stale then (select job_id from ironcron.run r where r.run_id = j.run_id)
-                    else j.job_id end, j.run_id, p_node, j.detail
-        from judged j where is_stale or ends order by ord
-    )
-    select coalesce(array_agg(j.is_stale order by j.ord), '{}'), v_now from judged j;
+    stale := array_fill(false, array[v_count]);
+    at := v_now;
+    begin
+        if ironcron.end_runs(p_node, v_now, p_run, p_fence, p_state, p_failure, p_exit, p_error, p_duration,
+                             p_retry, p_detail) < v_count then
+            raise exception using errcode = 'IC002';
+        end if;
+    exception when sqlstate 'IC002' then
+        for i in 1 .. v_count loop
+            stale[i] := ironcron.finish_one(p_node, v_now, p_run[i:i], p_fence[i:i], p_state[i:i], p_failure[i:i],
+                p_exit[i:i], p_error[i:i], p_duration[i:i], p_retry[i:i], p_detail[i:i]);
+        end loop;
+    end;
+    return next;
+end $$;
+
+-- Answers whether it is stale.
+create function finish_one(p_node uuid, p_now bigint, p_run uuid[], p_fence bigint[], p_state int[],
+    p_failure int[], p_exit int[], p_error text[], p_duration bigint[], p_retry bigint[],
+    p_detail text[])
+returns boolean language plpgsql as $$
+declare r record;
+begin
+    if ironcron.end_runs(p_node, p_now, p_run, p_fence, p_state, p_failure, p_exit, p_error, p_duration,
+                         p_retry, p_detail) = 1 then
+        return false;
+    end if;
+    select fence, state, job_id into r from ironcron.run where run_id = p_run[1];
+    if r.fence = p_fence[1] and r.state = p_state[1] then
+        return false; -- written before
+    end if;
+    perform ironcron.audit_add(p_now, 'STALE', r.job_id, null, p_run[1], p_node, null, p_detail[1]);
+    return true;
 end $$;
 
 create function output_add(p_run uuid, p_offset bigint, p_bytes bytea) returns void
 language plpgsql as $$
-declare v_fence bigint; v_stored bigint;
+declare v_stored bigint;
 begin
-    select fence into v_fence from ironcron.run where run_id = p_run;
-    if not found then
+    if not exists (select from ironcron.run where run_id = p_run) then
         raise exception using errcode = 'IC001',
             message = 'there is no such run to which output could belong';
     end if;
-    select o.start + length(o.bytes) into v_stored from ironcron.output o where o.run = v_fence
+    select o.start + length(o.bytes) into v_stored from ironcron.output o where o.run_id = p_run
     order by o.start desc limit 1;
     v_stored := coalesce(v_stored, 0);
     if p_offset > v_stored then
@@ -275,6 +371,6 @@ begin
     end if;
     if v_stored - p_offset < length(p_bytes) then
         insert into ironcron.output
-        values (v_fence, v_stored, substr(p_bytes, (v_stored - p_offset)::int + 1));
+        values (p_run, v_stored, substr(p_bytes, (v_stored - p_offset)::int + 1));
     end if;
 end $$;

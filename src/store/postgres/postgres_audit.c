@@ -24,32 +24,90 @@ void send_audit(struct postgres_store *store, struct task *task)
 
 // ---- sealing: read what waits, hash it here, write the seals ------------------------------------
 
+// As many rows as a block of the chain holds at most (schema_1.sql).
+#define BLOCK_ROWS 60
+
 struct sealing {
     int64_t id;
     uint8_t hash[CHAIN_HASH_SIZE];
 };
+struct sealings {
+    int64_t sealed_id; // up to this number the sealer has looked at everything before
+    uint8_t head[CHAIN_HASH_SIZE];
+    struct sealing rows[];
+};
+
+static void array_hash(struct parameters *parameters, const uint8_t hash[CHAIN_HASH_SIZE])
+{
+    char hex[CHAIN_HEX_SIZE];
+    char bytea[CHAIN_HEX_SIZE + 2];
+    chain_hex(hash, hex);
+    snprintf(bytea, sizeof bytea, "\\x%s", hex);
+    array_text(parameters, bytea);
+}
+
+// Where the block that begins at `from` ends: numbers in it have no hole.
+static size_t block_end(const struct sealing *rows, size_t from, size_t count)
+{
+    size_t to = from + 1;
+    while (to < count && to - from < BLOCK_ROWS && rows[to].id == rows[to - 1].id + 1) {
+        to++;
+    }
+    return to;
+}
+
+#define EACH_BLOCK(put)                                                                            \
+    do {                                                                                           \
+        array_begin(&parameters);                                                                  \
+        for (size_t from = 0, to; from < count; from = to) {                                       \
+            to = block_end(rows, from, count);                                                     \
+            put;                                                                                   \
+        }                                                                                          \
+        array_end(&parameters);                                                                    \
+    } while (0)
+
+static void array_hashes(struct parameters *parameters, const struct sealing *rows, size_t count)
+{
+    char bytea[2 + BLOCK_ROWS * (CHAIN_HEX_SIZE - 1) + 1] = "\\x";
+    for (size_t i = 0; i < count; i++) {
+        chain_hex(rows[i].hash, bytea + 2 + i * (CHAIN_HEX_SIZE - 1));
+    }
+    array_text(parameters, bytea);
+}
+
+// Numbers above the last one that was looked at, and below the last one now, that were not there.
+static void put_gaps(struct parameters *parameters, const struct sealings *sealings, size_t count,
+                     bool ends)
+{
+    int64_t last = sealings->sealed_id;
+    array_begin(parameters);
+    for (size_t i = 0; i < count; i++) {
+        int64_t id = sealings->rows[i].id;
+        if (id > last + 1) {
+            array_int(parameters, ends ? id - 1 : last + 1);
+        }
+        last = id > last ? id : last;
+    }
+    array_end(parameters);
+}
 
 static void send_seals(struct postgres_store *store, struct task *task)
 {
     const struct store_op_seal *op = CONTAINER_OF(task->op, struct store_op_seal, op);
-    const struct sealing *sealings = task->state;
+    const struct sealings *sealings = task->state;
+    const struct sealing *rows = sealings->rows;
+    size_t count = op->sealed;
+    int64_t last = rows[count - 1].id;
     struct parameters parameters;
     parameters_init(&parameters);
-    put_int(&parameters, task->number);
-    array_begin(&parameters);
-    for (size_t i = 0; i < op->sealed; i++) {
-        array_int(&parameters, sealings[i].id);
-    }
-    array_end(&parameters);
-    array_begin(&parameters);
-    for (size_t i = 0; i < op->sealed; i++) {
-        char hex[CHAIN_HEX_SIZE];
-        char bytea[CHAIN_HEX_SIZE + 2];
-        chain_hex(sealings[i].hash, hex);
-        snprintf(bytea, sizeof bytea, "\\x%s", hex);
-        array_text(&parameters, bytea);
-    }
-    array_end(&parameters);
+    put_int(&parameters, last > sealings->sealed_id ? last : sealings->sealed_id);
+    EACH_BLOCK(array_int(&parameters, task->number + (int64_t)from + 1));
+    EACH_BLOCK(array_int(&parameters, rows[from].id));
+    EACH_BLOCK(array_int(&parameters, (int64_t)(to - from)));
+    EACH_BLOCK(array_hash(&parameters, from == 0 ? sealings->head : rows[from - 1].hash));
+    EACH_BLOCK(array_hashes(&parameters, rows + from, to - from));
+    put_gaps(&parameters, sealings, count, false);
+    put_gaps(&parameters, sealings, count, true);
     task_send(store, PG_SEAL, &parameters);
 }
 
@@ -93,20 +151,22 @@ void take_seal(struct postgres_store *store, struct task *task, const PGresult *
     size_t waiting = (size_t)PQntuples(result);
     op->more = waiting > op->limit;
     op->sealed = op->more ? op->limit : waiting;
-    struct sealing *sealings = alloc_zero(op->sealed + 1, sizeof *sealings);
+    struct sealings *sealings =
+        alloc_zero(1, sizeof *sealings + op->sealed * sizeof *sealings->rows);
     task->state = sealings;
-    uint8_t head[CHAIN_HASH_SIZE] = {0};
     if (waiting > 0) {
-        task->number = field_int(result, 0, 8);
-        (void)field_bytes(result, 0, 9, head, sizeof head);
+        sealings->sealed_id = field_int(result, 0, 8);
+        task->number = field_int(result, 0, 9);
+        (void)field_bytes(result, 0, 10, sealings->head, sizeof sealings->head);
     }
+    const uint8_t *head = sealings->head;
     for (size_t i = 0; i < op->sealed; i++) {
         struct store_audit_row row = content_of(result, (int)i);
         row.seq = task->number + (int64_t)i + 1;
-        memcpy(row.prev_hash, head, sizeof head);
-        chain_hash(&row, head);
-        sealings[i].id = field_int(result, (int)i, 0);
-        memcpy(sealings[i].hash, head, sizeof head);
+        memcpy(row.prev_hash, head, sizeof row.prev_hash);
+        sealings->rows[i].id = field_int(result, (int)i, 0);
+        chain_hash(&row, sealings->rows[i].hash);
+        head = sealings->rows[i].hash;
     }
 }
 

@@ -74,7 +74,16 @@ static bool follows_schedules(const struct store_op_decide *op)
     return false;
 }
 
-static void send_begin(struct postgres_store *store, const struct store_op_decide *op)
+static void put_jobs(struct parameters *parameters, const struct store_op_decide *op)
+{
+    array_begin(parameters);
+    for (size_t i = 0; i < op->slot_count; i++) {
+        array_int(parameters, op->slots[i].job_id);
+    }
+    array_end(parameters);
+}
+
+static void send_begin(struct postgres_store *store, const struct store_op_decide *op, bool single)
 {
     struct parameters parameters;
     put_node(&parameters, op->node);
@@ -83,11 +92,11 @@ static void send_begin(struct postgres_store *store, const struct store_op_decid
     } else {
         put_null(&parameters);
     }
-    array_begin(&parameters);
-    for (size_t i = 0; i < op->slot_count; i++) {
-        array_int(&parameters, op->slots[i].job_id);
+    if (single) {
+        put_null(&parameters);
+    } else {
+        put_jobs(&parameters, op);
     }
-    array_end(&parameters);
     task_send(store, PG_DECIDE_BEGIN, &parameters);
 }
 
@@ -173,12 +182,18 @@ static void send_other(struct postgres_store *store, const struct store_op_decid
     task_send(store, PG_DECIDE_OTHER, &parameters);
 }
 
+// Slots that one statement decides need no more: it takes the jobs in their order.
+static bool is_single(const struct store_op_decide *op, const struct groups *groups)
+{
+    return groups->count == 1 && is_scheduled(&op->slots[0]);
+}
+
 void send_decide(struct postgres_store *store, struct task *task)
 {
     const struct store_op_decide *op = CONTAINER_OF(task->op, struct store_op_decide, op);
     struct groups *groups = groups_new(op);
     task->state = groups;
-    send_begin(store, op);
+    send_begin(store, op, is_single(op, groups));
     for (size_t i = 0; i < groups->count; i++) {
         if (is_scheduled(&op->slots[groups->from[i]])) {
             send_scheduled(store, op, groups->from[i], groups->from[i + 1]);
@@ -190,7 +205,7 @@ void send_decide(struct postgres_store *store, struct task *task)
 
 // ---- answers ------------------------------------------------------------------------------------
 
-// The node is live, the jobs are there.
+// The node is live.
 static void take_begin(struct store_op_decide *op, const PGresult *result)
 {
     op->outdated = field_bool(result, 0, 0);
@@ -201,21 +216,32 @@ static void take_begin(struct store_op_decide *op, const PGresult *result)
     }
 }
 
+static void take_verdicts(const struct groups *groups, struct store_slot *slots, size_t group,
+                          const PGresult *result)
+{
+    size_t from = groups->from[group];
+    size_t count = groups->from[group + 1] - from;
+    int64_t *values = alloc_zero(3 * count, sizeof *values);
+    for (int column = 0; column < 3; column++) {
+        CHECK(field_ints(result, 0, column, values + (size_t)column * count, count) == count);
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct store_slot *slot = &slots[from + i];
+        int64_t started = values[2 * count + i];
+        slot->verdict = (enum store_verdict)values[i];
+        slot->fence = values[count + i];
+        slot->started_at = started == 0 ? INSTANT_NONE : instant_from_ms(started);
+    }
+    free(values);
+}
+
 void take_decide(struct postgres_store *store, struct task *task, const PGresult *result)
 {
     (void)store;
     struct store_op_decide *op = CONTAINER_OF(task->op, struct store_op_decide, op);
     if (task->answers == 0) {
         take_begin(op, result);
-        return;
-    }
-    const struct groups *groups = task->state;
-    CHECK((size_t)task->answers <= groups->count);
-    struct store_slot *first = &op->slots[groups->from[task->answers - 1]];
-    for (int i = 0; i < PQntuples(result); i++) {
-        struct store_slot *slot = &first[field_int(result, i, 0) - 1];
-        slot->verdict = (enum store_verdict)field_int(result, i, 1);
-        slot->fence = field_int(result, i, 2);
-        slot->started_at = field_instant(result, i, 3);
+    } else if (PQntuples(result) > 0) {
+        take_verdicts(task->state, op->slots, (size_t)task->answers - 1, result);
     }
 }

@@ -4,6 +4,8 @@
 
 #include "store/chain.h"
 
+#define BLOCK_ROWS 60 // of the chain, at most (schema_1.sql)
+
 // ---- runs ---------------------------------------------------------------------------------------
 
 struct run_reader {
@@ -45,7 +47,7 @@ bool postgres_read_runs(struct store *port, const struct store_run_filter *filte
         " from ironcron.run r left join ironcron.job j using (job_id)"
         " left join ironcron.node n using (node_no)");
     if (filter->last_of_each_job) {
-        buf_printf(&question.sql, "%sr.fence = j.last_run", question.joint);
+        buf_printf(&question.sql, "%sr.run_id = j.last_run", question.joint);
         question.joint = " and ";
     }
     if (filter->job != NULL) {
@@ -93,7 +95,7 @@ bool postgres_read_slots(struct store *port, const struct store_slot_filter *fil
     AUTO(question_release) struct question question;
     question_init(&question, "select j.name, s.due_at, s.outcome, r.run_id, s.reason"
                              " from ironcron.slot s join ironcron.job j using (job_id)"
-                             " left join ironcron.run r on r.fence = s.run");
+                             " left join ironcron.run r on r.run_id = s.run_id");
     if (filter->job != NULL) {
         put_text(&question.parameters, filter->job);
         question_where(&question, "s.job_id = (select job_id from ironcron.job where name = ", ")");
@@ -135,12 +137,9 @@ bool postgres_read_audit(struct store *port, const struct store_audit_filter *fi
 {
     AUTO(question_release) struct question question;
     question_init(&question,
-                  "select s.seq, a.at, a.event, coalesce(j.name, a.job), a.run_id, a.node, a.actor,"
-                  " a.detail, case when s.seq is not null then coalesce(p.hash, (select"
-                  " decode(value, 'hex') from ironcron.meta where key = 'anchor_hash')) end, s.hash"
-                  " from ironcron.audit a left join ironcron.job j using (job_id)"
-                  " left join ironcron.audit_seal s on s.audit_id = a.id"
-                  " left join ironcron.audit_seal p on p.seq = s.seq - 1");
+                  "select a.seq, a.at, a.event, coalesce(j.name, a.job), a.run_id, a.node, a.actor,"
+                  " a.detail, a.prev, a.hash"
+                  " from ironcron.audit_row a left join ironcron.job j using (job_id)");
     if (filter->job != NULL) {
         put_text(&question.parameters, filter->job);
         question_where(&question, "coalesce(j.name, a.job) = ", "");
@@ -149,11 +148,12 @@ bool postgres_read_audit(struct store *port, const struct store_audit_filter *fi
         put_text(&question.parameters, filter->event);
         question_where(&question, "a.event = ", "");
     }
-    question_range(&question, "s.seq", filter->seq_from, filter->seq_before);
+    question_range(&question, "a.seq", filter->seq_from, filter->seq_before);
+    question_range(&question, "a.block", filter->seq_from - BLOCK_ROWS, filter->seq_before);
     question_span(&question, "a.at", filter->since, filter->until);
     buf_add_string(&question.sql, filter->newest_first
-                                      ? " order by s.seq desc nulls first, a.id desc"
-                                      : " order by s.seq nulls last, a.id");
+                                      ? " order by a.block desc nulls first, a.id desc"
+                                      : " order by a.block nulls last, a.id");
     question_limit(&question, filter->limit);
     return question_each(&question, port, give_audit, &(struct audit_reader){fn, context}, err);
 }

@@ -258,7 +258,7 @@ bool postgres_read_output(struct store *port, struct uuid run_id, int64_t offset
     struct output_reader reader = {offset, bytes, size, length_out};
     AUTO(question_release) struct question question;
     question_init(&question, "select o.start, o.bytes from ironcron.output o"
-                             " join ironcron.run r on r.fence = o.run");
+                             " join ironcron.run r on r.run_id = o.run_id");
     put_uuid(&question.parameters, run_id);
     question_where(&question, "r.run_id = ", "::uuid");
     put_int(&question.parameters, offset);

@@ -233,7 +233,7 @@ size_t field_ints(const PGresult *result, int row, int column, int64_t *out, siz
         }
         char *rest;
         out[count++] = strtoll(text, &rest, 10);
-        text = rest;
+        text = rest + strcspn(rest, ",}"); // NULL is 0
     }
     return count;
 }

@@ -30,34 +30,60 @@ create table pulse (
     one boolean primary key default true check (one), changes bigint not null, version bigint not null);
 insert into pulse (changes, version) values (0, 0);
 
+-- running: how many of its runs are STARTED; held: its last slot came upon one of them.
 create table job (
     job_id bigint primary key, name text not null unique, high_water bigint not null,
-    last_success bigint, last_run bigint, throttle int not null) with (fillfactor = 70);
+    last_success bigint, last_run uuid, throttle int not null, running int not null default 0,
+    held boolean not null default false) with (fillfactor = 70);
 
 create table in_force (
-    job_id bigint not null references job, from_ms bigint not null, to_ms bigint,
+    job_id bigint not null, from_ms bigint not null, to_ms bigint,
     spec text not null, primary key (job_id, from_ms));
 create unique index in_force_now on in_force (job_id) where to_ms is null;
 
-create table slot (
-    due_at bigint not null, job_id bigint not null, outcome smallint not null,
-    reason smallint not null, run bigint, attempt int not null, retry_at bigint,
-    node_no bigint not null, primary key (job_id, due_at)) with (fillfactor = 80);
-create index slot_due on slot (due_at, job_id);
-create index slot_waits on slot (job_id) where retry_at is not null;
-
+-- Few rows are hot, and the rest is never touched again. A run that is STARTED is a row of
+-- run_started, and the end moves it. Its slot, open until then, has no row of its own.
 create sequence fence;
-create table run (
-    fence bigint primary key, run_id uuid not null unique, job_id bigint not null,
-    due_at bigint not null, attempt int not null, trigger smallint not null,
-    state smallint not null, node_no bigint not null, started_at bigint not null,
-    ended_at bigint, duration bigint, exit_code int, failure smallint not null default 0,
-    error text) with (fillfactor = 80);
-create index run_started on run (job_id) where state = 0;
-create index run_of_job on run (job_id, fence);
+create table run_started (
+    run_id uuid primary key, fence bigint not null, job_id bigint not null, due_at bigint not null,
+    started_at bigint not null, node_no bigint not null, attempt int not null,
+    trigger smallint not null)
+    with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000,
+          autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 100000);
+create table run_ended (
+    run_id uuid primary key, fence bigint not null, job_id bigint not null, due_at bigint not null,
+    started_at bigint not null, ended_at bigint not null, duration bigint not null,
+    node_no bigint not null, attempt int not null, exit_code int, trigger smallint not null,
+    state smallint not null, failure smallint not null, error text);
+create index run_in_order on run_ended (fence);
+create index run_of_job on run_ended (job_id, fence);
+create view run as
+select run_id, fence, job_id, due_at, attempt, trigger, 0::smallint as state, node_no, started_at,
+       null::bigint as ended_at, null::bigint as duration, null::int as exit_code,
+       0::smallint as failure, null::text as error from run_started
+union all
+select run_id, fence, job_id, due_at, attempt, trigger, state, node_no, started_at, ended_at,
+       duration, exit_code, failure, error from run_ended;
+
+-- Open slots that wait for their next attempt, or (attempt 0) for the slots of other jobs.
+create table slot_waiting (
+    job_id bigint not null, due_at bigint not null, retry_at bigint not null, node_no bigint not null,
+    run_id uuid, attempt int not null, reason smallint not null, primary key (job_id, due_at));
+create index slot_waiting_in_order on slot_waiting (retry_at);
+create table slot_closed (
+    job_id bigint not null, due_at bigint not null, node_no bigint not null, run_id uuid,
+    attempt int not null, outcome smallint not null, reason smallint not null,
+    primary key (job_id, due_at));
+create view slot as
+select job_id, due_at, outcome, reason, run_id, attempt, null::bigint as retry_at, node_no from slot_closed
+union all
+select job_id, due_at, 0::smallint, reason, run_id, attempt, retry_at, node_no from slot_waiting
+union all
+select job_id, due_at, 0::smallint, 0::smallint, run_id, attempt, null::bigint, node_no
+from run_started where trigger <> 3;
 
 create table output (
-    run bigint not null, start bigint not null, bytes bytea not null, primary key (run, start));
+    run_id uuid not null, start bigint not null, bytes bytea not null, primary key (run_id, start));
 alter table output alter column bytes set storage external;
 
 create table control (
@@ -73,28 +99,43 @@ create table intent (
     answer text, node_no bigint);
 create index intent_pending on intent (id) where state = 0;
 
--- Audit rows are written in the commit of their cause and never changed. What is not sealed yet is
--- queued, so that the sealer finds it without a search; a row that became visible late is sealed late.
+-- Audit rows are written in the commit of their cause and never changed. Their numbers are drawn by
+-- transactions that have an id already, which the sealer relies on.
+create sequence audit_id;
 create table audit (
-    id bigint generated always as identity primary key, at bigint not null, event text not null,
+    id bigint primary key
+        default case when pg_current_xact_id() is not null then nextval('ironcron.audit_id') end,
+    at bigint not null, event text not null,
     job_id bigint, job text, run_id uuid, node uuid, actor text, detail text);
-create table audit_unsealed (id bigint primary key);
-create table audit_seal (
-    seq bigint primary key, audit_id bigint not null unique, hash bytea not null);
-create index audit_at on audit (at);
+create index audit_at on audit using brin (at) with (pages_per_range = 32, autosummarize = on);
 
-create function audit_queue() returns trigger language plpgsql as $$
-begin
-    insert into ironcron.audit_unsealed select id from added;
-    return null;
-end $$;
-create trigger audit_queue after insert on audit referencing new table as added
-    for each statement execute function audit_queue();
+-- The chain: a row seals `rows` audit rows without a hole between their numbers, 60 at most. Their
+-- hashes stand end to end; seq and id are the first one's, prev is the hash before it.
+create table audit_seal (
+    seq bigint primary key, id bigint not null unique, rows int not null check (rows between 1 and 60),
+    prev bytea not null, hashes bytea not null);
+-- Numbers that the sealer passed over: of transactions that had not ended, or came to nothing. `noted`
+-- began later than each of them.
+create table audit_gap (id_from bigint primary key, id_to bigint not null, noted xid8 not null);
+
+create view audit_row as
+select s.seq as block, s.seq + (a.id - s.id) as seq, a.id, a.at, a.event, a.job_id, a.job, a.run_id, a.node,
+       a.actor, a.detail,
+       case when a.id = s.id then s.prev else substr(s.hashes, (a.id - s.id)::int * 32 - 31, 32) end as prev,
+       substr(s.hashes, (a.id - s.id)::int * 32 + 1, 32) as hash
+from audit_seal s join audit a on a.id >= s.id and a.id < s.id + 60 and s.id <= a.id and s.id > a.id - 60
+                                  and a.id < s.id + s.rows
+union all
+select null, null, a.id, a.at, a.event, a.job_id, a.job, a.run_id, a.node, a.actor, a.detail, null, null
+from audit a where a.id > coalesce((select value::bigint from meta where key = 'sealed_id'), 0)
+union all
+select null, null, a.id, a.at, a.event, a.job_id, a.job, a.run_id, a.node, a.actor, a.detail, null, null
+from audit_gap g join audit a on a.id between g.id_from and g.id_to;
 
 create function refuse_change() returns trigger language plpgsql as $$
 begin
-    if tg_op = 'DELETE' and current_setting('ironcron.pruning', true) = 'on' then
-        return old;
+    if current_setting('ironcron.pruning', true) = 'on' and (tg_op = 'DELETE' or tg_table_name = 'audit_seal') then
+        return coalesce(new, old);
     end if;
     raise exception 'rows of % are never changed or deleted', tg_table_name;
 end $$;

@@ -20,16 +20,12 @@ select j.name as job, at_ms(s.due_at) as due_at,
        r.run_id,
        (array['overlap', 'superseded', 'paused', 'throttled', 'downtime', 'too_old', 'removed', 'limit',
               'busy', 'changed', 'after'])[nullif(s.reason, 0)] as reason
-from slot s join job j using (job_id) left join run r on r.fence = s.run;
+from slot s join job j using (job_id) left join run r on r.run_id = s.run_id;
 
 create or replace view audit_log as
-select s.seq, at_ms(a.at) as at, a.event, coalesce(j.name, a.job) as job, a.run_id, a.node, a.actor, a.detail,
-       case when s.seq is not null then encode(coalesce(p.hash,
-           (select decode(value, 'hex') from meta where key = 'anchor_hash'),
-           decode(repeat('00', 32), 'hex')), 'hex') end as prev_hash,
-       encode(s.hash, 'hex') as hash
-from audit a left join job j using (job_id) left join audit_seal s on s.audit_id = a.id
-    left join audit_seal p on p.seq = s.seq - 1;
+select a.seq, at_ms(a.at) as at, a.event, coalesce(j.name, a.job) as job, a.run_id, a.node, a.actor, a.detail,
+       encode(a.prev, 'hex') as prev_hash, encode(a.hash, 'hex') as hash
+from audit_row a left join job j using (job_id);
 
 create or replace view nodes as
 select node, host, version, at_ms(started_at) as started_at, at_ms(last_seen) as last_seen, state, running
