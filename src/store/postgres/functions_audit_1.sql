@@ -7,12 +7,13 @@ set local search_path = ironcron, pg_temp;
 -- above the last number that was looked at, and what has come to light in the gaps below it. A gap
 -- is over when all have ended that were there when it was noted, and nothing is in it: one
 -- statement sees both.
-create function seal_begin(p_limit bigint)
+create function seal_begin(p_now bigint, p_limit bigint)
 returns table (id bigint, at bigint, event text, job text, run_id uuid, node uuid, actor text,
                detail text, sealed_id bigint, head_seq bigint, head_hash bytea) language plpgsql as $$
 declare v_sealed bigint; v_seq bigint; v_hash bytea;
 begin
     perform pg_advisory_xact_lock(1768124270, 3);
+    perform ironcron.make_days(ironcron.now_ms(p_now));
     v_sealed := coalesce((select value::bigint from ironcron.meta where key = 'sealed_id'), 0);
     select s.seq + s.rows - 1, substr(s.hashes, s.rows * 32 - 31, 32) into v_seq, v_hash
     from ironcron.audit_seal s order by s.seq desc limit 1;
@@ -68,27 +69,34 @@ create function meta_put(p_key text, p_value text) returns void language sql as 
     insert into ironcron.meta values (p_key, p_value) on conflict (key) do update set value = excluded.value
 $$;
 
+-- The first claim since then, of runs that have no day of their own.
+create function first_claim(p_since bigint) returns bigint language sql stable as $$
+    select least((select min(fence) from ironcron.run_ended_rest where started_at >= p_since),
+                 (select min(fence) from ironcron.run_started where started_at >= p_since))
+$$;
+
+-- One by one goes only what has no day of its own (functions_days_1.sql).
 -- Controls that ended before p_controls are needed by no slot that is kept.
 create function prune_runs(p_before bigint, p_controls bigint, p_limit bigint)
 returns table (deleted bigint, more boolean) language plpgsql as $$
 declare v_slots bigint; v_runs bigint; v_output bigint; v_intents bigint; v_controls bigint; v_gone uuid[];
 begin
-    with gone as (select s.job_id, s.due_at from ironcron.slot_closed s join ironcron.job j using (job_id)
+    with gone as (select s.job_id, s.due_at from ironcron.slot_closed_rest s join ironcron.job j using (job_id)
                   where s.due_at < p_before and s.due_at <= j.high_water
                   order by s.due_at, s.job_id limit p_limit)
-    delete from ironcron.slot_closed s using gone g where s.job_id = g.job_id and s.due_at = g.due_at;
+    delete from ironcron.slot_closed_rest s using gone g where s.job_id = g.job_id and s.due_at = g.due_at;
     get diagnostics v_slots = row_count;
     v_gone := array(
-        select r.run_id from ironcron.run_ended r
-        where r.fence < coalesce((select min(fence) from ironcron.run where started_at >= p_before),
+        select r.run_id from ironcron.run_ended_rest r
+        where r.fence < coalesce(ironcron.first_claim(p_before),
                                  9223372036854775807)
           and r.ended_at < p_before
           and not exists (select from ironcron.slot_waiting s where s.job_id = r.job_id and s.due_at = r.due_at
                                                                 and s.run_id = r.run_id)
         order by r.fence limit p_limit);
-    delete from ironcron.output where run_id = any(v_gone);
+    delete from ironcron.output_rest where run_id = any(v_gone);
     get diagnostics v_output = row_count;
-    delete from ironcron.run_ended where run_id = any(v_gone);
+    delete from ironcron.run_ended_rest where run_id = any(v_gone);
     get diagnostics v_runs = row_count;
     delete from ironcron.control where id in (
         select id from ironcron.control where to_ms < p_controls order by id limit p_limit);
@@ -113,12 +121,12 @@ returns table (deleted bigint, more boolean) language plpgsql as $$
 declare v_rows bigint;
 begin
     with gone as (
-        select o.run_id, o.start from ironcron.output o join ironcron.run_ended r using (run_id)
-        where r.fence < coalesce((select min(fence) from ironcron.run where started_at >= p_before),
+        select o.run_id, o.start from ironcron.output_rest o join ironcron.run_ended_rest r using (run_id)
+        where r.fence < coalesce(ironcron.first_claim(p_before),
                                  9223372036854775807)
           and r.ended_at < p_before
         order by r.fence, o.start limit p_limit)
-    delete from ironcron.output o using gone g where o.run_id = g.run_id and o.start = g.start;
+    delete from ironcron.output_rest o using gone g where o.run_id = g.run_id and o.start = g.start;
     get diagnostics v_rows = row_count;
     return query select v_rows, v_rows = p_limit;
 end $$;

@@ -193,7 +193,7 @@ end $$;
 create function decide_other(p_no bigint, p_node uuid, p_now bigint, p_actor text, p_job bigint,
     p_due bigint, p_decision int, p_trigger int, p_attempt int, p_run uuid, p_reason int,
     p_forbids boolean, p_skips boolean, p_by_hand boolean, p_detail text, p_overlap_detail text)
-returns setof answer language plpgsql as $$
+returns setof answer language plpgsql set plan_cache_mode = force_custom_plan as $$
 declare
     v_now bigint := ironcron.now_ms(p_now);
     j ironcron.job;
@@ -235,8 +235,10 @@ begin
     v_outcome := case when v_overlaps then 7 else (array[0, 7, 8, 6])[p_decision + 1] end;
     -- What a rehearsal would have done must not hide what really happened.
     if p_trigger <= 2 or p_trigger = 4 and not (v_there and p_decision = 3) then
-        delete from ironcron.slot_waiting where job_id = p_job and due_at = p_due;
-        delete from ironcron.slot_closed where job_id = p_job and due_at = p_due;
+        if v_there then
+            delete from ironcron.slot_waiting where job_id = p_job and due_at = p_due;
+            delete from ironcron.slot_closed where job_id = p_job and due_at = p_due;
+        end if;
         if v_outcome <> 0 then
             insert into ironcron.slot_closed (job_id, due_at, node_no, run_id, attempt, outcome, reason)
             values (p_job, p_due, p_no, case when v_runs then p_run else s.run_id end,
@@ -356,10 +358,11 @@ begin
 end $$;
 
 create function output_add(p_run uuid, p_offset bigint, p_bytes bytea) returns void
-language plpgsql as $$
+language plpgsql set plan_cache_mode = force_custom_plan as $$
 declare v_stored bigint;
 begin
-    if not exists (select from ironcron.run where run_id = p_run) then
+    if not exists (select from ironcron.run_started where run_id = p_run)
+            and not exists (select from ironcron.run_ended where run_id = p_run) then
         raise exception using errcode = 'IC001',
             message = 'there is no such run to which output could belong';
     end if;

@@ -124,6 +124,7 @@ void send_seal(struct postgres_store *store, struct task *task)
     struct parameters parameters;
     task_begin(store, task);
     parameters_init(&parameters);
+    put_now(store, &parameters);
     put_int(&parameters, (int64_t)op->limit + 1); // one more, to know whether there is more
     task_send(store, PG_SEAL_BEGIN, &parameters);
 }
@@ -195,6 +196,16 @@ static void send_prune_part(struct postgres_store *store, enum postgres_statemen
     }
 }
 
+// Last, since its locks are held until the commit.
+static void send_prune_days(struct postgres_store *store, const struct store_op_prune *op)
+{
+    struct parameters parameters;
+    parameters_init(&parameters);
+    put_instant(&parameters, op->runs_before);
+    put_instant(&parameters, op->output_before);
+    task_send(store, PG_PRUNE_DAYS, &parameters);
+}
+
 void send_prune(struct postgres_store *store, struct task *task)
 {
     struct store_op_prune *op = CONTAINER_OF(task->op, struct store_op_prune, op);
@@ -210,6 +221,7 @@ void send_prune(struct postgres_store *store, struct task *task)
     }
     send_prune_part(store, PG_PRUNE_OUTPUT, op->output_before, op->limit);
     send_prune_part(store, PG_PRUNE_AUDIT, op->audit_before, op->limit);
+    send_prune_days(store, op);
 }
 
 void take_prune(struct postgres_store *store, struct task *task, const PGresult *result)

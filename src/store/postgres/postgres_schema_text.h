@@ -7,4 +7,5 @@ extern const char functions_nodes_1_sql[];
 extern const char functions_locks_1_sql[];
 extern const char functions_slots_1_sql[];
 extern const char functions_audit_1_sql[];
+extern const char functions_days_1_sql[];
 extern const char views_1_sql[];

@@ -42,7 +42,9 @@ create table in_force (
 create unique index in_force_now on in_force (job_id) where to_ms is null;
 
 -- Few rows are hot, and the rest is never touched again. A run that is STARTED is a row of
--- run_started, and the end moves it. Its slot, open until then, has no row of its own.
+-- run_started, and the end moves it. Its slot, open until then, has no row of its own. What has ended
+-- lies in partitions, one for each day: of the run's id, which begins with the time, or of the slot's
+-- due time. Days go as a whole (functions_days_1.sql); what has no day of its own is in the rest.
 create sequence fence;
 create table run_started (
     run_id uuid primary key, fence bigint not null, job_id bigint not null, due_at bigint not null,
@@ -54,9 +56,11 @@ create table run_ended (
     run_id uuid primary key, fence bigint not null, job_id bigint not null, due_at bigint not null,
     started_at bigint not null, ended_at bigint not null, duration bigint not null,
     node_no bigint not null, attempt int not null, exit_code int, trigger smallint not null,
-    state smallint not null, failure smallint not null, error text);
+    state smallint not null, failure smallint not null, error text) partition by range (run_id);
+create table run_ended_rest partition of run_ended default;
 create index run_in_order on run_ended (fence);
 create index run_of_job on run_ended (job_id, fence);
+create index run_ended_at on run_ended using brin (ended_at) with (autosummarize = on);
 create view run as
 select run_id, fence, job_id, due_at, attempt, trigger, 0::smallint as state, node_no, started_at,
        null::bigint as ended_at, null::bigint as duration, null::int as exit_code,
@@ -73,7 +77,9 @@ create index slot_waiting_in_order on slot_waiting (retry_at);
 create table slot_closed (
     job_id bigint not null, due_at bigint not null, node_no bigint not null, run_id uuid,
     attempt int not null, outcome smallint not null, reason smallint not null,
-    primary key (job_id, due_at));
+    primary key (job_id, due_at)) partition by range (due_at);
+create table slot_closed_rest partition of slot_closed default;
+create index slot_rest_in_order on slot_closed_rest (due_at, job_id);
 create view slot as
 select job_id, due_at, outcome, reason, run_id, attempt, null::bigint as retry_at, node_no from slot_closed
 union all
@@ -83,8 +89,12 @@ select job_id, due_at, 0::smallint, 0::smallint, run_id, attempt, null::bigint, 
 from run_started where trigger <> 3;
 
 create table output (
-    run_id uuid not null, start bigint not null, bytes bytea not null, primary key (run_id, start));
+    run_id uuid not null, start bigint not null, bytes bytea not null, primary key (run_id, start))
+    partition by range (run_id);
 alter table output alter column bytes set storage external;
+create table output_rest partition of output default;
+-- Which partitions there are: of days since 1970.
+create table day (parent text not null, day int not null, primary key (parent, day));
 
 create table control (
     id bigint generated always as identity primary key, job text, kind smallint not null,

@@ -1,0 +1,120 @@
+-- Schema version 1: history by days. They are made ahead, by whoever seals, and go as a whole when
+-- nothing in them is to be kept. Neither waits long for a lock, since claims wait behind it; what does
+-- not succeed is tried again.
+set local search_path = ironcron, pg_temp;
+
+create function day_of(p_ms bigint) returns int language sql immutable as $$
+    select (p_ms / 86400000)::int
+$$;
+
+-- The first id of a day's runs: an id begins with the milliseconds since 1970.
+create function day_id(p_day int) returns uuid language sql immutable as $$
+    select (lpad(to_hex(p_day * 86400000::bigint), 12, '0') || repeat('0', 20))::uuid
+$$;
+
+create function day_bound(p_parent text, p_day int) returns text language sql immutable as $$
+    select case p_parent when 'slot_closed' then (p_day * 86400000::bigint)::text
+                         else ironcron.day_id(p_day)::text end
+$$;
+
+create function day_name(p_parent text, p_day int) returns text language sql immutable as $$
+    select p_parent || to_char(date '1970-01-01' + p_day, '_YYYYMMDD')
+$$;
+
+-- A table that is attached takes a weaker lock than one that is made as a partition. Where the rest has
+-- rows of that day already they stay there, and the day is left out.
+create function make_day(p_day int) returns void language plpgsql set lock_timeout = '200ms' as $$
+declare v_parent text; v_name text;
+begin
+    if exists (select from ironcron.day where day = p_day) then
+        return;
+    end if;
+    foreach v_parent in array array['run_ended', 'output', 'slot_closed'] loop
+        v_name := ironcron.day_name(v_parent, p_day);
+        execute format('create table ironcron.%I (like ironcron.%I including all excluding indexes)', v_name, v_parent);
+        execute format('alter table ironcron.%I attach partition ironcron.%I for values from (%L) to (%L)', v_parent,
+                       v_name, ironcron.day_bound(v_parent, p_day), ironcron.day_bound(v_parent, p_day + 1));
+        insert into ironcron.day (parent, day) values (v_parent, p_day);
+    end loop;
+exception when lock_not_available or check_violation or insufficient_privilege then
+    null; -- rows of this day go to the rest, and are there for all who read
+end $$;
+
+-- From tomorrow on: today has begun elsewhere. One at a time makes or drops days.
+create function make_days(p_now bigint) returns void language plpgsql as $$
+declare v_today int := ironcron.day_of(p_now);
+begin
+    if exists (select from ironcron.day where day = v_today + 7) or not pg_try_advisory_xact_lock(1768124270, 6) then
+        return;
+    end if;
+    for v_day in v_today + 1 .. v_today + 7 loop
+        perform ironcron.make_day(v_day);
+    end loop;
+end $$;
+
+-- Are all runs of the ids of this day over, and was it before that instant? Those of slots that wait
+-- are still needed.
+create function day_is_over(p_day int, p_before bigint) returns boolean language plpgsql as $$
+declare v_from uuid := ironcron.day_id(p_day); v_to uuid := ironcron.day_id(p_day + 1);
+begin
+    return (p_day + 1) * 86400000::bigint <= p_before
+        and not exists (select from ironcron.run_started where run_id >= v_from and run_id < v_to)
+        and not exists (select from ironcron.slot_waiting where run_id >= v_from and run_id < v_to)
+        and not exists (select from ironcron.run_ended
+                        where run_id >= v_from and run_id < v_to and ended_at >= p_before);
+end $$;
+
+-- Slots of this day are closed, or they were elsewhere. None may be above its job's mark.
+create function slots_are_over(p_day int, p_before bigint) returns boolean language plpgsql as $$
+declare v_end bigint := (p_day + 1) * 86400000::bigint; v_above boolean;
+begin
+    if v_end > p_before then
+        return false;
+    end if;
+    execute format('select exists (select from ironcron.job j join ironcron.%I s using (job_id)
+                    where j.high_water < $1 and s.due_at > j.high_water)', ironcron.day_name('slot_closed', p_day))
+    into v_above using v_end;
+    return not v_above;
+end $$;
+
+-- Answers how many rows there were, about; null where it was not to be had at once.
+create function drop_day(p_parent text, p_day int) returns bigint language plpgsql set lock_timeout = '200ms' as $$
+declare v_name text := ironcron.day_name(p_parent, p_day); v_rows bigint;
+begin
+    select greatest(reltuples, 1)::bigint into v_rows from pg_class
+    where relnamespace = 'ironcron'::regnamespace and relname = v_name;
+    execute format('drop table ironcron.%I', v_name);
+    delete from ironcron.day where parent = p_parent and day = p_day;
+    return v_rows;
+exception when lock_not_available then
+    return null;
+end $$;
+
+-- At most one day of each kind a call, the oldest. Either instant may be null.
+create function prune_days(p_runs bigint, p_output bigint)
+returns table (deleted bigint, more boolean) language plpgsql as $$
+declare d record; v_rows bigint;
+begin
+    deleted := 0;
+    more := false;
+    if not pg_try_advisory_xact_lock(1768124270, 6) then
+        return next;
+        return;
+    end if;
+    for d in select o.parent, min(o.day) as day from ironcron.day o group by o.parent order by o.parent loop
+        continue when not coalesce(case d.parent
+            when 'slot_closed' then ironcron.slots_are_over(d.day, p_runs)
+            when 'run_ended' then ironcron.day_is_over(d.day, p_runs)
+            else ironcron.day_is_over(d.day, greatest(p_runs, p_output)) end, false);
+        v_rows := ironcron.drop_day(d.parent, d.day);
+        deleted := deleted + coalesce(v_rows, 0);
+        more := true;
+        if d.parent <> 'output' and v_rows is not null then
+            perform ironcron.kept_from(p_runs);
+        end if;
+    end loop;
+    return next;
+end $$;
+
+select ironcron.make_day(ironcron.day_of(ironcron.now_ms(null)));
+select ironcron.make_days(ironcron.now_ms(null));
