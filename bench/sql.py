@@ -5,56 +5,16 @@ one server with its default durability. The rate is runs over the time from the 
 """
 
 import os
-import pathlib
-import socket
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import time
 
 from node import Node
+from server import Server
 
-BIN = "/usr/lib/postgresql/15/bin/"
 ROUNDS = 3
 CONNECTIONS = 16
-
-
-class Server:
-    """A cluster with pg_cron, under a user that PostgreSQL accepts."""
-
-    def __init__(self):
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="ironcron-bench-pg.", dir="/var/tmp"))
-        self.prefix = ["setpriv", "--pdeathsig", "INT"]
-        if os.geteuid() == 0:
-            self.prefix += ["--reuid", "postgres", "--regid", "postgres", "--clear-groups"]
-            subprocess.run(["chown", "postgres:", self.folder], check=True)
-        with socket.socket() as listener:
-            listener.bind(("127.0.0.1", 0))
-            self.port = listener.getsockname()[1]
-        data = self.folder / "data"
-        subprocess.run([*self.prefix, BIN + "initdb", "-U", "postgres", "-A", "trust", "-D", data], check=True,
-                       capture_output=True, cwd=self.folder)
-        options = {"port": self.port, "unix_socket_directories": self.folder, "listen_addresses": "127.0.0.1",
-                   "shared_preload_libraries": "pg_cron", "max_connections": 200, "cron.timezone": "GMT"}
-        words = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
-        with open(self.folder / "log", "wb") as log:
-            self.process = subprocess.Popen([*self.prefix, BIN + "postgres", "-D", data, *words], stdout=log, stderr=log,
-                                            cwd=self.folder)
-        while self.psql("select 1", check=False) != "1":
-            time.sleep(0.1)
-
-    def psql(self, statement, check=True):
-        done = subprocess.run([BIN + "psql", "-XAtq", "-h", self.folder, "-p", str(self.port), "-U", "postgres", "-c",
-                               statement], check=False, capture_output=True, text=True)
-        if check and done.returncode != 0:
-            sys.exit(f"{statement}\n{done.stderr}")
-        return done.stdout.strip()
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait(60)
-        subprocess.run(["rm", "-rf", self.folder], check=True)
 
 
 def next_minute():
@@ -91,11 +51,11 @@ def ironcron(node, jobs):
 def main():
     binary, folder = sys.argv[1:3]
     jobs = int(sys.argv[3]) if len(sys.argv) > 3 else 1000
-    server = Server()
+    server = Server(shared_preload_libraries="pg_cron", **{"cron.timezone": "GMT"})
     try:
         server.psql("create extension pg_cron")
         server.psql(f"select count(cron.schedule('j' || i, '0 0 31 12 *', 'select 1')) from generate_series(1, {jobs}) i")
-        url = f"postgresql://postgres@127.0.0.1:{server.port}/postgres"
+        url = server.url()
         node = Node(binary, folder, f"node: {{ max_running: {jobs} }}\n"
                     f"databases: [{{ name: app, url: \"{url}\", connections: {CONNECTIONS} }}]\njobs:\n" + "".join(
                         f'  - {{ name: job-{i}, schedule: "* * * * *", sql: {{ database: app, statement: select 1 }} }}\n'

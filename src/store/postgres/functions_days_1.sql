@@ -68,7 +68,7 @@ end $$;
 create function slots_are_over(p_day int, p_before bigint) returns boolean language plpgsql as $$
 declare v_end bigint := (p_day + 1) * 86400000::bigint; v_above boolean;
 begin
-    if v_end > p_before then
+    if p_before is null or v_end > p_before then
         return false;
     end if;
     execute format('select exists (select from ironcron.job j join ironcron.%I s using (job_id)
@@ -90,7 +90,7 @@ exception when lock_not_available then
     return null;
 end $$;
 
--- At most one day of each kind a call, the oldest. Either instant may be null.
+-- At most one day of each kind a call, the oldest. Either instant may be null: those are kept.
 create function prune_days(p_runs bigint, p_output bigint)
 returns table (deleted bigint, more boolean) language plpgsql as $$
 declare d record; v_rows bigint;
