@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: MIT
+// History of the PostgreSQL store by days, and the sealing of what becomes visible late.
+#include "../../contract/contract.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "postgres_cluster.h"
+
+#define DAY_MS 86400000
+
+struct days {
+    struct contract contract;
+    char *url;
+    int64_t job;
+};
+
+static int setup(void **state)
+{
+    struct days *days = calloc(1, sizeof *days);
+    assert_non_null(days);
+    days->url = postgres_cluster_database();
+    contract_clock_init(&days->contract.clock);
+    days->contract.store = postgres_cluster_open(days->url, &days->contract.clock.clock);
+    contract_join(&days->contract);
+    days->job = contract_publish(&days->contract, "a", "s");
+    *state = days;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct days *days = *state;
+    store_close(days->contract.store);
+    postgres_cluster_drop(days->url);
+    free(days->url);
+    free(days);
+    return 0;
+}
+
+static void is(struct days *days, const char *sql, const char *expected)
+{
+    char *printed = postgres_cluster_psql(days->url, sql);
+    printed[strcspn(printed, "\n")] = '\0';
+    assert_string_equal(printed, expected);
+    free(printed);
+}
+
+// A run whose id says when it was claimed, with a piece of output.
+static struct store_slot claim(struct days *days, int64_t due_ms)
+{
+    struct contract *c = &days->contract;
+    struct store_slot slot = contract_slot(c, days->job, due_ms, DECIDE_RUN, TRIGGER_SCHEDULE, 1);
+    uint8_t random[10] = {(uint8_t)c->ids++};
+    slot.run_id = uuid_v7(instant_ms(c->clock.now), random);
+    assert_int_equal(contract_decide(c, &slot), VERDICT_CLAIMED);
+    struct store_chunk chunk = {slot.run_id, 0, "abc", 3};
+    struct store_op_output output = {.op.kind = STORE_OUTPUT, .chunks = &chunk, .chunk_count = 1};
+    CALL_OK(c, &output);
+    return slot;
+}
+
+static struct store_op_prune prune(struct days *days, int64_t before_ms)
+{
+    struct store_op_prune op = {.op.kind = STORE_PRUNE,
+                                .runs_before = at_ms(before_ms),
+                                .output_before = INSTANT_NONE,
+                                .audit_before = INSTANT_NONE,
+                                .limit = 100};
+    CALL_OK(&days->contract, &op);
+    return op;
+}
+
+// T0 is 16:00 of 2025-11-24: this is the first hour of the next day, which lasts until +32 h.
+#define TOMORROW     (9 * 3600 * 1000LL)
+#define TOMORROW_END (32 * 3600 * 1000LL)
+
+static void a_day_is_made_ahead_and_goes_as_a_whole(void **state)
+{
+    struct days *days = *state;
+    struct contract *c = &days->contract;
+    contract_seal(c); // makes days
+    struct store_slot today = claim(days, 1000);
+    contract_end(c, &today, RUN_SUCCESS, INSTANT_NONE);
+    contract_advance(&c->clock, TOMORROW);
+    struct store_slot tomorrow = claim(days, TOMORROW);
+    contract_end(c, &tomorrow, RUN_SUCCESS, INSTANT_NONE);
+    is(days, "select count(*) from ironcron.run_ended_rest", "1");
+    is(days, "select count(*) from ironcron.run_ended_20251125", "1");
+    is(days, "select count(*) from ironcron.slot_closed_20251125", "1");
+    is(days, "select count(*) from ironcron.output_20251125", "1");
+    // Not before its last millisecond is to go; what has no day goes by itself.
+    assert_int_equal(prune(days, TOMORROW_END - 1).deleted, 3); // slot, run, output
+    is(days, "select count(*) from ironcron.run_ended_20251125", "1");
+    struct store_op_prune whole = prune(days, TOMORROW_END);
+    assert_int_equal(whole.deleted, 3);
+    assert_true(whole.more);
+    is(days, "select to_regclass('ironcron.run_ended_20251125') is null", "t");
+    contract_holds(c, PART_RUNS | PART_SLOTS, "");
+    assert_false(prune(days, TOMORROW_END).more);
+    // A slot that was pruned does not come back.
+    struct store_slot old = contract_slot(c, days->job, TOMORROW, DECIDE_RUN, TRIGGER_SCHEDULE, 1);
+    assert_int_equal(contract_decide(c, &old), VERDICT_TAKEN);
+}
+
+static void a_day_waits_for_what_is_open(void **state)
+{
+    struct days *days = *state;
+    struct contract *c = &days->contract;
+    contract_seal(c);
+    contract_advance(&c->clock, TOMORROW);
+    struct store_slot waits = claim(days, TOMORROW);
+    contract_end(c, &waits, RUN_FAILED, at_ms(9 * DAY_MS)); // its slot is open
+    struct store_slot runs = claim(days, TOMORROW + 1000);
+    prune(days, 3 * DAY_MS);
+    is(days, "select count(*) from ironcron.run_ended_20251125", "1");
+    struct store_slot again = contract_slot(c, days->job, TOMORROW, DECIDE_RUN, TRIGGER_RETRY, 2);
+    assert_int_equal(contract_decide(c, &again), VERDICT_CLAIMED);
+    contract_end(c, &again, RUN_SUCCESS, INSTANT_NONE);
+    prune(days, 3 * DAY_MS); // one still runs
+    is(days, "select count(*) from ironcron.run_ended_20251125", "1");
+    contract_advance(&c->clock, DAY_MS);
+    contract_end(c, &runs, RUN_SUCCESS, INSTANT_NONE);
+    prune(days, DAY_MS + TOMORROW); // it ended at that instant, not before
+    is(days, "select count(*) from ironcron.run_ended_20251125", "2");
+    prune(days, DAY_MS + TOMORROW + 1);
+    is(days, "select to_regclass('ironcron.run_ended_20251125') is null", "t");
+    contract_holds(c, PART_RUNS, "");
+}
+
+// Whoever has been away finds a place for what it writes, and days again from then on.
+static void a_month_without_days_loses_nothing(void **state)
+{
+    struct days *days = *state;
+    struct contract *c = &days->contract;
+    contract_seal(c);
+    contract_advance(&c->clock, 30LL * DAY_MS);
+    struct store_slot slot = claim(days, 30LL * DAY_MS);
+    contract_end(c, &slot, RUN_SUCCESS, INSTANT_NONE);
+    is(days, "select count(*) from ironcron.run_ended_rest", "1");
+    contract_seal(c);
+    is(days, "select to_regclass('ironcron.run_ended_20251225') is not null", "t");
+    struct store_op_prune piece = prune(days, 31LL * DAY_MS); // that one, and a day of each kind
+    assert_int_equal(piece.deleted, 3 + 3);
+    assert_true(piece.more);
+}
+
+// ---- the chain ----------------------------------------------------------------------------------
+
+static void note(struct days *days, const char *event)
+{
+    struct store_op_audit op = {.op.kind = STORE_AUDIT, .event = event};
+    CALL_OK(&days->contract, &op);
+}
+
+static void what_becomes_visible_late_is_sealed_once(void **state)
+{
+    struct days *days = *state;
+    postgres_cluster_background(
+        days->url, "begin; insert into ironcron.audit (at, event) select 1, 'LATE' from "
+                   "generate_series(1, 3); select pg_sleep(3); commit");
+    note(days, "EARLY");
+    assert_int_equal(contract_seal(&days->contract), 3); // of the node, the definitions, this one
+    is(days, "select id_to - id_from from ironcron.audit_gap", "2");
+    is(days, "select seq from ironcron.audit_log where event = 'EARLY'", "3");
+    size_t late = 0;
+    for (int i = 0; i < 400 && late < 3; i++) {
+        late += contract_seal(&days->contract);
+        free(postgres_cluster_psql(days->url, "select pg_sleep(0.05)"));
+    }
+    assert_int_equal(late, 3);
+    note(days, "NEXT");
+    assert_int_equal(contract_seal(&days->contract), 1);
+    is(days, "select string_agg(event, ' ' order by seq) from ironcron.audit_log",
+       "NODE_STARTED CONFIG_PUBLISHED EARLY LATE LATE LATE NEXT");
+    is(days,
+       "select count(*) from ironcron.audit_log a join ironcron.audit_log b on b.seq = a.seq - 1 "
+       "where a.prev_hash <> b.hash",
+       "0");
+    is(days, "select count(*) from ironcron.audit_gap", "0");
+}
+
+static void a_gap_that_stays_empty_is_forgotten(void **state)
+{
+    struct days *days = *state;
+    free(postgres_cluster_psql(days->url,
+                               "begin; insert into ironcron.audit (at, event) values (1, "
+                               "'NEVER'); rollback"));
+    note(days, "AFTER");
+    assert_int_equal(contract_seal(&days->contract), 3);
+    is(days, "select count(*) from ironcron.audit_gap", "1");
+    note(days, "LATER"); // what was under way then has ended
+    assert_int_equal(contract_seal(&days->contract), 1);
+    is(days, "select count(*) from ironcron.audit_gap", "0");
+}
+
+// Blocks hold sixty rows; pruning cuts one in two.
+static void pruning_cuts_a_block_where_it_must(void **state)
+{
+    struct days *days = *state;
+    struct contract *c = &days->contract;
+    for (int i = 0; i < 150; i++) {
+        contract_advance(&c->clock, 1000);
+        note(days, "X");
+    }
+    assert_int_equal(contract_seal(c), 152);
+    is(days, "select string_agg(rows::text, ' ' order by seq) from ironcron.audit_seal",
+       "60 60 32");
+    char *before = contract_dump(c->store, PART_AUDIT);
+    struct store_op_prune op = {.op.kind = STORE_PRUNE,
+                                .runs_before = INSTANT_NONE,
+                                .output_before = INSTANT_NONE,
+                                .audit_before = at_ms(75000),
+                                .limit = 1000};
+    CALL_OK(c, &op);
+    assert_int_equal(op.deleted, 76);
+    is(days, "select string_agg(rows::text, ' ' order by seq) from ironcron.audit_seal", "44 32");
+    char *after = contract_dump(c->store, PART_AUDIT);
+    assert_non_null(strstr(before, after)); // hashes included, the rest is what it was
+    free(before);
+    free(after);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_day_is_made_ahead_and_goes_as_a_whole),
+        TEST(a_day_waits_for_what_is_open),
+        TEST(a_month_without_days_loses_nothing),
+        TEST(what_becomes_visible_late_is_sealed_once),
+        TEST(a_gap_that_stays_empty_is_forgotten),
+        TEST(pruning_cuts_a_block_where_it_must),
+    };
+    postgres_cluster_start();
+    return cmocka_run_group_tests_name("PostgreSQL store, days", tests, NULL, NULL);
+}
