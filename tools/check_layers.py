@@ -22,7 +22,7 @@ INSIDE = {
     "runner/process_runner.h": {"runner", "serve"},
 }
 # Third-party headers that belong to a part of their room only.
-HEADERS = {"sqlite3.h": ("store/sqlite/", "worker/", "config/validate_sqlite"), "libpq-fe.h": ("store/postgres/", "sql/", "config/")}
+HEADERS = {"sqlite3.h": ("store/sqlite/", "worker/", "config/validate_sqlite"), "libpq-fe.h": ("store/postgres/", "sql/", "config/", "import/pg_cron_read")}
 PAGE = "docs/architecture.md"
 # src/main.c itself.
 MAIN = {"cli"}

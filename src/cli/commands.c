@@ -176,6 +176,17 @@ const struct command command_table[] = {
               "ironcron import crontab /var/spool/cron/crontabs >jobs.d/users.yml",
               "those of all users", "crontab -l | ironcron import crontab -", "one's own", NULL},
      command_import_crontab},
+    {"import pg_cron", "Setting up", false, ONE("URL", VALUE_TEXT), NULL,
+     "print the jobs of pg_cron as YAML",
+     "Reads cron.job and cron.job_run_details of the database that URL names (postgresql://...; "
+     "with $PGPASSWORD or a password file, so that no password stands in the list of processes), "
+     "and prints `databases` and `jobs` for a configuration on stdout; passwords become "
+     "references. On stderr stands what it could not carry over, and what is different. Writes "
+     "nothing, and pg_cron goes on as it is. Exits 0 when all was carried over, and 1 when "
+     "something was not. docs/moving-in.md tells the rest.",
+     EXAMPLES{"ironcron import pg_cron postgresql://postgres@db.internal/postgres >ironcron.yml",
+              "all jobs of a server; cron.database_name says where they lie", NULL},
+     command_import_pg_cron},
     {"serve", "Setting up", false, NO_ARGUMENTS, serve_options,
      "run the scheduler in the foreground",
      "Runs the jobs and answers HTTP (/metrics, /livez, /readyz, /api/v1). Logs go to stderr.\n\n"

@@ -13,6 +13,8 @@ COMMAND(command_validate);
 COMMAND(command_version);
 // command_import.c
 COMMAND(command_import_crontab);
+// command_import_pg_cron.c
+COMMAND(command_import_pg_cron);
 // command_node.c
 COMMAND(command_serve);
 COMMAND(command_nodes);
