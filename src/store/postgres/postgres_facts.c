@@ -34,7 +34,7 @@ static const char facts_sql[] =
     " where r.rolname = current_user and d.datname = current_database()";
 
 static const char schema_sql[] =
-    "select (select value::int from ironcron.meta where key = 'version'),"
+    "select (select value::int from ironcron.meta where key = 'schema_version'),"
     " (select bool_and(has_table_privilege(oid, 'select') and has_table_privilege(oid, 'insert'))"
     "  from pg_class where relnamespace = 'ironcron'::regnamespace and relkind in ('r', 'p'))";
 
@@ -187,8 +187,9 @@ bool postgres_store_greet(struct store *store, struct instant *now_out, struct e
     struct greeting greeting = {0};
     struct greeting *to = &greeting;
     AUTO(question_release) struct question question;
-    question_init(&question, "select (extract(epoch from clock_timestamp()) * 1000)::bigint,"
-                             " (select value::int from ironcron.meta where key = 'version')");
+    question_init(&question,
+                  "select (extract(epoch from clock_timestamp()) * 1000)::bigint,"
+                  " (select value::int from ironcron.meta where key = 'schema_version')");
     if (!question_each(&question, store, take_greeting, &to, err)) {
         return false;
     }
