@@ -9,6 +9,7 @@ from testing import checks, unit
 from testing.build import build
 from testing.integration import FOLDER, integration
 from testing.result import ROOT, Report
+from testing.spin import spin
 
 SUITES = {
     "layers": checks.layers,
@@ -20,6 +21,7 @@ SUITES = {
     "symbols": checks.symbols,
     "clang": lambda result: build(result, "clang"),
     "docs": checks.docs,
+    "spin": spin,
     "integration": integration,
 }
 
