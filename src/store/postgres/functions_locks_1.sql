@@ -39,6 +39,29 @@ begin
     return pg_try_advisory_lock(1768124272, p_job::int);
 end $$;
 
+-- The run that was about to be claimed does not start, since another session has its job's lock. The
+-- job's row, ours until the commit, says what it was before.
+create function locked_out(p_job bigint, p_skips boolean) returns void language sql as $$
+    update ironcron.job
+    set running = running - 1, high_water = case when p_skips then high_water else mark_before end,
+        throttle = case when p_skips then throttle else throttle_before end
+    where job_id = p_job
+$$;
+
+-- Runs that were claimed before, it was only not known: this session may be another one since then.
+create function lock_again(p_verdicts int[], p_done int[], p_job bigint[], p_forbids boolean[]) returns void
+language plpgsql as $$
+begin
+    for k in 1 .. cardinality(p_job) loop
+        if p_verdicts[k] = 1 and p_forbids[k] and k <> all (coalesce(p_done, '{}'))
+           and not ironcron.lock_job(p_job[k]) then
+            raise exception using errcode = 'IC003', message = format(
+                'the lock of job %s, of which this node has a run, is held by another session',
+                (select name from ironcron.job where job_id = p_job[k]));
+        end if;
+    end loop;
+end $$;
+
 -- The locks of this session on jobs are to be these: others are let go, missing ones taken. Answers
 -- those that are not to be had.
 create function lock_only(p_jobs bigint[]) returns bigint[] language plpgsql as $$

@@ -122,7 +122,12 @@ create function decide_scheduled(p_no bigint, p_node uuid, p_now bigint, p_actor
 returns answers language plpgsql
 set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off
 set enable_seqscan = off as $$
-declare v_now bigint := ironcron.now_ms(p_now); v_done int[]; v_held boolean[]; a ironcron.answers;
+declare
+    v_now bigint := ironcron.now_ms(p_now);
+    v_done int[];
+    v_held boolean[];
+    v_ord int;
+    a ironcron.answers;
 begin
     if current_setting('ironcron.outdated') = 'true' then
         select array_agg(coalesce(s.verdict, 0) order by i.ord), array_agg(coalesce(s.fence, 0) order by i.ord),
@@ -130,11 +135,13 @@ begin
         into a
         from unnest(p_job, p_due, p_decision, p_run) with ordinality as i (job_id, due_at, decision, run_id, ord)
             left join lateral ironcron.settle_run(p_no, i.ord::int, i.job_id, i.due_at, i.decision, i.run_id) s on true;
+        perform ironcron.lock_again(a.verdicts, '{}', p_job, p_forbids);
         return a;
     end if;
     with marked as (
         update ironcron.job j
         set high_water = p_due[i.ord], throttle = p_throttle[i.ord],
+            mark_before = j.high_water, throttle_before = j.throttle,
             held = p_decision[i.ord] = 0 and p_forbids[i.ord] and j.running > 0,
             running = j.running
                 + case when p_decision[i.ord] = 0 and not (p_forbids[i.ord] and j.running > 0) then 1 else 0 end,
@@ -145,6 +152,19 @@ begin
         returning i.ord, j.held
     )
     select array_agg(ord), array_agg(held) into v_done, v_held from (select * from marked order by ord) m;
+    for k in 1 .. coalesce(cardinality(v_done), 0) loop
+        v_ord := v_done[k];
+        if p_decision[v_ord] = 0 and p_forbids[v_ord] and not v_held[k]
+           and not (pg_try_advisory_lock(1768124272, p_job[v_ord]::int) or ironcron.lock_job(p_job[v_ord])) then
+            perform ironcron.locked_out(p_job[v_ord], p_skips[v_ord]);
+            v_held[k] := true;
+            v_done[k] := case when p_skips[v_ord] then v_ord end;
+        end if;
+    end loop;
+    if array_position(v_done, null) is not null then
+        select array_agg(ord), array_agg(held) into v_done, v_held
+        from unnest(v_done, v_held) as d (ord, held) where ord is not null;
+    end if;
     if cardinality(p_job) > coalesce(cardinality(v_done), 0) then
         perform ironcron.know_jobs(p_job);
     end if;
@@ -184,6 +204,7 @@ begin
     from numbered;
     if cardinality(p_job) > coalesce(cardinality(v_done), 0) then
         a := ironcron.settle_rest(p_no, v_done, a, p_job, p_due, p_decision, p_run, p_reason, p_skips);
+        perform ironcron.lock_again(a.verdicts, v_done, p_job, p_forbids);
     end if;
     return a;
 end $$;
@@ -204,6 +225,10 @@ declare
     v_fence bigint;
     v_outcome int;
 begin
+    if p_decision = 0 and p_forbids
+       and exists (select from ironcron.run_started where run_id = p_run and node_no = p_no) then
+        perform ironcron.lock_again(array[1], '{}', array[p_job], array[true]);
+    end if;
     if current_setting('ironcron.outdated') = 'true' then
         return query select * from ironcron.settle_run(p_no, 1, p_job, p_due, p_decision, p_run);
         return;
@@ -226,7 +251,7 @@ begin
             return;
         end if;
     end if;
-    v_overlaps := p_decision = 0 and p_forbids and j.running > 0;
+    v_overlaps := p_decision = 0 and p_forbids and (j.running > 0 or not ironcron.lock_job(p_job));
     if v_overlaps and not (p_trigger <= 2 and p_skips) then
         return next row(1, 4, 0, null)::ironcron.answer;
         return;

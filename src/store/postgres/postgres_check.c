@@ -234,11 +234,7 @@ static bool ask_locks(struct postgres_store *store, struct error *err)
     const char *values[3] = {NULL};
     put_node(&parameters, store->node);
     put_int(&parameters, store->found.timeline);
-    array_begin(&parameters);
-    for (size_t i = 0; i < store->held_count; i++) {
-        array_int(&parameters, store->held[i].job_id);
-    }
-    array_end(&parameters);
+    array_held(&parameters, store);
     for (int i = 0; i < parameters.count; i++) {
         values[i] = parameters.at[i] == SIZE_MAX ? NULL : parameters.text.data + parameters.at[i];
     }
@@ -253,6 +249,7 @@ static bool take_locks(struct postgres_store *store, const PGresult *result, str
     (void)result;
     (void)err;
     store->seen = store->found;
+    locks_settled(store);
     if (store->options.identity != NULL) {
         *store->options.identity = store->seen;
     }

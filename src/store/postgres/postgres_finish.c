@@ -95,14 +95,18 @@ void send_finish(struct postgres_store *store, struct task *task)
     if (op->end_count == 0) {
         send_piece(store, op, 0, 0);
     }
+    send_unlock(store, op);
 }
 
 void take_finish(struct postgres_store *store, struct task *task, const PGresult *result)
 {
-    (void)store;
     struct store_op_finish *op = CONTAINER_OF(task->op, struct store_op_finish, op);
     const size_t *from = task->state;
     size_t begin = from[task->answers];
+    if (begin == op->end_count && task->answers > 0) {
+        take_unlocked(store, result);
+        return;
+    }
     size_t count = op->end_count == 0 ? 0 : from[task->answers + 1] - begin;
     bool *stale = alloc_zero(count + 1, sizeof *stale);
     CHECK(field_bools(result, 0, 0, stale, count) == count);

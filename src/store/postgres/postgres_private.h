@@ -58,6 +58,7 @@ struct connections {
 struct held {
     int64_t fence;
     int64_t job_id;
+    int times;      // that it was taken
     bool releasing; // its end has been sent
 };
 
@@ -80,6 +81,7 @@ struct postgres_store {
     struct held *held; // by fence
     size_t held_count, held_capacity;
     bool locks_in_doubt;          // what failed may have taken or left some
+    struct store_op lock_only;    // the operation that ends the doubt
     struct operation_queue queue; // not sent
     struct task *first, *last;    // sent, in order
     size_t in_flight;
@@ -164,12 +166,17 @@ void task_begin(struct postgres_store *store, struct task *task);
 typedef void task_send_fn(struct postgres_store *store, struct task *task);
 // Takes the answer to the task's statement number `task->answers` of this round.
 typedef void task_take_fn(struct postgres_store *store, struct task *task, const PGresult *result);
+// The operation has ended so; NULL where nobody in the store wants to know.
+typedef void task_ended_fn(struct postgres_store *store, struct store_op *op,
+                           enum store_result result);
 struct task_kind {
     task_send_fn *send;
     task_take_fn *take;
     bool takes_rounds;
+    task_ended_fn *ended;
 };
-extern const struct task_kind postgres_tasks[STORE_OP_COUNT];
+#define STORE_LOCK_ONLY STORE_OP_COUNT // the store's own operation
+extern const struct task_kind postgres_tasks[STORE_OP_COUNT + 1];
 
 task_send_fn send_join, send_beat, send_leave, send_fence;
 task_take_fn take_join, take_beat, take_fence;
@@ -183,6 +190,17 @@ task_take_fn take_control, take_intent_put, take_intent_take, take_intent_own;
 task_send_fn send_audit, send_seal, send_prune;
 task_take_fn take_seal, take_prune;
 task_take_fn take_nothing;
+
+// ---- postgres_locks.c: session locks of jobs ----------------------------------------------------
+
+task_send_fn send_lock_only;
+task_take_fn take_lock_only;
+task_ended_fn join_ended, decide_ended, finish_ended;
+// After the ends: lets go of their jobs' locks. Its answer is the last one, if it was sent.
+void send_unlock(struct postgres_store *store, const struct store_op_finish *op);
+void take_unlocked(struct postgres_store *store, const PGresult *result);
+void array_held(struct parameters *parameters, const struct postgres_store *store);
+void locks_settled(struct postgres_store *store); // the session has those that it is to have
 
 // Begins a statement's parameters with the node whose operation it is.
 void put_node(struct parameters *parameters, struct uuid node);

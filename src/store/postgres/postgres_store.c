@@ -59,6 +59,8 @@ void task_begin(struct postgres_store *store, struct task *task)
     task->over = false;
 }
 
+static void lose(struct postgres_store *store, const struct error *err);
+
 static void send_round(struct postgres_store *store, struct task *task)
 {
     task->answers = 0;
@@ -83,11 +85,22 @@ static struct task *task_new(struct postgres_store *store, struct store_op *op)
     return task;
 }
 
+// A session with other locks than it is to have is not gone on with.
+static void lock_only_ended(struct store_op *op)
+{
+    struct postgres_store *store = CONTAINER_OF(op, struct postgres_store, lock_only);
+    if (op->result != STORE_OK && store->link == LINK_UP) {
+        struct error err = op->err;
+        lose(store, &err);
+    }
+}
+
 // What is wrong by itself is refused in its turn, without a word to the server.
 static bool may_send(const struct postgres_store *store)
 {
     const struct store_op *op = store->queue.first;
-    if (op == NULL || store->link != LINK_UP || store->in_flight >= IN_FLIGHT_MAX) {
+    if (op == NULL || store->link != LINK_UP || store->in_flight >= IN_FLIGHT_MAX ||
+        store->locks_in_doubt) {
         return false;
     }
     bool alone = postgres_tasks[op->kind].takes_rounds ||
@@ -95,9 +108,21 @@ static bool may_send(const struct postgres_store *store)
     return !alone || store->first == NULL;
 }
 
+// Nothing more is claimed before the session's locks are what they should be.
+static bool send_lock_only_first(struct postgres_store *store)
+{
+    if (!store->locks_in_doubt || store->first != NULL || store->link != LINK_UP) {
+        return false;
+    }
+    store->lock_only = (struct store_op){.kind = STORE_LOCK_ONLY, .done = lock_only_ended};
+    locks_settled(store);
+    send_round(store, task_new(store, &store->lock_only));
+    return true;
+}
+
 static bool send_queued(struct postgres_store *store)
 {
-    bool sent = false;
+    bool sent = send_lock_only_first(store);
     while (may_send(store)) {
         struct store_op *op = store->queue.first;
         struct error err = ERROR_INIT;
@@ -129,6 +154,9 @@ static void task_end(struct postgres_store *store, enum store_result result,
     struct store_op *op = task->op;
     free(task->state);
     free(task);
+    if (postgres_tasks[op->kind].ended != NULL) {
+        postgres_tasks[op->kind].ended(store, op, result);
+    }
     operation_done(op, result, err);
 }
 
@@ -318,8 +346,11 @@ static const char *watch_path(struct store *port)
 static void close_store(struct store *port)
 {
     struct postgres_store *store = postgres_of(port);
-    CHECK(store->queue.first == NULL && store->first == NULL);
     link_close(store);
+    while (store->first != NULL && store->first->op == &store->lock_only) {
+        task_end(store, STORE_UNAVAILABLE, &store->lock_only.err); // nobody waits for it
+    }
+    CHECK(store->queue.first == NULL && store->first == NULL);
     PQfinish(store->reader);
     free(store->held);
     free(store->application_name);

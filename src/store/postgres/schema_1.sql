@@ -34,7 +34,7 @@ insert into pulse (changes, version) values (0, 0);
 create table job (
     job_id bigint primary key, name text not null unique, high_water bigint not null,
     last_success bigint, last_run uuid, throttle int not null, running int not null default 0,
-    held boolean not null default false) with (fillfactor = 70);
+    held boolean not null default false, mark_before bigint, throttle_before int) with (fillfactor = 70);
 
 create table in_force (
     job_id bigint not null, from_ms bigint not null, to_ms bigint,

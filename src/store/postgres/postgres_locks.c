@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT
+// Session locks of jobs whose runs forbid overlap: the second belt beside the rows. The server
+// keeps them for the session, not for the transaction, so what failed or is unknown leaves them in
+// doubt; then the session is told which ones it is to have.
+#include "store/postgres/postgres_private.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+
+// ---- what this session holds --------------------------------------------------------------------
+
+static size_t place_of(const struct postgres_store *store, int64_t fence)
+{
+    size_t from = 0;
+    size_t to = store->held_count;
+    while (from < to) {
+        size_t middle = from + (to - from) / 2;
+        if (store->held[middle].fence < fence) {
+            from = middle + 1;
+        } else {
+            to = middle;
+        }
+    }
+    return from;
+}
+
+static struct held *held_by(struct postgres_store *store, int64_t fence)
+{
+    size_t at = place_of(store, fence);
+    bool found = at < store->held_count && store->held[at].fence == fence;
+    return found ? &store->held[at] : NULL;
+}
+
+// The same session gets a lock again as often as it asks, and has to let go as often.
+static void hold(struct postgres_store *store, const struct store_slot *slot)
+{
+    struct held *again = held_by(store, slot->fence);
+    if (again != NULL) {
+        again->times++;
+        return;
+    }
+    ARRAY_RESERVE(store->held, store->held_count, store->held_capacity);
+    size_t at = place_of(store, slot->fence);
+    memmove(&store->held[at + 1], &store->held[at], (store->held_count - at) * sizeof *store->held);
+    store->held[at] = (struct held){.fence = slot->fence, .job_id = slot->job_id, .times = 1};
+    store->held_count++;
+}
+
+void array_held(struct parameters *parameters, const struct postgres_store *store)
+{
+    array_begin(parameters);
+    for (size_t i = 0; i < store->held_count; i++) {
+        array_int(parameters, store->held[i].job_id);
+    }
+    array_end(parameters);
+}
+
+void locks_settled(struct postgres_store *store)
+{
+    store->locks_in_doubt = false;
+    for (size_t i = 0; i < store->held_count; i++) {
+        store->held[i].times = 1;
+    }
+}
+
+// ---- claims -------------------------------------------------------------------------------------
+
+static bool wants_lock(const struct store_slot *slot)
+{
+    return slot->decision == DECIDE_RUN && slot->forbid_overlap;
+}
+
+void decide_ended(struct postgres_store *store, struct store_op *base, enum store_result result)
+{
+    const struct store_op_decide *op = CONTAINER_OF(base, struct store_op_decide, op);
+    for (size_t i = 0; i < op->slot_count; i++) {
+        const struct store_slot *slot = &op->slots[i];
+        if (!wants_lock(slot)) {
+            continue;
+        }
+        if (result != STORE_OK) {
+            store->locks_in_doubt = true;
+        } else if (slot->verdict == VERDICT_CLAIMED) {
+            hold(store, slot);
+        }
+    }
+}
+
+// ---- ends ---------------------------------------------------------------------------------------
+
+void send_unlock(struct postgres_store *store, const struct store_op_finish *op)
+{
+    struct parameters parameters;
+    bool some = false;
+    parameters_init(&parameters);
+    array_begin(&parameters);
+    for (size_t i = 0; i < op->end_count; i++) {
+        struct held *held = held_by(store, op->ends[i].fence);
+        for (int j = 0; held != NULL && !held->releasing && j < held->times; j++) {
+            array_int(&parameters, held->job_id);
+            some = true;
+        }
+        if (held != NULL) {
+            held->releasing = true;
+        }
+    }
+    array_end(&parameters);
+    if (some) {
+        task_send(store, PG_UNLOCK, &parameters);
+    } else {
+        parameters_release(&parameters);
+    }
+}
+
+void take_unlocked(struct postgres_store *store, const PGresult *result)
+{
+    store->locks_in_doubt |= field_int(result, 0, 0) > 0;
+}
+
+void finish_ended(struct postgres_store *store, struct store_op *base, enum store_result result)
+{
+    const struct store_op_finish *op = CONTAINER_OF(base, struct store_op_finish, op);
+    for (size_t i = 0; i < op->end_count; i++) {
+        struct held *held = held_by(store, op->ends[i].fence);
+        if (held == NULL) {
+            continue;
+        }
+        held->releasing = false;
+        if (result != STORE_OK) {
+            store->locks_in_doubt = true;
+            continue;
+        }
+        size_t at = (size_t)(held - store->held);
+        store->held_count--;
+        memmove(held, held + 1, (store->held_count - at) * sizeof *held);
+    }
+}
+
+// ---- a node begins ------------------------------------------------------------------------------
+
+void join_ended(struct postgres_store *store, struct store_op *base, enum store_result result)
+{
+    const struct store_op_join *op = CONTAINER_OF(base, struct store_op_join, op);
+    if (result == STORE_OK && !uuid_equal(store->node, op->node)) {
+        store->node = op->node;
+        store->locks_in_doubt |= store->held_count > 0;
+        store->held_count = 0;
+    }
+}
+
+// ---- in doubt -----------------------------------------------------------------------------------
+
+void send_lock_only(struct postgres_store *store, struct task *task)
+{
+    struct parameters parameters;
+    (void)task;
+    parameters_init(&parameters);
+    array_held(&parameters, store);
+    task_send(store, PG_LOCK_ONLY, &parameters);
+}
+
+void take_lock_only(struct postgres_store *store, struct task *task, const PGresult *result)
+{
+    (void)store;
+    if (field_int(result, 0, 0) > 0) {
+        task->result =
+            operation_refuse(&task->op->err, "another session holds the lock of a job of "
+                                             "which this node has a run");
+    }
+}
