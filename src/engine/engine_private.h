@@ -169,6 +169,7 @@ struct decide_batch {
     struct engine *engine;
     struct proposal *proposals;
     size_t capacity;
+    bool doubtful; // an answer of it was lost
 };
 
 struct fleet_member { // a live node, as the store last told

@@ -230,8 +230,11 @@ void verdict_on_done(struct store_op *op)
     if (op->result == STORE_REFUSED) {
         fleet_tell(engine); // was this node fenced?
     }
-    if (op->result == STORE_UNKNOWN) {
+    batch->doubtful = batch->doubtful || op->result == STORE_UNKNOWN;
+    bool unanswered = op->result == STORE_UNKNOWN || op->result == STORE_UNAVAILABLE;
+    if (batch->doubtful && unanswered) {
         // Settled by submitting the very same once more: it conflicts with what may have been done.
+        // That this did not reach the store says nothing of the time before.
         engine->operations++;
         link_hold(engine, op);
         return;
