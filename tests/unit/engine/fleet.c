@@ -201,7 +201,10 @@ static void counting_submit(struct store *store, struct store_op *op)
 {
     struct fleet_node *node = node_of(store);
     node->operations[op->kind]++;
-    model_store_fault(store, node->cut ? MODEL_FAULT_UNAVAILABLE : MODEL_FAULT_NONE, 1000000);
+    enum model_fault fault = node->cut        ? MODEL_FAULT_UNAVAILABLE
+                             : node->doubtful ? MODEL_FAULT_UNKNOWN_APPLIED
+                                              : MODEL_FAULT_NONE;
+    model_store_fault(store, fault, 1000000);
     node->true_ops->submit(store, op);
 }
 
@@ -278,7 +281,7 @@ void fleet_start_after(struct fleet *fleet, int index, struct uuid predecessor)
     uint8_t bytes[10];
     fleet_random(bytes, sizeof bytes);
     node->id = uuid_v7(instant_ms(fleet->now), bytes);
-    node->hung = node->cut = false;
+    node->hung = node->cut = node->slow = node->doubtful = false;
     node->deadline = mono_add(fleet->mono, LEASE);
     node->version = fleet->version;
     open_store(node);
@@ -389,7 +392,7 @@ static struct instant settle(struct fleet_node *node)
         if (++rounds > 10000) {
             fail_msg("the engine of node %d does not come to rest", index_of(node));
         }
-    } while (store_pump(node->store) || engine_is_busy(node->engine));
+    } while (!node->slow && (store_pump(node->store) || engine_is_busy(node->engine)));
     follow_version(node);
     if (!instant_is_none(wake)) {
         wake = instant_add(wake, (struct duration){-node->skew.us});

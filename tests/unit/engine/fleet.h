@@ -34,6 +34,8 @@ struct fleet_node {
     const char *labels;
     bool hung;            // its loop does not turn; its runner lives until the deadline
     bool cut;             // its store does not answer
+    bool slow;            // its store answers when it no longer is
+    bool doubtful;        // what it submits is done, and the answers are lost
     struct duration skew; // of its clock
     int max_running;
     bool dry_run;

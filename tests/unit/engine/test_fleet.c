@@ -124,6 +124,86 @@ static void a_node_cut_off_stops_by_itself(void **state)
     fleet_free(f);
 }
 
+// A claim whose answer comes after the deadline starts nothing; the job says whether it is tried
+// again.
+static void a_claim_that_comes_too_late(void **state)
+{
+    (void)state;
+    struct fleet *f = fleet_new(START);
+    fleet_job(f, "fails", "1,2 0 * * *");
+    fleet_job(f, "retries", "1,2 0 * * *")->on_lost = JOB_LOST_RETRY;
+    fleet_start_all(f, 1);
+    fleet_advance(f, DURATION_S(89));
+    f->nodes[0].slow = true;
+    fleet_advance(f, DURATION_S(50));
+    f->nodes[0].slow = false;
+    fleet_advance(f, DURATION_S(10));
+    assert_string_equal(fleet_outcome(f, "fails", "2026-03-10T00:02:00Z"), "LOST");
+    assert_string_equal(fleet_outcome(f, "retries", "2026-03-10T00:02:00Z"), "SUCCESS");
+    assert_int_equal(f->run_count, 3);
+    assert_int_equal(f->runs[2].attempt, 2);
+    fleet_free(f);
+}
+
+// Trust counts from when the beat was sent, however late its answer comes.
+static void a_late_answer_lengthens_no_trust(void **state)
+{
+    (void)state;
+    struct fleet *f = fleet_new(START);
+    fleet_job(f, "a", "1 0 * * *");
+    f->takes = DURATION_S(3000);
+    fleet_start_all(f, 1);
+    fleet_advance(f, DURATION_MS(32500)); // each third second has a beat
+    f->nodes[0].slow = true;
+    fleet_advance(f, DURATION_S(40));
+    f->nodes[0].slow = false;
+    f->nodes[0].cut = true;
+    fleet_advance(f, DURATION_S(9)); // at least 46 s after the beat
+    assert_int_equal(f->run_count, 1);
+    assert_false(instant_is_none(f->runs[0].ended));
+    fleet_free(f);
+}
+
+// A claim of which nobody knows is settled when the store is back, and carried out once this node
+// trusts itself again.
+static void a_doubtful_claim_is_settled(void **state)
+{
+    (void)state;
+    struct fleet *f = fleet_new(START);
+    fleet_job(f, "a", "1,2 0 * * *");
+    fleet_start_all(f, 1);
+    fleet_advance(f, DURATION_S(89));
+    f->nodes[0].doubtful = true;
+    fleet_advance(f, DURATION_S(1));
+    f->nodes[0].cut = true;
+    fleet_advance(f, DURATION_S(55));
+    assert_int_equal(f->run_count, 1);
+    f->nodes[0].doubtful = f->nodes[0].cut = false;
+    fleet_advance(f, DURATION_S(10));
+    assert_string_equal(fleet_outcome(f, "a", "2026-03-10T00:02:00Z"), "SUCCESS");
+    assert_int_equal(f->run_count, 2);
+    fleet_free(f);
+}
+
+// Who learns that it was declared dead ends what it runs at once, whatever it thinks of itself.
+static void a_fenced_node_ends_everything(void **state)
+{
+    (void)state;
+    struct fleet *f = fleet_new(START);
+    fleet_job(f, "a", "1 0 * * *");
+    f->takes = DURATION_S(3000);
+    fleet_start_all(f, 1);
+    fleet_advance(f, DURATION_S(40));
+    fleet_start_after(f, 1, f->nodes[0].id);
+    fleet_advance(f, DURATION_S(2));
+    assert_true(engine_is_fenced(f->nodes[0].engine));
+    assert_true(engine_is_drained(f->nodes[0].engine));
+    assert_true(f->runs[0].cancelled);
+    assert_int_equal(f->stale, 1);
+    assert_string_equal(fleet_outcome(f, "a", "2026-03-10T00:01:00Z"), "LOST");
+    fleet_free(f);
+}
+
 // Cut off for good: its slots go to the other at once, its run is begun anew only when it is surely
 // over.
 static void a_node_cut_off_is_fenced(void **state)
@@ -306,6 +386,10 @@ int main(void)
         cmocka_unit_test(an_idle_node_is_quiet),
         cmocka_unit_test(a_hung_node_is_stood_in_for),
         cmocka_unit_test(a_node_cut_off_stops_by_itself),
+        cmocka_unit_test(a_claim_that_comes_too_late),
+        cmocka_unit_test(a_late_answer_lengthens_no_trust),
+        cmocka_unit_test(a_doubtful_claim_is_settled),
+        cmocka_unit_test(a_fenced_node_ends_everything),
         cmocka_unit_test(a_node_cut_off_is_fenced),
         cmocka_unit_test(attempts_that_wait_are_taken_over),
         cmocka_unit_test(a_host_comes_back),
