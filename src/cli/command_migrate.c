@@ -13,6 +13,7 @@ struct migration {
     struct session session;
     const struct invocation *invocation;
     int from, to; // versions of the tables; 0 = none
+    bool fits;    // this program can work on those that were found
 };
 
 static void migration_release(struct migration *migration)
@@ -50,7 +51,7 @@ static void print_json(const struct migration *migration, int now)
                          is_remote ? json_integer(migration->from) : json_null(), "now",
                          is_remote ? json_integer(now) : json_null(), "wanted",
                          is_remote ? json_integer(migration->to) : json_null(), "ok",
-                         !is_remote || now == migration->to));
+                         !is_remote || migration->fits));
 }
 
 static void say_sqlite(const struct migration *migration)
@@ -86,6 +87,7 @@ bool command_migrate_deploy(struct invocation *invocation, int *exit_out, struct
     if (url != NULL && !postgres_store_migrate(url, &migration.from, err)) {
         return false;
     }
+    migration.fits = true;
     if (invocation->json) {
         print_json(&migration, migration.to);
     } else if (url == NULL) {
@@ -101,16 +103,17 @@ bool command_migrate_deploy(struct invocation *invocation, int *exit_out, struct
 static void say_status(const struct migration *migration)
 {
     print_store(migration);
-    if (migration->from == migration->to) {
-        printf(": tables of version %d, as this ironcron (%s) wants them\n", migration->to,
+    if (migration->fits) {
+        printf(": tables of version %d, which this ironcron (%s) works on\n", migration->from,
                IRONCRON_VERSION);
     } else if (migration->from == 0) {
         puts(": no tables yet; run: ironcron migrate deploy --store");
     } else {
         printf(": tables of version %d, this ironcron (%s) works on version %d; %s\n",
                migration->from, IRONCRON_VERSION, migration->to,
-               migration->from < migration->to ? "run: ironcron migrate deploy --store"
-                                               : "use the newer ironcron that made them");
+               migration->from < migration->to
+                   ? "run: ironcron migrate deploy --store"
+                   : "install the ironcron that made them, or a later one");
     }
 }
 
@@ -127,7 +130,8 @@ bool command_migrate_status(struct invocation *invocation, int *exit_out, struct
         return false;
     }
     migration.from = facts.schema;
-    *exit_out = url == NULL || migration.from == migration.to ? 0 : 1;
+    migration.fits = facts.schema >= migration.to && facts.schema_oldest <= migration.to;
+    *exit_out = url == NULL || migration.fits ? 0 : 1;
     if (invocation->json) {
         print_json(&migration, migration.from);
     } else if (url == NULL) {

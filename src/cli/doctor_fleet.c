@@ -87,11 +87,9 @@ static void tell_room(struct doctor *doctor, const struct postgres_facts *facts)
                    "%d of about %d places of the lock table are taken", facts->locks,
                    facts->locks_most);
     }
-    if (!facts->is_fsync || !facts->is_synchronous) {
-        doctor_add(doctor, "server", DOCTOR_NOTE,
-                   facts->is_fsync ? "alter role … set synchronous_commit = on" : "set fsync = on",
-                   "%s is off: a crash of the server forgets what it has promised",
-                   facts->is_fsync ? "synchronous_commit" : "fsync");
+    if (!facts->is_fsync) {
+        doctor_add(doctor, "server", DOCTOR_NOTE, "set fsync = on",
+                   "fsync is off: a crash of the server forgets what it has promised");
     }
 }
 

@@ -27,8 +27,9 @@ struct validate_report {
     size_t capacity;
     size_t failed;
     size_t down; // of those: databases that do not answer; they keep no `serve` from starting
+    size_t away; // those, and a store that does not answer
     size_t warnings;
-    // Decides the exit code: UNAVAILABLE where nothing but `down` failed.
+    // Decides the exit code: UNAVAILABLE where nothing but `away` failed.
     enum error_code code;
 };
 
@@ -56,4 +57,7 @@ void validate_ok(struct validate_report *report, const char *name, const char *f
     PRINTF(3, 4);
 void validate_add(struct validate_report *report, enum validate_result result, const char *name,
                   const char *detail, const char *remedy);
+// A failed check of a server that does not answer now.
+void validate_add_away(struct validate_report *report, const char *name, const char *detail,
+                       const char *remedy);
 void validate_report_release(struct validate_report *report);

@@ -115,7 +115,8 @@ static void complain_down(struct inspection *inspection)
                   "start it, or correct its url; until then its jobs fail, and they go on by "
                   "themselves when it is back");
     struct validate_report *report = inspection->report;
-    if (result == VALIDATE_FAILED && ++report->down == report->failed) {
+    report->down += result == VALIDATE_FAILED;
+    if (result == VALIDATE_FAILED && ++report->away == report->failed) {
         report->code = ERROR_UNAVAILABLE;
     }
 }

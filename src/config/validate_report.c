@@ -42,6 +42,15 @@ void validate_add(struct validate_report *report, enum validate_result result, c
     }
 }
 
+void validate_add_away(struct validate_report *report, const char *name, const char *detail,
+                       const char *remedy)
+{
+    validate_add(report, VALIDATE_FAILED, name, detail, remedy);
+    if (++report->away == report->failed) {
+        report->code = ERROR_UNAVAILABLE;
+    }
+}
+
 void validate_ok(struct validate_report *report, const char *name, const char *format, ...)
 {
     char detail[TEXT_SIZE];

@@ -67,12 +67,12 @@ static void check_schema(struct look *look)
                  look->facts.may_create ? "" : ", and this role may not make them");
         fail(look, ERROR_VERSION, detail,
              look->facts.may_create ? MIGRATE : MIGRATE " as a role with CREATE on this database");
-    } else if (found != wanted) {
+    } else if (found < wanted || look->facts.schema_oldest > wanted) {
         snprintf(detail, sizeof detail,
                  "the store's tables are of version %d, this ironcron (%s) works on version %d",
                  found, IRONCRON_VERSION, wanted);
         fail(look, ERROR_VERSION, detail,
-             found < wanted ? MIGRATE : "use the newer ironcron that made them");
+             found < wanted ? MIGRATE : "install the ironcron that made them, or a later one");
     } else if (!look->facts.may_write) {
         fail(look, ERROR_ENVIRONMENT, "this role may not write all tables of schema ironcron",
              "use the role that ran `" MIGRATE "`, which owns them");
@@ -122,12 +122,6 @@ static void check_promises(struct look *look)
              "fsync is off: a crash of the server may lose or damage what it has promised",
              "set fsync = on");
     }
-    if (!facts->is_synchronous) {
-        tell(look, VALIDATE_WARNING,
-             "synchronous_commit is off: a crash of the server forgets its last moments, and what "
-             "ran then may run again",
-             "alter role … set synchronous_commit = on");
-    }
     struct duration skew = facts->skew;
     if (llabs(skew.us) > SKEW_MOST.us) {
         char detail[TEXT_SIZE];
@@ -147,8 +141,8 @@ void validate_postgresql_store(const struct config *config, const struct validat
     struct error err = ERROR_INIT;
     if (!postgres_facts_read(config->store_url, "ironcron/validate", options->clock, &look.facts,
                              &err)) {
-        fail(&look, err.code, err.text,
-             "start it, or correct \"store\": host, port, user, password, database");
+        validate_add_away(report, "store", err.text,
+                          "start it, or correct \"store\": host, port, user, password, database");
         return;
     }
     check_server(&look);

@@ -8,6 +8,8 @@
 
 #include "store/postgres/postgres_question.h"
 
+// A person waits for what a command reads, and history may be long. In ms.
+#define READING "600000"
 // Of locks that only try whether sessions are what they seem.
 #define PROBE_LOCK 1768124275
 
@@ -15,7 +17,7 @@ static const char facts_sql[] =
     "select current_setting('server_version'), current_setting('server_version_num')::int,"
     " pg_is_in_recovery(), current_setting('default_transaction_read_only')::bool,"
     " has_database_privilege(current_database(), 'create'), current_setting('fsync')::bool,"
-    " current_setting('synchronous_commit') <> 'off', pg_backend_pid(),"
+    " pg_backend_pid(),"
     " current_setting('max_connections')::int,"
     " least(current_setting('max_connections')::int"
     "       - current_setting('superuser_reserved_connections')::int"
@@ -35,6 +37,7 @@ static const char facts_sql[] =
 
 static const char schema_sql[] =
     "select (select value::int from ironcron.meta where key = 'schema_version'),"
+    " (select value::int from ironcron.meta where key = 'schema_oldest'),"
     " (select bool_and(has_table_privilege(oid, 'select') and has_table_privilege(oid, 'insert'))"
     "  from pg_class where relnamespace = 'ironcron'::regnamespace and relkind in ('r', 'p'))";
 
@@ -109,12 +112,11 @@ static void take_facts(struct postgres_facts *facts, const PGresult *row, struct
     facts->is_read_only = field_bool(row, 0, 3);
     facts->may_create = field_bool(row, 0, 4);
     facts->is_fsync = field_bool(row, 0, 5);
-    facts->is_synchronous = field_bool(row, 0, 6);
-    facts->connections_most = (int)field_int(row, 0, 8);
-    facts->connections_left = (int)field_int(row, 0, 9);
-    facts->locks = (int)field_int(row, 0, 10);
-    facts->locks_most = (int)field_int(row, 0, 11);
-    facts->skew = (struct duration){field_int(row, 0, 12) - here.us};
+    facts->connections_most = (int)field_int(row, 0, 7);
+    facts->connections_left = (int)field_int(row, 0, 8);
+    facts->locks = (int)field_int(row, 0, 9);
+    facts->locks_most = (int)field_int(row, 0, 10);
+    facts->skew = (struct duration){field_int(row, 0, 11) - here.us};
     facts->may_write = true;
 }
 
@@ -125,7 +127,8 @@ static bool read_schema(PGconn *connection, struct postgres_facts *facts, struct
         return false;
     }
     facts->schema = (int)field_int(row, 0, 0);
-    facts->may_write = field_bool(row, 0, 1);
+    facts->schema_oldest = (int)field_int(row, 0, 1);
+    facts->may_write = field_bool(row, 0, 2);
     PQclear(row);
     return true;
 }
@@ -145,8 +148,8 @@ static bool read_facts(PGconn *connection, struct clock *clock, struct postgres_
         return false;
     }
     take_facts(facts, row, middle(before, clock_now(clock)));
-    facts->has_proxy = field_int(row, 0, 7) != PQbackendPID(connection);
-    bool is_made = field_bool(row, 0, 13);
+    facts->has_proxy = field_int(row, 0, 6) != PQbackendPID(connection);
+    bool is_made = field_bool(row, 0, 12);
     PQclear(row);
     return !is_made || read_schema(connection, facts, err);
 }
@@ -170,38 +173,16 @@ bool postgres_facts_read(const char *url, const char *application_name, struct c
 
 // ---- an open store ------------------------------------------------------------------------------
 
-struct greeting {
-    struct instant now;
-    int version;
-};
-
-static bool take_greeting(const PGresult *row, const void *reader)
+static bool take_now(const PGresult *row, const void *reader)
 {
-    struct greeting *greeting = *(struct greeting *const *)reader;
-    *greeting = (struct greeting){field_instant(row, 0, 0), (int)field_int(row, 0, 1)};
+    **(struct instant *const *)reader = field_instant(row, 0, 0);
     return true;
 }
 
 bool postgres_store_greet(struct store *store, struct instant *now_out, struct error *err)
 {
-    struct greeting greeting = {0};
-    struct greeting *to = &greeting;
     AUTO(question_release) struct question question;
-    question_init(&question,
-                  "select (extract(epoch from clock_timestamp()) * 1000)::bigint,"
-                  " (select value::int from ironcron.meta where key = 'schema_version')");
-    if (!question_each(&question, store, take_greeting, &to, err)) {
-        return false;
-    }
-    if (greeting.version != postgres_store_version()) {
-        return error_set(err, ERROR_VERSION,
-                         "the store's tables are of version %d, this ironcron (%s) works on "
-                         "version %d: %s",
-                         greeting.version, IRONCRON_VERSION, postgres_store_version(),
-                         greeting.version < postgres_store_version()
-                             ? "run `ironcron migrate deploy --store`"
-                             : "use the newer ironcron that made them");
-    }
-    *now_out = greeting.now;
-    return true;
+    question_init(&question, "select (extract(epoch from clock_timestamp()) * 1000)::bigint,"
+                             " set_config('statement_timeout', '" READING "', false)");
+    return question_each(&question, store, take_now, &now_out, err);
 }

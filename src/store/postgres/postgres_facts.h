@@ -13,10 +13,10 @@ struct postgres_facts {
     bool is_standby;
     bool is_read_only; // default_transaction_read_only
     int schema;        // version of the store's tables; 0 = there are none yet
+    int schema_oldest; // the oldest version that a program must know to work on them
     bool may_create;   // the schema, in this database
     bool may_write;    // into all tables of the schema; without tables true
     bool is_fsync;
-    bool is_synchronous;   // a commit is on disk before it is answered
     bool has_proxy;        // not every answer comes from the session that we began
     bool loses_sessions;   // a lock that one session holds does not keep another one out
     int connections_left;  // for this role, of the server, the database and the role itself
@@ -29,8 +29,8 @@ struct postgres_facts {
 bool postgres_facts_read(const char *url, const char *application_name, struct clock *clock,
                          struct postgres_facts *facts_out, struct error *err) MUST_USE;
 
-// The clock of an open store; refuses one whose tables are not of this program's version. The first
-// thing that a command asks, since it says as well whether the store can be reached.
+// The clock of an open store. The first thing that a command asks, since it says as well whether
+// the store can be reached and is one that we may use.
 bool postgres_store_greet(struct store *store, struct instant *now_out, struct error *err) MUST_USE;
 
 // ---- what is wrong by and by --------------------------------------------------------------------
