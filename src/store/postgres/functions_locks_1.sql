@@ -13,12 +13,16 @@ begin
     insert into ironcron.meta values ('timeline', p_timeline) on conflict (key) do nothing;
 end $$;
 
--- Ends a session if it is still there, and waits for that, but not for long.
-create function end_session(p_backend int, p_start timestamptz) returns void language plpgsql as $$
-begin
-    perform pg_terminate_backend(a.pid, 500) from pg_stat_get_activity(p_backend) a
-    where a.backend_start = p_start and a.pid <> pg_backend_pid();
-end $$;
+-- Ends the session that a node had, if it is still there and nobody else's (a pool hands them on), and
+-- waits for that, but not for long. By number and start, since numbers come again.
+create function end_session(p_no bigint) returns void language sql as $$
+    select pg_terminate_backend(a.pid, 500)
+    from ironcron.node n, pg_stat_get_activity(n.backend) a
+    where n.node_no = p_no and n.backend is not null and a.backend_start = n.backend_start
+      and a.pid <> pg_backend_pid() and not exists (
+        select from ironcron.node o where o.node_no <> p_no and o.state = 'live' and o.backend = a.pid
+                                      and o.backend_start = a.backend_start)
+$$;
 
 -- For a run that is about to be ours. Where a session of a node that does not live any more still has
 -- the lock, it is ended; whoever else has it keeps it.
@@ -28,13 +32,13 @@ begin
     if pg_try_advisory_lock(1768124272, p_job::int) then
         return true;
     end if;
-    for h in select n.backend, n.backend_start
+    for h in select n.node_no
              from pg_locks l join pg_database d on d.oid = l.database
                  join ironcron.node n on n.backend = l.pid and n.state <> 'live'
              where l.locktype = 'advisory' and d.datname = current_database() and l.granted
                and l.classid = 1768124272 and l.objid = p_job and l.objsubid = 2
     loop
-        perform ironcron.end_session(h.backend, h.backend_start);
+        perform ironcron.end_session(h.node_no);
     end loop;
     return pg_try_advisory_lock(1768124272, p_job::int);
 end $$;
@@ -108,9 +112,7 @@ begin
     if not found then
         return; -- each operation will be told so
     end if;
-    if n.backend is not null then
-        perform ironcron.end_session(n.backend, n.backend_start);
-    end if;
+    perform ironcron.end_session(n.node_no);
     perform ironcron.on_this_session(p_node);
     if not pg_try_advisory_lock(1768124271, n.node_no::int) then
         raise exception using errcode = 'IC003', message = 'another session still holds this node''s lock';

@@ -207,14 +207,10 @@ begin
     update ironcron.node n set owes = false where n.owes and n.state <> 'live' and not ironcron.owes(n.node_no);
 end $$;
 
--- The sessions of nodes that were declared dead, but for one that a live node is on: by number and
--- start, since numbers come again. They hold locks, and may not know yet.
+-- The sessions of nodes that were declared dead: they hold locks, and may not know yet.
 create function end_sessions() returns void language plpgsql as $$
 begin
-    perform ironcron.end_session(n.backend, n.backend_start) from ironcron.node n
-    where n.state = 'lost' and n.backend is not null and not exists (
-        select from ironcron.node o
-        where o.state = 'live' and o.backend = n.backend and o.backend_start = n.backend_start);
+    perform ironcron.end_session(n.node_no) from ironcron.node n where n.state = 'lost' and n.backend is not null;
     update ironcron.node n set backend = null where n.state = 'lost' and n.backend is not null
         and not exists (select from pg_stat_get_activity(n.backend) a where a.backend_start = n.backend_start);
 end $$;

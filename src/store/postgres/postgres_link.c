@@ -92,15 +92,20 @@ void link_close(struct postgres_store *store)
 
 // ---- opening ------------------------------------------------------------------------------------
 
-// What the server remarks beside its answers is not for standard error.
-static void ignore_notice(void *context, const char *message)
+// What the server remarks beside its answers is not for standard error, and in the words of its
+// language. One remark is an answer: somebody ended the wait for the standby, so what is being
+// committed is here, but would not be there.
+static void take_notice(void *context, const PGresult *notice)
 {
-    (void)context;
-    (void)message;
+    struct postgres_store *store = context;
+    const char *from = PQresultErrorField(notice, PG_DIAG_SOURCE_FUNCTION);
+    if (from != NULL && strcmp(from, "SyncRepWaitForLSN") == 0 && store->first != NULL) {
+        store->first->not_replicated = true;
+    }
 }
 
 // Errors with their SQLSTATE, since their words are in the server's language.
-static PGconn *start(const struct postgres_store *store)
+static PGconn *start(struct postgres_store *store)
 {
     const char *const keys[] = {"dbname",           "application_name", "client_encoding",
                                 "tcp_user_timeout", "keepalives_idle",  "keepalives_interval",
@@ -110,7 +115,7 @@ static PGconn *start(const struct postgres_store *store)
     PGconn *connection = PQconnectStartParams(keys, values, 1);
     CHECK(connection != NULL);
     (void)PQsetErrorVerbosity(connection, PQERRORS_VERBOSE);
-    (void)PQsetNoticeProcessor(connection, ignore_notice, NULL);
+    (void)PQsetNoticeReceiver(connection, take_notice, store);
     return connection;
 }
 
@@ -265,6 +270,7 @@ bool link_reader(struct postgres_store *store, struct error *err)
     }
     (void)PQexitPipelineMode(twin.connection);
     (void)PQsetnonblocking(twin.connection, 0);
+    (void)PQsetNoticeReceiver(twin.connection, take_notice, store); // not the twin's
     store->reader = twin.connection;
     return true;
 }

@@ -41,6 +41,7 @@ struct task {
     bool in_block;        // a transaction of its own is open
     bool committing;      // the round that was sent ends in a commit
     bool over;            // nothing more will be sent
+    bool not_replicated;  // committed, but the standby may not have it
     bool failing_is_fine; // what this round does may be left undone
     enum store_result result;
     int64_t number; // the operation's own, between rounds

@@ -231,6 +231,12 @@ static void round_over(struct postgres_store *store)
         send_round(store, task);
         return;
     }
+    if (!failed && task->not_replicated) {
+        task->result = STORE_UNKNOWN;
+        error_set(&task->op->err, ERROR_STORE,
+                  "the wait for the synchronous standby was cancelled; a standby may lack what was "
+                  "written");
+    }
     struct error err = task->op->err;
     task_end(store, task->result, &err);
 }

@@ -171,6 +171,37 @@ static void a_server_that_is_down_is_unavailable_until_it_is_back(void **state)
 }
 
 // Operations that wait behind the one that fails are told too, in their order.
+static void set_standby(struct faults *faults, const char *name)
+{
+    char sql[128];
+    snprintf(sql, sizeof sql, "alter system set synchronous_standby_names = '%s'", name);
+    free(postgres_cluster_psql(faults->url, sql));
+    free(postgres_cluster_psql(faults->url, "select pg_reload_conf(), pg_sleep(0.3)"));
+}
+
+// Committed here, but the standby may lack it: the same again is to be waited for as well.
+static void a_commit_that_the_standby_may_lack_is_unknown(void **state)
+{
+    struct faults *faults = *state;
+    struct contract *c = &faults->contract;
+    int64_t job = contract_publish(c, "a", "s");
+    struct store_slot slot = contract_slot(c, job, 1000, DECIDE_RUN, TRIGGER_SCHEDULE, 1);
+    set_standby(faults, "nobody");
+    struct store_op_decide decide = one(c, &slot);
+    store_submit(c->store, &decide.op);
+    (void)store_pump(c->store);
+    free(postgres_cluster_psql(
+        faults->url,
+        "do \\$\\$ begin for i in 1 .. 100 loop exit when (select bool_or("
+        "pg_cancel_backend(pid)) from pg_stat_activity where wait_event = 'SyncRep'); "
+        "perform pg_sleep(0.01); perform pg_stat_clear_snapshot(); end loop; end \\$\\$"));
+    store_settle(c->store);
+    set_standby(faults, "");
+    assert_int_equal(decide.op.result, STORE_UNKNOWN);
+    assert_non_null(strstr(decide.op.err.text, "synchronous standby"));
+    resubmit_until_claimed(c, &slot);
+}
+
 static void all_that_is_on_its_way_is_told(void **state)
 {
     struct faults *faults = *state;
@@ -283,6 +314,7 @@ int main(void)
         TEST(a_killed_backend_is_replaced),
         TEST(a_locked_table_is_no_unknown),
         TEST(a_server_that_is_down_is_unavailable_until_it_is_back),
+        TEST(a_commit_that_the_standby_may_lack_is_unknown),
         TEST(all_that_is_on_its_way_is_told),
         TEST(a_database_without_the_tables_says_what_to_run),
         TEST(migrating_again_changes_nothing),

@@ -151,6 +151,26 @@ static void a_database_that_is_read_only_is_refused(void **state)
     is_refused(*state, NULL, ERROR_UNAVAILABLE, "is read-only", "turn that off");
 }
 
+// The owner of the database, no superuser.
+static void an_ordinary_user_is_enough(void **state)
+{
+    free(postgres_cluster_psql(*state, "create role plain login"));
+    free(postgres_cluster_psql(*state, "create database plain owner plain"));
+    char *url = strdup(*state);
+    char *name = strstr(url, ":///") + 4;
+    char plain[256];
+    snprintf(plain, sizeof plain, "postgresql:///plain%.*s&user=plain",
+             (int)(strstr(name, "&user=") - strchr(name, '?')), strchr(name, '?'));
+    int from = -1;
+    struct error err = ERROR_INIT;
+    if (!postgres_store_migrate(plain, &from, &err)) {
+        fail_msg("%s", err.text);
+    }
+    is_taken(plain, NULL);
+    postgres_cluster_drop("postgresql:///plain?");
+    free(url);
+}
+
 // ---- connections --------------------------------------------------------------------------------
 
 #define MANY 60
@@ -272,6 +292,7 @@ int main(void)
         TEST(a_pool_of_statements_is_found_out),
         TEST(another_database_is_not_gone_on_with),
         TEST(a_database_that_is_read_only_is_refused),
+        TEST(an_ordinary_user_is_enough),
         TEST(a_server_without_a_connection_left_says_so),
         TEST(a_node_with_more_runs_than_the_server_has_locks_is_refused),
         TEST(a_program_works_with_tables_that_still_suit_it),
