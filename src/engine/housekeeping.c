@@ -13,9 +13,14 @@
 
 // ---- the runner's deadline ----------------------------------------------------------------------
 
-// Alone it is the loop that is trusted as long as it turns; else what the store has acknowledged.
+// Alone it is the loop that is trusted as long as it turns; else what the store has acknowledged. A
+// deadline that is over was told in its time: it would only end the runner that has taken the place
+// of one that ended by it.
 void feed_runner(struct engine *engine)
 {
+    if (!fleet_is_trusted(engine)) {
+        return;
+    }
     struct mono now = clock_mono(engine->options.clock);
     struct duration trusted = {engine->options.lease.us - engine->options.margin.us};
     struct mono deadline = engine->options.alone ? mono_add(now, trusted) : fleet_deadline(engine);

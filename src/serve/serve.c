@@ -338,6 +338,7 @@ static void watch(struct serve *serve, const struct config *config)
     fanout_add(&serve->fanout, run_log_events());
     fanout_add(&serve->fanout, health_events(&serve->health));
     fanout_add(&serve->fanout, event_hub_events(&serve->doors.api.events));
+    fanout_add(&serve->fanout, node_events(&serve->node));
 }
 
 static void watch_signals(struct serve *serve)
@@ -389,7 +390,6 @@ static bool start(struct serve *serve, struct config *config, bool dry_run, stru
     serve->node.on_tick = on_tick;
     serve->node.on_statement = on_statement;
     metrics_watch_engine(serve->metrics, serve->node.engine);
-    metrics_set_nodes_live(serve->metrics, 1);
     watch_signals(serve);
     if (!doors_open(&serve->doors, config, err)) {
         return false;
@@ -405,7 +405,7 @@ static void leave(struct serve *serve)
     if (!engine_is_drained(serve->node.engine)) {
         return;
     }
-    if (!engine_leave(serve->node.engine, &err)) {
+    if (!node_leave(&serve->node, &err)) {
         serve->exit_code = fail(&err);
         return;
     }
@@ -422,7 +422,11 @@ static int serve_config(struct serve *serve, struct config *config, bool dry_run
         if (serve->node.runner == NULL) {
             serve->exit_code = error_exit_code(ERROR_SPAWN);
         }
-        leave(serve);
+        if (serve->node.store_is_wrong) {
+            serve->exit_code = error_exit_code(ERROR_UNAVAILABLE);
+        } else {
+            leave(serve);
+        }
     } else {
         serve->exit_code = fail(&err);
     }

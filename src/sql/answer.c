@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "sql/db_pool.h"
 #include "sql/failure.h"
 
@@ -141,17 +140,6 @@ static void take_greeting(struct seat *seat, const PGresult *result)
     }
 }
 
-// The new node's runs do not wait for ever for what nobody can end.
-static void take_left(const struct seat *seat, const PGresult *result)
-{
-    if (PQntuples(result) > 0) {
-        LOG(LOG_ERROR, "backends_left",
-            "on %s backend %s of the node before may still run: it could not be terminated; see "
-            "pg_stat_activity, application_name ironcron/...",
-            db_pool_name(seat->pool), PQgetvalue(result, 0, 0));
-    }
-}
-
 static void take_setup(struct seat *seat, const PGresult *result)
 {
     const struct sql_run *run = seat->run;
@@ -183,11 +171,6 @@ static bool take_result(struct seat *seat, PGresult *result)
     switch (seat_stage(seat)) {
     case STAGE_GREETING:
         take_greeting(seat, result);
-        break;
-    case STAGE_TERMINATE:
-        break;
-    case STAGE_LEFT:
-        take_left(seat, result);
         break;
     case STAGE_ROLLBACK:
     case STAGE_DISCARD:

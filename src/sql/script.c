@@ -12,13 +12,8 @@
 
 // From then on a server may look whether its client is still there.
 #define VERSION_CONNECTION_CHECK 140000
-// From then on pg_terminate_backend can wait until the backend is gone.
-#define VERSION_TERMINATE_WAITS 140000
-#define LEFT_OF                                                                                    \
-    "from pg_catalog.pg_stat_activity where application_name = any($1::text[]) "                   \
-    "and pid <> pg_catalog.pg_backend_pid()"
-#define STATEMENT_TIMEOUT_MAX ((int64_t)INT32_MAX)
-#define SETUP_MAX             ((size_t)8192)
+#define STATEMENT_TIMEOUT_MAX    ((int64_t)INT32_MAX)
+#define SETUP_MAX                ((size_t)8192)
 
 // ---- stages -------------------------------------------------------------------------------------
 
@@ -72,20 +67,6 @@ static void send_simple(struct seat *seat, enum stage stage, const char *text)
     }
 }
 
-// Labels are made of the letters of names: as an array they need no quotes.
-static void send_left(struct seat *seat)
-{
-    bool waits = seat->server_version >= VERSION_TERMINATE_WAITS;
-    const char *values[] = {seat->pool->runner->left};
-    send_params(seat, STAGE_TERMINATE,
-                waits ? "select pg_catalog.pg_terminate_backend(pid, 5000) " LEFT_OF
-                      : "select pg_catalog.pg_terminate_backend(pid) " LEFT_OF,
-                1, values);
-    // Of what is gone already the first says false, so what is left is looked at anew.
-    send_sync(seat, STAGE_SYNC_SETUP);
-    send_params(seat, STAGE_LEFT, "select pid " LEFT_OF, 1, values);
-}
-
 void script_greet(struct seat *seat)
 {
     seat->server_version = PQserverVersion(seat->backend.conn);
@@ -95,9 +76,6 @@ void script_greet(struct seat *seat)
                 "select pid, (extract(epoch from backend_start) * 1000000)::bigint "
                 "from pg_catalog.pg_stat_activity where pid = pg_catalog.pg_backend_pid()",
                 0, NULL);
-    if (!seat->pool->cleared && seat->pool->runner->left != NULL) {
-        send_left(seat);
-    }
     send_sync(seat, STAGE_SYNC_CLEAN);
 }
 

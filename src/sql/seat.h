@@ -8,11 +8,9 @@
 
 // What an answer that is to come belongs to.
 enum stage {
-    STAGE_GREETING,  // who the backend is
-    STAGE_TERMINATE, // ends the backends of a dead node's runs
-    STAGE_LEFT,      // which of them are there all the same
-    STAGE_ROLLBACK,  // ends what a failed run has left open
-    STAGE_DISCARD,   // nothing of a run is left for the next one
+    STAGE_GREETING, // who the backend is
+    STAGE_ROLLBACK, // ends what a failed run has left open
+    STAGE_DISCARD,  // nothing of a run is left for the next one
     STAGE_BEGIN,
     STAGE_SETTINGS,
     STAGE_STATEMENT,

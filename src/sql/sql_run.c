@@ -84,12 +84,20 @@ static bool parse(struct sql_run *run, const struct runner_start *start, struct 
     return true;
 }
 
-void sql_label(const char *job, struct uuid run_id, char out[SQL_LABEL_SIZE])
+void sql_node_label(struct uuid node, char out[SQL_NODE_LABEL_SIZE])
 {
     char id[UUID_TEXT_SIZE];
-    uuid_format(run_id, id);
-    // 63 bytes are kept by the server; the end of the id is its random part.
-    snprintf(out, SQL_LABEL_SIZE, "ironcron/%.40s/%s", job, id + 24);
+    uuid_format(node, id);
+    // The end of an id is its random part.
+    snprintf(out, SQL_NODE_LABEL_SIZE, "ironcron/%.12s", id + 24);
+}
+
+// 63 bytes are kept by the server.
+static void set_label(struct sql_run *run)
+{
+    char node[SQL_NODE_LABEL_SIZE];
+    sql_node_label(run->runner->options.node, node);
+    snprintf(run->label, sizeof run->label, "%s/%.28s/%s", node, run->job, run->run_id + 24);
 }
 
 static void describe(struct sql_run *run, const struct runner_start *start)
@@ -97,7 +105,7 @@ static void describe(struct sql_run *run, const struct runner_start *start)
     const struct job *job = start->job;
     run->job = alloc_string(job->name);
     uuid_format(start->run_id, run->run_id);
-    sql_label(job->name, start->run_id, run->label);
+    set_label(run);
     run->role = job->sql->role == NULL ? NULL : alloc_string(job->sql->role);
     run->transaction = job->sql->transaction;
     run->timeout = job->timeout;
