@@ -157,6 +157,18 @@ static void arm(struct node *node, struct instant wake)
                           NULL) == 0);
 }
 
+// Others go on in its place. What it ran ends with it, and its id is never used again.
+static void stop_fenced(struct node *node)
+{
+    LOG(LOG_ERROR, "fenced",
+        "the other nodes have declared this one dead, since the store had no sign of life of it "
+        "for "
+        "the time of the lease: the %d runs here are ended, and are theirs now",
+        engine_running(node->engine));
+    node->fenced = true;
+    uv_stop(&node->loop);
+}
+
 static void watch_runner(struct node *node);
 static bool replace_runner(struct node *node);
 
@@ -212,6 +224,9 @@ void node_turn(struct node *node)
     watch_runner(node);
     store_watch_arm(&node->store_watch);
     arm(node, wake);
+    if (!node->fenced && engine_is_fenced(node->engine)) {
+        stop_fenced(node);
+    }
     if (node->on_turn != NULL) {
         node->on_turn(node);
     }

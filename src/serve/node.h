@@ -63,6 +63,7 @@ struct node {
     struct store_watch store_watch;
     struct node_memory memory;
     bool store_is_wrong; // it stopped for that
+    bool fenced;         // it stopped since others have declared it dead
     char *labels;        // JSON
     struct engine *engine;
     struct engine_events events; // what the node itself has to do with what the engine tells

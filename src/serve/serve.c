@@ -16,6 +16,7 @@
 #include "serve/node.h"
 #include "serve/node_lock.h"
 #include "serve/notify.h"
+#include "serve/start_again.h"
 #include "serve/store_owner.h"
 #include "serve/validate_store.h"
 #include "time/format.h"
@@ -318,6 +319,8 @@ static void on_tick(struct node *node)
     look_at_lock(serve);
     look_at_zones(serve);
     doors_tick(&serve->doors);
+    metrics_set_nodes_live(serve->metrics, (int)engine_member_count(node->engine));
+    metrics_set_clock_skew(serve->metrics, engine_clock_skew(node->engine));
     tell_status(serve);
     struct mono now = clock_mono(node->clock);
     if (serve->stopping != STOP_NOT && !mono_before(now, serve->stop_deadline)) {
@@ -412,6 +415,16 @@ static void leave(struct serve *serve)
     LOG(LOG_INFO, "stopped", "all runs have ended and are recorded");
 }
 
+// What others have declared dead begins anew. Does not return, but when it fails.
+static void begin_again(struct serve *serve)
+{
+    struct error err = ERROR_INIT;
+    LOG(LOG_WARN, "starting_again", "all that ran here has ended; starting anew as another node");
+    notify_hand_over(&serve->notify);
+    start_again(&err);
+    LOG(LOG_ERROR, "stopped", "%s", err.text);
+}
+
 static int serve_config(struct serve *serve, struct config *config, bool dry_run)
 {
     struct error err = ERROR_INIT;
@@ -422,7 +435,7 @@ static int serve_config(struct serve *serve, struct config *config, bool dry_run
         if (serve->node.runner == NULL) {
             serve->exit_code = error_exit_code(ERROR_SPAWN);
         }
-        if (serve->node.store_is_wrong) {
+        if (serve->node.store_is_wrong || serve->node.fenced) {
             serve->exit_code = error_exit_code(ERROR_UNAVAILABLE);
         } else {
             leave(serve);
@@ -435,6 +448,9 @@ static int serve_config(struct serve *serve, struct config *config, bool dry_run
     node_close(&serve->node);
     doors_release(&serve->doors);
     metrics_free(serve->metrics);
+    if (serve->node.fenced && serve->stopping == STOP_NOT) {
+        begin_again(serve);
+    }
     notify_close(&serve->notify);
     return serve->exit_code;
 }
