@@ -41,6 +41,8 @@ struct node_memory {
     bool asking;
     struct mono asked_at;
     int64_t sealed; // as last written down
+    char system[24];
+    int64_t database;
 };
 
 struct node {

@@ -77,6 +77,9 @@ static void open_sql(struct node *node, void (*on_told)(void *context))
     node->sql = sql_runner_new(&options);
     sql_runner_set_databases(node->sql, config->databases, config->database_count);
     sql_runner_set_sqlite(node->sql, &node->lite.port);
+    if (node->memory.system[0] != '\0') {
+        sql_runner_set_store(node->sql, node->memory.system, node->memory.database);
+    }
     for (size_t i = 0; i < node->left_count; i++) {
         sql_runner_end_node(node->sql, node->left[i]);
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "serve/node_store.h"
 
+#include <stdio.h>
 #include <sys/stat.h>
 
 #include "base/check.h"
@@ -25,6 +26,8 @@ static bool remember(struct node *node, const struct store_op_identity *seen, st
         return false;
     }
     node->memory.sealed = seen->sealed;
+    node->memory.database = seen->database;
+    snprintf(node->memory.system, sizeof node->memory.system, "%s", seen->system);
     return true;
 }
 

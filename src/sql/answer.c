@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "sql/db_pool.h"
 #include "sql/failure.h"
 
@@ -140,6 +141,24 @@ static void take_greeting(struct seat *seat, const PGresult *result)
     }
 }
 
+// Without the rights it goes the way of any other database.
+static void take_identity(struct seat *seat, const PGresult *result)
+{
+    if (PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) != 1) {
+        return; // another one
+    }
+    bool granted = PQgetvalue(result, 0, 0)[0] == 't';
+    seat->is_store = granted && PQgetvalue(result, 0, 1)[0] == 't';
+    if (!granted && !seat->pool->told_of_rights) {
+        seat->pool->told_of_rights = true;
+        LOG(LOG_WARN, "store_rights",
+            "database %s is the one of the store, but its user may not write the end of a run "
+            "together with its effect: grant usage on schema ironcron, and execute on function "
+            "ironcron.finish_own(uuid, bigint, bigint, text), to that user",
+            db_pool_name(seat->pool));
+    }
+}
+
 static void take_setup(struct seat *seat, const PGresult *result)
 {
     const struct sql_run *run = seat->run;
@@ -165,10 +184,20 @@ static void take_commit(struct seat *seat, PGresult *result)
     }
 }
 
+static void take_probe(struct sql_run *run, const PGresult *result)
+{
+    run->probed = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1 &&
+                  strcmp(PQgetvalue(result, 0, 0), run->run_id) == 0;
+    run->own = run->own && run->probed && PQgetvalue(result, 0, 1)[0] == 't';
+}
+
 static bool take_result(struct seat *seat, PGresult *result)
 {
     bool failed = PQresultStatus(result) == PGRES_FATAL_ERROR;
     switch (seat_stage(seat)) {
+    case STAGE_IDENTITY:
+        take_identity(seat, result);
+        break;
     case STAGE_GREETING:
         take_greeting(seat, result);
         break;
@@ -183,8 +212,14 @@ static bool take_result(struct seat *seat, PGresult *result)
     case STAGE_STATEMENT:
         return take_statement(seat, result);
     case STAGE_PROBE:
-        seat->run->probed = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1 &&
-                            strcmp(PQgetvalue(result, 0, 0), seat->run->run_id) == 0;
+        take_probe(seat->run, result);
+        break;
+    case STAGE_CHECK:
+    case STAGE_ROLE:
+    case STAGE_FINISH:
+        if (failed) {
+            take_failure(seat, result, "");
+        }
         break;
     case STAGE_COMMIT:
         take_commit(seat, result);
@@ -212,7 +247,8 @@ static bool complete(struct seat *seat, bool (*on_done)(struct seat *seat, enum 
 {
     enum stage done = seat_stage(seat);
     seat_pop(seat);
-    if (done == STAGE_STATEMENT && seat->run != NULL && seat->run->way == WAY_PIPELINE) {
+    if (done == STAGE_STATEMENT && seat->run != NULL && seat->run->way == WAY_PIPELINE &&
+        !seat->run->own) {
         seat->run->committing = !sql_run_has_failed(seat->run);
     }
     if (seat->stage_count > 0 && seat_stage(seat) == STAGE_STATEMENT) {

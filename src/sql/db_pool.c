@@ -243,8 +243,8 @@ static bool seat_done(struct seat *seat, enum stage done)
         return true;
     }
     // A run that follows is there already while its connection is still being reset.
-    bool cleaning = done == STAGE_GREETING || done == STAGE_ROLLBACK || done == STAGE_DISCARD ||
-                    done == STAGE_SYNC_ROLLBACK;
+    bool cleaning = done == STAGE_IDENTITY || done == STAGE_GREETING || done == STAGE_ROLLBACK ||
+                    done == STAGE_DISCARD || done == STAGE_SYNC_ROLLBACK;
     if (seat->run == NULL || cleaning) {
         return true;
     }

@@ -18,6 +18,7 @@ struct db_pool {
     struct sql_run *waiting_first, *waiting_last;
     bool cleared;              // nothing of a dead node is left here …
     struct mono clear_until;   // … or is waited for any longer
+    bool told_of_rights;       // that the end of a run cannot be written here
     struct instant down_since; // none while it can be reached
     struct mono held_until;    // no new connection before: the server has none left
     struct force force;

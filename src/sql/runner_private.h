@@ -11,6 +11,7 @@ struct sql_runner {
     struct runner port; // first: the port is the whole
     struct sql_runner_options options;
     struct runner *sqlite;
+    char store_system[24], store_database[24]; // "" = not on a server
     struct db_pool *pools; // those of databases that are gone included, until they are empty
     struct database *databases;
     size_t database_count;

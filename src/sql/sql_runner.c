@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "sql/sql_runner.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -282,6 +283,13 @@ void sql_runner_set_databases(struct runner *port, const struct database *databa
 void sql_runner_set_sqlite(struct runner *port, struct runner *sqlite)
 {
     from_port(port)->sqlite = sqlite;
+}
+
+void sql_runner_set_store(struct runner *port, const char *system, int64_t database)
+{
+    struct sql_runner *runner = from_port(port);
+    snprintf(runner->store_system, sizeof runner->store_system, "%s", system == NULL ? "" : system);
+    snprintf(runner->store_database, sizeof runner->store_database, "%" PRId64, database);
 }
 
 void sql_runner_end_node(struct runner *port, struct uuid node)

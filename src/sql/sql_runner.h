@@ -33,6 +33,9 @@ struct runner *sql_runner_new(const struct sql_runner_options *options);
 // The databases from now on, copied. What runs or waits on one that changed goes on where it is.
 void sql_runner_set_databases(struct runner *runner, const struct database *databases,
                               size_t count);
+// The store's own database, by the server's system identifier and its number there: runs in a
+// transaction commit their effect and their SUCCESS together. NULL: the store is somewhere else.
+void sql_runner_set_store(struct runner *runner, const char *system, int64_t database);
 // Who carries out jobs on SQLite databases, with the events of its own; NULL refuses them.
 void sql_runner_set_sqlite(struct runner *runner, struct runner *sqlite);
 // This node is dead, and its backends may not have noticed yet: they are terminated on each
