@@ -146,6 +146,7 @@ struct store_op_beat {
     // Attempts, slots or intents wait on nodes that do not live, or their runs are still STARTED:
     // STORE_FENCE takes them over.
     bool orphans;
+    bool unsealed; // audit rows wait for STORE_SEAL
 };
 
 // Fences each other member that is overdue, by id: the node is 'lost' (audit NODE_FENCED with
