@@ -21,11 +21,16 @@ struct verification {
     struct instant kept_from;  // runs ended and slots due before it may have been pruned
     struct instant settled;    // what happened before it is in every table; none = everything is
     struct instant last_at;    // of the newest audit row; none = there is none
-    struct uuid live_node;     // nil = none
-    size_t decided;            // audit rows that decide a slot or start a run
+    struct uuid *live;         // the nodes that live
+    size_t live_count;
+    size_t live_capacity;
+    size_t decided;                  // audit rows that decide a slot or start a run
     struct verification_node *nodes; // boots in the order of their start
     size_t node_count;
     size_t node_capacity;
+    struct verification_dry *dry;
+    size_t dry_count;
+    size_t dry_capacity;
     struct verification_backfill *backfills; // slots that a person asked for
     size_t backfill_count;
     size_t backfill_capacity;
@@ -34,6 +39,13 @@ struct verification {
 struct verification_node {
     struct uuid node;
     bool dry_run; // started so
+};
+
+// A node of a fleet that was in dry-run, and with it all others, as soon as they had learned of it.
+struct verification_dry {
+    struct instant from;
+    struct instant until; // last heard of
+    struct instant gone;  // by then nobody counted with it any more
 };
 
 struct verification_backfill {

@@ -82,12 +82,27 @@ static struct instant later(struct instant a, struct instant b)
     return instant_before(a, b) ? b : a;
 }
 
-static bool take_live_node(void *context, const struct store_node_row *row)
+// A node that died was counted with until others fenced it: at the latest half a lease after that.
+static void note_dry(struct verification *v, const struct store_node_row *row, bool lives)
+{
+    struct duration half = {instant_since(row->valid_until, row->last_seen).us / 2};
+    ARRAY_RESERVE(v->dry, v->dry_count, v->dry_capacity);
+    v->dry[v->dry_count++] = (struct verification_dry){
+        .from = row->started_at,
+        .until = row->last_seen,
+        .gone = lives ? (struct instant){INT64_MAX} : instant_add(row->valid_until, half)};
+}
+
+static bool take_node(void *context, const struct store_node_row *row)
 {
     struct verification *v = context;
-    if (strcmp(row->state, "live") == 0) {
-        v->live_node = row->node;
-        return false;
+    bool lives = v->options->node_is_live && strcmp(row->state, "live") == 0;
+    if (lives) {
+        ARRAY_RESERVE(v->live, v->live_count, v->live_capacity);
+        v->live[v->live_count++] = row->node;
+    }
+    if (row->dry_run && !instant_is_none(row->valid_until)) {
+        note_dry(v, row, lives);
     }
     return true;
 }
@@ -104,7 +119,7 @@ static bool verify_parts(struct verification *v, struct error *err)
     }
     // Asked after the chain was read: a node that joins later starts its runs later than the
     // chain's end, and so they count as fresh.
-    if (v->options->node_is_live && !store->ops->read_nodes(store, take_live_node, v, err)) {
+    if (!store->ops->read_nodes(store, take_node, v, err)) {
         return false;
     }
     return controls_read(&v->controls, store, err) && verify_runs(v, err) && verify_slots(v, err);
@@ -119,6 +134,8 @@ static void release(struct verification *v)
     controls_release(&v->controls);
     free(v->backfills);
     free(v->nodes);
+    free(v->live);
+    free(v->dry);
 }
 
 bool verify_store(struct store *store, const struct verify_options *options,

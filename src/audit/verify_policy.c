@@ -66,6 +66,9 @@ static const struct verification_node *find_node(const struct verification *v, s
 
 // ---- rules --------------------------------------------------------------------------------------
 
+// A node learns of the others' modes a moment after they have begun.
+#define SLACK ((struct duration){CONTROLS_SLACK_US})
+
 struct look {
     struct verification *v;
     const struct store_audit_row *row;
@@ -101,6 +104,35 @@ static bool triggered_by(const struct look *look, enum run_trigger trigger)
     return look->decision->has_trigger && look->decision->trigger == trigger;
 }
 
+// Another node of the fleet was in dry-run, and so was this one once it had learned of it. What was
+// written while we read may be of a node that we have not seen.
+static bool others_surely_dry(const struct look *look)
+{
+    const struct verification *v = look->v;
+    struct instant at = look->row->at;
+    for (size_t i = 0; i < v->dry_count; i++) {
+        struct instant known = instant_add(v->dry[i].from, SLACK);
+        if (instant_before(known, at) && instant_before(at, v->dry[i].until)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool others_perhaps_dry(const struct look *look)
+{
+    const struct verification *v = look->v;
+    struct instant at = look->row->at;
+    for (size_t i = 0; i < v->dry_count; i++) {
+        struct instant over =
+            v->dry[i].gone.us == INT64_MAX ? v->dry[i].gone : instant_add(v->dry[i].gone, SLACK);
+        if (!instant_before(at, v->dry[i].from) && !instant_before(over, at)) {
+            return true;
+        }
+    }
+    return !instant_is_none(v->settled) && !instant_before(at, v->settled);
+}
+
 static void look_at_start(const struct look *look)
 {
     const struct verification_node *node = find_node(look->v, look->row->node);
@@ -109,6 +141,8 @@ static void look_at_start(const struct look *look)
                      (triggered_by(look, TRIGGER_RETRY) && look->row->actor != NULL);
     if (node != NULL && node->dry_run) {
         contradict(look, "was executed by a node that is in dry-run,");
+    } else if (others_surely_dry(look)) {
+        contradict(look, "was executed although another node was in dry-run, and so all are,");
     } else if (surely(look, CONTROL_DRY_RUN, look->row->at)) {
         contradict(look, "was executed although a dry-run was in force");
     }
@@ -124,7 +158,8 @@ static void look_at_dry_run(const struct look *look)
 {
     const struct verification_node *node = find_node(look->v, look->row->node);
     if (node != NULL && !node->dry_run && !triggered_by(look, TRIGGER_MANUAL) &&
-        !triggered_by(look, TRIGGER_BACKFILL) && !perhaps(look, CONTROL_DRY_RUN, look->row->at)) {
+        !triggered_by(look, TRIGGER_BACKFILL) && !perhaps(look, CONTROL_DRY_RUN, look->row->at) &&
+        !others_perhaps_dry(look)) {
         contradict(look, "was a dry-run although none was in force");
     }
 }

@@ -149,6 +149,16 @@ static void note_backfill(struct verification *v, const struct store_run_row *ro
     }
 }
 
+static bool lives_still(const struct verification *v, struct uuid node)
+{
+    for (size_t i = 0; i < v->live_count; i++) {
+        if (uuid_equal(v->live[i], node)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool take_run(void *context, const struct store_run_row *row)
 {
     struct portion *portion = context;
@@ -157,7 +167,7 @@ static bool take_run(void *context, const struct store_run_row *row)
     bool open = !run_state_is_final(row->state);
     // What began since may be of a node that joined since.
     bool lives = open && v->options->node_is_live &&
-                 (uuid_equal(row->node, v->live_node) || is_fresh(v, row->started_at));
+                 (lives_still(v, row->node) || is_fresh(v, row->started_at));
     if (portion->number == 0) {
         v->report->runs++;
         v->report->running += lives;
