@@ -121,6 +121,18 @@ static void tell_bloat(struct doctor *doctor, const struct postgres_health *heal
     }
 }
 
+static void tell_locks(struct doctor *doctor, const struct postgres_health *health)
+{
+    for (size_t i = 0; i < health->lock_count; i++) {
+        char remedy[128];
+        snprintf(remedy, sizeof remedy, "select pg_terminate_backend(%d)", health->locks[i].pid);
+        doctor_add(
+            doctor, "locks", DOCTOR_TODO, remedy,
+            "session %d (%s) holds the lock of %s, and no run of it is going: it cannot start",
+            health->locks[i].pid, health->locks[i].who, health->locks[i].job);
+    }
+}
+
 bool doctor_server(struct doctor *doctor, struct error *err)
 {
     const struct session *session = doctor->session;
@@ -138,5 +150,6 @@ bool doctor_server(struct doctor *doctor, struct error *err)
     tell_room(doctor, &facts);
     tell_holder(doctor, &health);
     tell_bloat(doctor, &health);
+    tell_locks(doctor, &health);
     return true;
 }

@@ -311,6 +311,24 @@ def test_the_doctor_finds_tables_full_of_dead_rows(fleet):
     until(lambda: not findings(fleet, "vacuum"), "and not after a vacuum")
 
 
+def test_the_doctor_finds_a_lock_that_nobody_needs(fleet):
+    fleet.deploy()
+    with fleet.serve():
+        fleet.wait_run("tick", "SUCCESS")
+    holder = subprocess.Popen([BIN / "psql", "-X", "-At", fleet.url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        holder.stdin.write("select pg_advisory_lock(1768124272, job_id::int) is null, pg_backend_pid() from ironcron.job "
+                           "where name = 'tick';\n")
+        holder.stdin.flush()
+        pid = holder.stdout.readline().strip().split("|")[1]
+        locks = findings(fleet, "locks", 1)
+        assert [check["remedy"] for check in locks] == [f"select pg_terminate_backend({pid})"]
+        assert "holds the lock of tick" in locks[0]["detail"]
+    finally:
+        holder.kill()
+        holder.wait()
+
+
 def test_nodes_exits_1_when_one_is_past_its_lease(fleet):
     fleet.deploy()
     with fleet.serve():

@@ -36,6 +36,7 @@ bool postgres_store_greet(struct store *store, struct instant *now_out, struct e
 // ---- what is wrong by and by --------------------------------------------------------------------
 
 #define POSTGRES_HEALTH_TABLES 3
+#define POSTGRES_HEALTH_LOCKS  8
 
 struct postgres_health {
     int64_t bytes; // of the schema
@@ -53,6 +54,14 @@ struct postgres_health {
         int64_t live, dead;
     } bloated[POSTGRES_HEALTH_TABLES];
     size_t bloated_count;
+    // Sessions that hold a job's lock though no run of it is STARTED, seen twice, a second apart.
+    struct {
+        int pid;
+        int64_t job_id;
+        char job[160];
+        char who[64];
+    } locks[POSTGRES_HEALTH_LOCKS];
+    size_t lock_count;
 };
 bool postgres_health_read(struct store *store, struct postgres_health *health_out,
                           struct error *err) MUST_USE;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What goes wrong by and by: who holds dead rows back, and which tables are full of them.
 #include <stdio.h>
+#include <unistd.h>
 
 #include "store/postgres/postgres_facts.h"
 #include "store/postgres/postgres_question.h"
@@ -30,6 +31,17 @@ static const char bloated_sql[] =
 static const char bytes_sql[] =
     "select sum(pg_total_relation_size(oid))::bigint from pg_class"
     " where relnamespace = 'ironcron'::regnamespace and relkind in ('r', 'p', 'm')";
+
+// 1768124272 is the space of the jobs' locks (functions_locks_1.sql).
+static const char locks_sql[] =
+    "select l.pid, l.objid::bigint, coalesce(j.name, '?'), coalesce(a.application_name, '?')"
+    " from pg_locks l join pg_database d on d.oid = l.database left join pg_stat_activity a using "
+    "(pid)"
+    " left join ironcron.job j on j.job_id = l.objid"
+    " where l.locktype = 'advisory' and l.classid = 1768124272 and l.objsubid = 2 and l.granted"
+    " and d.datname = current_database()"
+    " and not exists (select from ironcron.run_started r where r.job_id = l.objid)"
+    " order by l.pid, l.objid";
 
 static struct postgres_health *health_of(const void *reader)
 {
@@ -61,6 +73,20 @@ static bool take_bloated(const PGresult *row, const void *reader)
     return true;
 }
 
+static bool take_lock(const PGresult *row, const void *reader)
+{
+    struct postgres_health *health = health_of(reader);
+    if (health->lock_count == POSTGRES_HEALTH_LOCKS) {
+        return false;
+    }
+    size_t at = health->lock_count++;
+    health->locks[at].pid = (int)field_int(row, 0, 0);
+    health->locks[at].job_id = field_int(row, 0, 1);
+    snprintf(health->locks[at].job, sizeof health->locks[at].job, "%s", field_text(row, 0, 2));
+    snprintf(health->locks[at].who, sizeof health->locks[at].who, "%s", field_text(row, 0, 3));
+    return true;
+}
+
 static bool take_bytes(const PGresult *row, const void *reader)
 {
     health_of(reader)->bytes = field_int(row, 0, 0);
@@ -75,11 +101,48 @@ static bool each(struct store *store, const char *sql, give_fn *give,
     return question_each(&question, store, give, &health, err);
 }
 
+static bool has_lock(const struct postgres_health *health, size_t at,
+                     const struct postgres_health *other)
+{
+    for (size_t i = 0; i < other->lock_count; i++) {
+        if (other->locks[i].pid == health->locks[at].pid &&
+            other->locks[i].job_id == health->locks[at].job_id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// A run that has just ended lets go a moment later: what is still so after a second is stuck.
+static bool read_locks(struct store *store, struct postgres_health *health, struct error *err)
+{
+    struct postgres_health later = {0};
+    if (!each(store, locks_sql, take_lock, health, err)) {
+        return false;
+    }
+    if (health->lock_count == 0) {
+        return true;
+    }
+    sleep(1);
+    if (!each(store, locks_sql, take_lock, &later, err)) {
+        return false;
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < health->lock_count; i++) {
+        if (has_lock(health, i, &later)) {
+            health->locks[kept++] = health->locks[i];
+        }
+    }
+    health->lock_count = kept;
+    return true;
+}
+
 bool postgres_health_read(struct store *store, struct postgres_health *health_out,
                           struct error *err)
 {
     *health_out = (struct postgres_health){0};
     return each(store, holder_sql, take_holder, health_out, err) &&
            each(store, bloated_sql, take_bloated, health_out, err) &&
-           each(store, bytes_sql, take_bytes, health_out, err);
+           each(store, bytes_sql, take_bytes, health_out, err) &&
+           read_locks(store, health_out, err);
 }
