@@ -93,6 +93,9 @@ int64_t engine_wants_version(const struct engine *engine);
 // Others have declared this node dead: what it ran is being ended, nothing more is claimed. The
 // owner closes it and starts a new one.
 bool engine_is_fenced(const struct engine *engine);
+// May what is started now run? Not past the trust deadline, as long as the store acknowledges
+// nothing.
+bool engine_is_trusted(const struct engine *engine);
 // The live nodes as the store last told; 1 where this node is alone.
 size_t engine_member_count(const struct engine *engine);
 // This host's clock less the store's, by the last beat that was answered; 0 where they are one.

@@ -90,6 +90,11 @@ int64_t engine_wants_version(const struct engine *engine)
     return told ? engine->fleet.version : 0;
 }
 
+bool engine_is_trusted(const struct engine *engine)
+{
+    return fleet_is_trusted(engine);
+}
+
 bool engine_is_fenced(const struct engine *engine)
 {
     return engine->fleet.fenced;

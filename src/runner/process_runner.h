@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The runner port on a real runner process: a small child forked at start, before anything heavy is
 // loaded. It owns the process groups and outlives nobody: when its channel closes, or the trust
-// deadline passes, it kills everything and exits. See docs/architecture.md, "The runner".
+// deadline passes while anything runs, it kills everything and exits. See docs/architecture.md,
+// "The runner".
 #pragma once
 
 #include "runner/runner.h"

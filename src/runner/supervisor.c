@@ -339,9 +339,15 @@ static void wait_for_events(struct supervisor *supervisor, bool idle, struct tur
     }
 }
 
+// The deadline is for what runs. Where nothing does it ends nothing: the next word may come later.
+static bool is_idle(const struct supervisor *supervisor)
+{
+    return supervisor->actives == NULL && supervisor->pending_first == NULL;
+}
+
 static void arm_timer(struct supervisor *supervisor)
 {
-    struct mono next = supervisor->deadline;
+    struct mono next = is_idle(supervisor) ? MONO_NEVER : supervisor->deadline;
     const struct heap_node *top = heap_top(&supervisor->timers);
     if (top != NULL) {
         const struct active *active = CONTAINER_OF((uintptr_t)top, const struct active, timer);
@@ -410,7 +416,7 @@ static bool supervisor_turn(struct supervisor *supervisor, bool *busy)
         reap_all(supervisor);
     }
     // After the messages: a deadline that was prolonged in time counts, however late we read it.
-    if (!mono_before(supervisor->now, supervisor->deadline)) {
+    if (!is_idle(supervisor) && !mono_before(supervisor->now, supervisor->deadline)) {
         return false;
     }
     start_pending(supervisor);

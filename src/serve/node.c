@@ -278,13 +278,25 @@ static void poll_runner(struct node *node)
     node->runner_poll->data = node;
 }
 
+static void tell_of_runner(const struct node *node)
+{
+    if (engine_is_trusted(node->engine)) {
+        LOG(LOG_ERROR, "runner_died",
+            "the runner process died; all its processes were ended and its runs are LOST; starting "
+            "another");
+    } else {
+        LOG(LOG_ERROR, "trust_over",
+            "the store has acknowledged no sign of life of this node until its trust deadline: %d "
+            "runs were ended, and nothing is started before the store answers",
+            engine_running(node->engine));
+    }
+}
+
 // The runner process has died; its runs have had their ends. Another one takes its place. False:
 // none could be started, and the node stops.
 static bool replace_runner(struct node *node)
 {
-    LOG(LOG_ERROR, "runner_died",
-        "the runner process died; all its processes were ended and its runs are LOST; starting "
-        "another");
+    tell_of_runner(node);
     uv_poll_stop(node->runner_poll);
     uv_close((uv_handle_t *)node->runner_poll, free_handle);
     process_runner_free(node->runner);

@@ -287,6 +287,26 @@ static void test_deadline_in_the_past(void **state)
     harness_close(harness);
 }
 
+// Where nothing runs the deadline ends nothing: a word that comes later is in time.
+static void test_idle_outlives_its_deadline(void **state)
+{
+    (void)state;
+    struct harness *harness = harness_open(1000, -1, harness_now());
+    harness_turn(harness, 200);
+    assert_true(harness->alive);
+    harness->runner->ops->feed(harness->runner, MONO_NEVER);
+    uint64_t run = harness_start(harness, &(struct task){.shell = "exit 4"});
+    assert_int_equal(harness_wait(harness, run)->end.exit_code, 4);
+    harness->runner->ops->feed(harness->runner, harness_now());
+    harness_turn(harness, 200);
+    assert_true(harness->alive);
+    uint64_t late = harness_start(harness, &(struct task){.shell = job});
+    assert_int_equal(harness_wait(harness, late)->end.kind, RUNNER_GONE);
+    assert_int_equal(harness_outcome(harness, late)->pid, 0);
+    assert_int_equal(harness_count_processes(marker), 0);
+    harness_close(harness);
+}
+
 // While it is fed it lives on, far beyond each single deadline.
 static void test_fed_in_time(void **state)
 {
@@ -308,10 +328,15 @@ int main(void)
 {
     make_job();
     const struct CMUnitTest tests[] = {
-        HARNESS_TEST(test_scheduler_killed),       HARNESS_TEST(test_runner_killed),
-        HARNESS_TEST(test_scheduler_stands_still), HARNESS_TEST(test_stopped_and_killed),
-        HARNESS_TEST(test_frozen_runner),          HARNESS_TEST(test_no_start_after_death),
-        HARNESS_TEST(test_deadline_in_the_past),   HARNESS_TEST(test_fed_in_time),
+        HARNESS_TEST(test_scheduler_killed),
+        HARNESS_TEST(test_runner_killed),
+        HARNESS_TEST(test_scheduler_stands_still),
+        HARNESS_TEST(test_stopped_and_killed),
+        HARNESS_TEST(test_frozen_runner),
+        HARNESS_TEST(test_no_start_after_death),
+        HARNESS_TEST(test_deadline_in_the_past),
+        HARNESS_TEST(test_idle_outlives_its_deadline),
+        HARNESS_TEST(test_fed_in_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,137 @@
+"""A node whose store is on PostgreSQL: what it costs when idle, an outage of the store, a store that is another one, and what
+the others do when it dies."""
+
+import json
+import signal
+
+import pytest
+from conftest import Ironcron, until
+from postgres import Database, cluster, database, own_cluster  # noqa: F401: fixtures
+from postgres_store import on_postgres
+
+FAR = 'schedule: "0 0 1 1 *"'
+TICK = 'jobs: [ { name: tick, schedule: "@every 1s", command: [ "true" ] } ]\n'
+
+
+@pytest.fixture
+def other(tmp_path):
+    """A second host, as it were."""
+    (tmp_path / "other").mkdir()
+    program = Ironcron(tmp_path / "other")
+    yield program
+    program.clean_up()
+
+
+def succeeded(database):  # noqa: F811
+    return int(database.value("select count(*) from ironcron.job_runs where state = 'SUCCESS'"))
+
+
+def live(database):  # noqa: F811
+    return [row[0] for row in database.execute("select node from ironcron.nodes where state = 'live' order by node")]
+
+
+# ---- alone ----------------------------------------------------------------------------------------
+
+def test_an_idle_node_has_one_connection(ironcron, database):  # noqa: F811
+    on_postgres(ironcron, database, f"jobs: [ {{ name: a, {FAR}, command: [ 'true' ] }} ]\n")
+    with ironcron.serve() as node:
+        assert node.get("/api/v1/runs")[0] == 200  # for which it has a second one for a while
+        until(lambda: len(database.backends("pid <> pg_backend_pid()")) == 1, "one is left")
+        assert node.metrics()["ironcron_nodes_live"] == 1 and node.metrics()["ironcron_store_up"] == 1
+
+
+def test_an_outage_of_the_store(ironcron, own_cluster):  # noqa: F811
+    database = Database(own_cluster)  # noqa: F811
+    on_postgres(ironcron, database, TICK, node="drain: 5s, lease: 4s")
+    with ironcron.serve() as node:
+        until(lambda: succeeded(database) >= 2, "it runs")
+        before = live(database)
+        own_cluster.stop(signal.SIGQUIT)
+        until(lambda: node.get("/readyz")[0] == 503, "it is not ready")
+        status, _, text = node.get("/readyz")
+        assert status == 503 and "store" in text and "since 20" in text
+        assert node.get("/livez")[0] == 200
+        assert node.metrics()["ironcron_store_up"] == 0
+        own_cluster.start()
+        node.wait_ready()
+        done = succeeded(database)
+        until(lambda: succeeded(database) >= done + 2, "it goes on")
+        assert live(database) == before and node.metrics()["ironcron_store_reconnects_total"] >= 1
+        assert not node.logged("event=runner_died"), node.log()
+
+
+# ---- which store it is ----------------------------------------------------------------------------
+
+def refused(ironcron):
+    node = ironcron.start(ready=False)
+    assert node.wait() == 1
+    return node.log()
+
+
+def test_a_store_that_went_back_in_time_is_refused(ironcron, database):  # noqa: F811
+    on_postgres(ironcron, database, TICK)
+    with ironcron.serve():
+        until(lambda: succeeded(database) >= 1, "it runs")
+    state = ironcron.folder / "ironcron.node"
+    seen = json.loads(state.read_text())
+    assert seen["audit_seq"] == int(database.value("select max(seq) from ironcron.audit_log"))
+    assert seen["database"] == int(database.value("select oid from pg_database where datname = current_database()"))
+    rows = database.value("select count(*) from ironcron.audit_log")
+    state.write_text(json.dumps({**seen, "audit_seq": seen["audit_seq"] + 1}))
+    assert "went back in time" in refused(ironcron) and "doctor --accept-rewind" in ironcron.nodes[-1].log()
+    state.write_text(json.dumps({**seen, "database": seen["database"] + 1}))
+    assert "another database" in refused(ironcron)
+    assert database.value("select count(*) from ironcron.audit_log") == rows  # nothing was written there
+    state.write_text(json.dumps(seen))
+    with ironcron.serve():
+        pass
+
+
+# ---- among others ---------------------------------------------------------------------------------
+
+def test_who_was_declared_dead_begins_anew(ironcron, other, database):  # noqa: F811
+    for program in (ironcron, other):
+        on_postgres(program, database, TICK, node="drain: 5s, lease: 3s")
+    with ironcron.serve() as node, other.serve() as survivor:
+        before = until(lambda: len(live(database)) == 2 and live(database), "both are live")
+        node.process.send_signal(signal.SIGSTOP)
+        survivor.wait_logged("event=node_fenced")
+        done = succeeded(database)
+        until(lambda: succeeded(database) >= done + 2, "the other one goes on")
+        assert len(live(database)) == 1
+        node.process.send_signal(signal.SIGCONT)
+        node.wait_logged("event=starting_again")
+        after = until(lambda: len(live(database)) == 2 and live(database), "both are live again")
+        assert len(set(before) & set(after)) == 1 and len(set(before) | set(after)) == 3
+        node.address = None
+        until(lambda: survivor.metrics()["ironcron_nodes_live"] == 2, "it is counted")
+    ironcron.run("audit", "verify")
+
+
+def test_the_backends_of_a_dead_node_are_ended(ironcron, other, database):  # noqa: F811
+    # The server is kept from noticing by itself that its client is gone.
+    statement = "select set_config('client_connection_check_interval', '0', true), pg_sleep(600)"
+    text = f"jobs: [ {{ name: a, {FAR}, sql: {{ database: app, statement: {json.dumps(statement)} }} }} ]\n"
+    for program in (ironcron, other):
+        on_postgres(program, database, text, node="drain: 5s, lease: 3s", app=database.url)
+
+    def sleeping():
+        return database.backends("query like '%pg_sleep%' and state = 'active' and pid <> pg_backend_pid()")
+
+    node = ironcron.start()
+    ironcron.run("run", "a", "--detach")
+    until(sleeping, "it sleeps")
+    with other.serve() as survivor:
+        node.kill()
+        survivor.wait_logged("event=node_fenced")
+        until(lambda: not sleeping(), "no backend sleeps")
+        assert not survivor.logged("event=backends_left")
+    assert database.value("select state from ironcron.job_runs where job = 'a'") == "LOST"
+
+
+def test_a_short_lived_node_is_one_of_the_fleet(ironcron, database):  # noqa: F811
+    on_postgres(ironcron, database, TICK)
+    ironcron.run("run", "tick")
+    assert database.execute("select state, count(*) from ironcron.nodes group by 1") == [["stopped", "1"]]
+    assert succeeded(database) == 1
+    ironcron.run("audit", "verify")
