@@ -369,6 +369,7 @@ static void retry_give_up(struct engine *engine, struct engine_retry *retry)
                               .trigger = TRIGGER_RETRY,
                               .attempt = retry->attempt,
                               .reason = retry->job->removed ? REASON_REMOVED : REASON_SUPERSEDED};
+    planner_unplan(engine, retry->job); // until the answer has come
     propose(engine, &(struct proposal){.job = retry->job, .retry = retry}, &slot);
 }
 

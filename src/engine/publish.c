@@ -207,6 +207,16 @@ static struct instant newer(struct instant a, struct instant b)
     return instant_before(a, b) ? b : a;
 }
 
+// What this node goes by may be older than what is in force: another node published it.
+static bool goes_by(const struct engine *engine, const char *name, const char *spec)
+{
+    const struct engine_job *job = map_get(&engine->jobs, name);
+    char *own = job == NULL ? NULL : job_schedule_spec(job->job);
+    bool same = own != NULL && strcmp(own, spec) == 0;
+    free(own);
+    return same;
+}
+
 // Takes over what the store says of the jobs, and plans them.
 static void jobs_adopt(struct engine *engine, struct publication *p, const struct job_set *set,
                        struct instant at)
@@ -216,6 +226,7 @@ static void jobs_adopt(struct engine *engine, struct publication *p, const struc
         const struct store_job *old = p->olds[i];
         bool same = old != NULL && old->spec != NULL && strcmp(old->spec, item->spec) == 0;
         bool known = map_get(&engine->jobs, item->name) != NULL;
+        bool kept = same && goes_by(engine, item->name, item->spec);
         struct engine_job *job = engine_job_put(engine, &set->jobs[i]);
         job->job_id = p->publish.outdated && old != NULL ? old->job_id : item->job_id;
         if (job->job->schedule.kind == SCHEDULE_REBOOT && !known) {
@@ -225,7 +236,7 @@ static void jobs_adopt(struct engine *engine, struct publication *p, const struc
             job->last_success = old->last_success;
             job->throttle_count = old->throttle_count;
         }
-        if (same && known) {
+        if (kept) {
             if (heap_contains(&job->planned)) {
                 job->cursor = newer(job->cursor, old->high_water); // what other nodes decided
                 planner_plan(engine, job); // jitter, or the rules of its zone, may be new

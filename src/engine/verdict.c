@@ -209,15 +209,20 @@ void verdict_go_on(struct engine *engine, struct engine_job *job)
 
 // Nothing was written, since this node's definitions are not the active ones (any more): it asks
 // which are, and its owner loads them.
-static bool refused_as_outdated(struct engine *engine, struct decide_batch *batch)
+static void note_outdated(struct engine *engine, struct decide_batch *batch)
 {
-    if (batch->decide.outdated) {
+    if (batch->decide.op.result == STORE_OK && batch->decide.outdated) {
         engine->fleet.outdated = true;
         fleet_tell(engine);
         (void)error_set(&batch->decide.op.err, ERROR_UNAVAILABLE,
                         "new definitions are coming into force; try again");
     }
-    return batch->decide.outdated;
+}
+
+// Even of outdated definitions what an unknown commit had claimed is this node's.
+static bool has_verdict(const struct decide_batch *batch, size_t i)
+{
+    return batch->decide.op.result == STORE_OK && batch->decide.slots[i].verdict != VERDICT_NONE;
 }
 
 void verdict_on_done(struct store_op *op)
@@ -240,13 +245,17 @@ void verdict_on_done(struct store_op *op)
         return;
     }
     size_t count = batch->decide.slot_count;
-    bool done = op->result == STORE_OK && !refused_as_outdated(engine, batch);
-    engine->unsealed = engine->unsealed || done;
-    for (size_t i = count; i-- > 0 && !done;) {
-        proposal_undo(engine, &batch->proposals[i], &batch->decide.slots[i], op);
+    note_outdated(engine, batch);
+    engine->unsealed = engine->unsealed || op->result == STORE_OK;
+    for (size_t i = count; i-- > 0;) {
+        if (!has_verdict(batch, i)) {
+            proposal_undo(engine, &batch->proposals[i], &batch->decide.slots[i], op);
+        }
     }
-    for (size_t i = 0; i < count && done; i++) {
-        proposal_judge(engine, &batch->proposals[i], &batch->decide.slots[i]);
+    for (size_t i = 0; i < count; i++) {
+        if (has_verdict(batch, i)) {
+            proposal_judge(engine, &batch->proposals[i], &batch->decide.slots[i]);
+        }
     }
     for (size_t i = 0; i < count; i++) {
         proposal_close(engine, &batch->proposals[i]);
