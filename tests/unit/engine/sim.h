@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+// A fleet in virtual time: several nodes, each the real engine with a clock, a runner and a way to
+// the store of its own; one model store; and a record of what the runners really executed, from
+// which judges that know neither engine nor store find what must never happen.
+#pragma once
+
+#include "engine/engine.h"
+#include "store/model/model_store.h"
+
+#define SIM_NODES 5
+#define SIM_JOBS  28
+#define SIM_OPEN  64 // runs of a node at once
+
+enum sim_judge {   // what was broken
+    JUDGE_OVERLAP, // two runs of a job that forbids it executed at once
+    JUDGE_TWICE,   // one attempt at a slot, or one wish of an operator, was executed twice
+    JUDGE_CLAIM,   // executed without a claim of this node in the store
+    JUDGE_TRUST,   // begun after the trust in the node had ended
+    JUDGE_LATE,    // a node could have decided a slot, and none did in time
+    JUDGE_LEDGER,  // audit verify: a gap, an extra slot, a start without its one end …
+    JUDGE_COUNT
+};
+const char *sim_judge_name(enum sim_judge judge);
+
+// Bugs that are seeded, to see that a judge notices: in the doubles around the engine, never in it.
+enum sim_bug {
+    BUG_NONE,
+    BUG_ANSWER_TRUST,   // trust counts from the answer to a beat, not from its sending
+    BUG_LONG_TRUST,     // margin and grace do not cover what they should
+    BUG_SLOW_KILL,      // the runner takes a minute to kill at the deadline
+    BUG_NO_DEADLINE,    // the runner knows no deadline
+    BUG_UNKNOWN_START,  // an unknown claim is taken for a good one
+    BUG_NO_FENCE,       // an end is written whoever has ended the run
+    BUG_NO_MARK,        // a slot that another node has decided is begun all the same
+    BUG_NO_OVERLAP,     // the store does not ask whether a run is STARTED
+    BUG_RUNS_NOT_LOST,  // fencing forgets what the dead one ran
+    BUG_INTENTS_TWICE,  // every node has every intent, and none ends
+    BUG_OUTDATED,       // outdated definitions decide
+    BUG_FALSE_DEATH,    // a node that starts declares dead one that lives
+    BUG_LAZY_NEIGHBOUR, // nobody looks after the slots of others
+    BUG_COUNT
+};
+const char *sim_bug_name(enum sim_bug bug);
+
+struct sim_execution { // one process, as the runner saw it
+    int job;
+    struct instant due_at;
+    int attempt;
+    enum run_trigger trigger;
+    struct uuid run_id;
+    int64_t fence;
+    uint64_t handle;
+    struct mono began, ends; // true time
+    bool cancelled;
+};
+
+struct sim_entry { // an operation on its way
+    struct store_op *op;
+    void (*done)(struct store_op *op);
+    struct mono carry_at, answer_at;
+    bool carried, cut, refused;
+};
+
+struct sim_end {
+    uint64_t handle;
+    struct runner_end end;
+};
+
+struct sim_node {
+    struct sim *sim;
+    char host[16];
+    struct clock clock;
+    struct duration skew, boot; // of its clocks, against true time
+    struct runner runner;
+    struct mono deadline;  // of the runner, true time
+    struct engine *engine; // NULL: it is not there
+    struct uuid id;
+    bool dying; // its engine is only to come to rest
+    bool stopping;
+    struct mono start_at;     // when it comes (again)
+    struct mono frozen_until; // stopped: no turns, while its runner goes on
+    struct mono turn_at;
+    struct mono good_since; // nothing has hindered it
+    struct sim_execution open[SIM_OPEN];
+    size_t open_count;
+    struct sim_end *ends; // to be told
+    size_t end_count, end_capacity;
+    // its way to the store
+    struct store *store;
+    struct store_ops ops;
+    const struct store_ops *true_ops;
+    struct sim_entry *entries;
+    size_t entry_count, entry_capacity;
+    struct mono away_until, slow_until;
+    struct duration slowness;
+    bool ambushed; // it is cut as soon as something that matters is on its way
+    bool blocking; // the engine waits for the answer within a call
+};
+
+struct sim_late { // written by a node that has given up on it
+    struct store_op *op;
+    struct mono carry_at;
+};
+
+struct sim {
+    struct instant epoch;
+    struct mono now; // true time since the epoch
+    struct clock store_clock;
+    uint64_t random;
+    enum sim_bug bug;
+    struct store *store; // the operators' session
+    struct sim_node nodes[SIM_NODES];
+    size_t node_count;
+    struct sim_late *late;
+    size_t late_count, late_capacity;
+    struct zone_cache *zones;
+    struct engine_events events;
+    int max_running;
+    int newest;    // definitions: a number
+    bool was_slow; // some messages took seconds
+    char names[SIM_JOBS][16];
+    enum job_overlap overlaps[SIM_JOBS];
+    int64_t takes_ms[SIM_JOBS];
+    struct sim_execution *history[SIM_JOBS];
+    size_t history_count[SIM_JOBS], history_capacity[SIM_JOBS];
+    int open_of_job[SIM_JOBS];
+    int wishes[SIM_JOBS], granted[SIM_JOBS]; // RUN intents, manual executions
+    int executions, fenced, left, unknown, versions, late_writes;
+    int broken[JUDGE_COUNT];
+    char first[JUDGE_COUNT][200]; // what the judge saw first
+    bool quiet;
+};
+
+void sim_init(struct sim *sim, uint64_t seed, size_t nodes, enum sim_bug bug);
+void sim_release(struct sim *sim);
+uint32_t sim_dice(struct sim *sim, uint32_t sides);
+struct instant sim_time(const struct sim *sim); // true
+void sim_advance(struct sim *sim, struct duration by);
+void sim_crash(struct sim_node *node, struct duration away);
+void sim_stop(struct sim_node *node, struct duration away); // cleanly
+void sim_freeze(struct sim_node *node, struct duration by);
+void sim_cut(struct sim_node *node, struct duration by);
+void sim_ambush(struct sim_node *node);
+void sim_slow(struct sim_node *node, struct duration by, struct duration slowness);
+void sim_step_clock(struct sim_node *node, struct duration by);
+void sim_new_version(struct sim_node *node); // HUP with new definitions
+void sim_finish(struct sim *sim);            // all faults over; all stop cleanly; judged
+
+void sim_events_init(struct sim *sim); // sim_events.c
+
+// sim_runner.c
+#define SIM_LEASE  DURATION_S(60)
+#define SIM_MARGIN DURATION_S(15)
+#define SIM_GRACE  DURATION_S(10)
+void sim_runner_init(struct sim_node *node);
+void sim_runner_work(struct sim_node *node); // what is over ends
+void sim_runner_kill(struct sim_node *node); // all that it runs, now
+void sim_runner_tell(struct sim_node *node); // the engine learns what has ended
+struct mono sim_runner_kill_at(const struct sim_node *node);
+// For a while nobody may expect anything of the node.
+void sim_hinder(struct sim_node *node, struct duration by);
+
+// sim_link.c
+void sim_link_init(struct sim_node *node, struct store *store);
+void sim_link_work(struct sim_node *node); // the store carries out what has arrived
+bool sim_link_is_deciding(const struct sim_node *node);
+bool sim_link_has_answer(const struct sim_node *node);
+struct mono sim_link_next(const struct sim_node *node);
+void sim_link_cut(struct sim_node *node);
+void sim_late_work(struct sim *sim);
+
+// sim_bugs.c
+void sim_bug_before(struct sim_node *node, struct store_op *op);
+void sim_bug_after(struct sim_node *node, struct store_op *op);
+bool sim_bug_believes(struct sim_node *node, struct store_op *op); // in place of an unknown
+
+// sim_judge.c
+void sim_break(struct sim *sim, enum sim_judge judge, const char *format, ...) PRINTF(3, 4);
+void sim_judge_start(struct sim_node *node, const struct sim_execution *execution);
+void sim_judge_minute(struct sim *sim);
+void sim_judge_ledger(struct sim *sim);
+
+// sim_jobs.c
+void sim_jobs_draw(struct sim *sim);
+struct job_set sim_set(struct sim *sim, int definitions, int64_t version);
+#define SIM_CANARIES 3 // the first jobs: each minute, and nothing in their way

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+// Bugs in what stands around the engine: on an operation's way into the store, or on the way back.
+#include "sim.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/model/model_private.h"
+
+const char *sim_bug_name(enum sim_bug bug)
+{
+    static const char *const names[BUG_COUNT] = {
+        "none",          "answer-trust", "long-trust",  "slow-kill",      "no-deadline",
+        "unknown-start", "no-fence",     "no-mark",     "no-overlap",     "runs-not-lost",
+        "intents-twice", "outdated",     "false-death", "lazy-neighbour",
+    };
+    return names[bug];
+}
+
+static void before_decide(struct sim_node *node, struct store_op_decide *op)
+{
+    enum sim_bug bug = node->sim->bug;
+    struct model_store *model = model_of(node->store);
+    op->version = bug == BUG_OUTDATED ? model->active : op->version;
+    for (size_t i = 0; i < op->slot_count; i++) {
+        struct store_slot *slot = &op->slots[i];
+        slot->forbid_overlap = slot->forbid_overlap && bug != BUG_NO_OVERLAP;
+        if (slot->trigger == TRIGGER_MANUAL && bug == BUG_INTENTS_TWICE) {
+            slot->run_id.bytes[15] ^= node->host[5]; // each node has an id of its own for it
+        }
+    }
+}
+
+static void before_finish(struct sim_node *node, struct store_op_finish *op)
+{
+    struct model_store *model = model_of(node->store);
+    for (size_t i = 0; i < op->end_count && node->sim->bug == BUG_NO_FENCE; i++) {
+        struct model_run *run = model_run_by_id(model, op->ends[i].run_id);
+        if (run != NULL && run->row.state == RUN_LOST) {
+            run->row.state = RUN_STARTED;
+            run->job->started++;
+            model->nodes[run->node_no - 1].started++;
+            free((char *)(uintptr_t)run->row.error);
+            run->row.error = NULL;
+        }
+    }
+}
+
+// Who is overdue is fenced, but its runs seem to be nobody's.
+static void before_fence(struct sim_node *node)
+{
+    struct model_store *model = model_of(node->store);
+    for (size_t i = 0; i < model->node_count && node->sim->bug == BUG_RUNS_NOT_LOST; i++) {
+        model->nodes[i].started = 0;
+    }
+}
+
+void sim_bug_before(struct sim_node *node, struct store_op *op)
+{
+    if (op->kind == STORE_DECIDE) {
+        before_decide(node, CONTAINER_OF(op, struct store_op_decide, op));
+    } else if (op->kind == STORE_FINISH) {
+        before_finish(node, CONTAINER_OF(op, struct store_op_finish, op));
+    } else if (op->kind == STORE_FENCE) {
+        before_fence(node);
+    } else if (op->kind == STORE_INTENT_END && node->sim->bug == BUG_INTENTS_TWICE) {
+        CONTAINER_OF(op, struct store_op_intent_end, op)->intent_id = (struct uuid){{0}};
+    }
+}
+
+static void after_decide(struct store_op_decide *op)
+{
+    for (size_t i = 0; i < op->slot_count; i++) {
+        struct store_slot *slot = &op->slots[i];
+        if (slot->verdict == VERDICT_TAKEN && slot->decision == DECIDE_RUN) {
+            slot->verdict = VERDICT_CLAIMED;
+            slot->fence = 1;
+            slot->started_at = slot->due_at;
+        }
+    }
+}
+
+static void after_marks(struct store_op_marks *op)
+{
+    for (size_t i = 0; i < op->mark_count; i++) {
+        if (!instant_is_none(op->marks[i].high_water)) {
+            op->marks[i].high_water = instant_add(op->marks[i].high_water, DURATION_S(600));
+        }
+    }
+}
+
+void sim_bug_after(struct sim_node *node, struct store_op *op)
+{
+    enum sim_bug bug = node->sim->bug;
+    if (op->kind == STORE_DECIDE && bug == BUG_NO_MARK) {
+        after_decide(CONTAINER_OF(op, struct store_op_decide, op));
+    } else if (op->kind == STORE_INTENT_OWN && bug == BUG_INTENTS_TWICE) {
+        CONTAINER_OF(op, struct store_op_intent_own, op)->own = true;
+    } else if (op->kind == STORE_MARKS && bug == BUG_LAZY_NEIGHBOUR) {
+        after_marks(CONTAINER_OF(op, struct store_op_marks, op));
+    }
+}
+
+// In place of STORE_UNKNOWN.
+bool sim_bug_believes(struct sim_node *node, struct store_op *op)
+{
+    if (node->sim->bug != BUG_UNKNOWN_START || op->kind != STORE_DECIDE) {
+        return false;
+    }
+    struct store_op_decide *decide = CONTAINER_OF(op, struct store_op_decide, op);
+    for (size_t i = 0; i < decide->slot_count; i++) {
+        struct store_slot *slot = &decide->slots[i];
+        slot->verdict = slot->decision == DECIDE_RUN ? VERDICT_CLAIMED : VERDICT_WRITTEN;
+        slot->fence = 1;
+        slot->started_at = sim_time(node->sim);
+    }
+    return true;
+}

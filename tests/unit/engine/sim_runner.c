@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+// A node's runner: what it starts goes on by itself, whatever becomes of the engine, until it ends
+// or the trust in the node does.
+#include "sim.h"
+
+#include <stdlib.h>
+
+#include "base/alloc.h"
+
+static bool is_past(const struct sim *sim, struct mono t)
+{
+    return !mono_before(sim->now, t);
+}
+
+void sim_hinder(struct sim_node *node, struct duration more)
+{
+    struct mono good = mono_add(node->sim->now, (struct duration){more.us + 12000000});
+    node->good_since = mono_before(node->good_since, good) ? good : node->good_since;
+}
+
+static int job_number(const char *name)
+{
+    return (int)strtol(name + 4, NULL, 10); // "job-7"
+}
+
+static bool runner_start(struct runner *runner, const struct runner_start *start, struct error *err)
+{
+    struct sim_node *node = CONTAINER_OF(runner, struct sim_node, runner);
+    struct sim *sim = node->sim;
+    if (node->dying || node->open_count == SIM_OPEN) {
+        return error_set(err, ERROR_UNAVAILABLE, "there is no runner");
+    }
+    struct sim_execution *execution = &node->open[node->open_count++];
+    *execution = (struct sim_execution){.job = job_number(start->job->name),
+                                        .due_at = start->due_at,
+                                        .attempt = start->attempt,
+                                        .trigger = start->trigger,
+                                        .run_id = start->run_id,
+                                        .fence = start->fence,
+                                        .handle = start->run,
+                                        .began = sim->now};
+    int64_t takes = sim->takes_ms[execution->job];
+    takes = sim_dice(sim, 8) == 0 ? takes / 2 + 1 : takes;
+    execution->ends = mono_add(sim->now, DURATION_MS(takes));
+    if (node->open_count + 2 > (size_t)sim->max_running) {
+        sim_hinder(node, DURATION_MS(takes));
+    }
+    sim_judge_start(node, execution);
+    return true;
+}
+
+static void runner_stop(struct runner *runner, uint64_t handle, bool at_once)
+{
+    struct sim_node *node = CONTAINER_OF(runner, struct sim_node, runner);
+    for (size_t i = 0; i < node->open_count; i++) {
+        struct sim_execution *open = &node->open[i];
+        struct duration takes = DURATION_MS(at_once ? 0 : sim_dice(node->sim, 3000));
+        struct mono ends = mono_add(node->sim->now, takes);
+        if (open->handle == handle && mono_before(ends, open->ends)) {
+            open->ends = ends;
+            open->cancelled = true;
+        }
+    }
+}
+
+static void runner_feed(struct runner *runner, struct mono deadline)
+{
+    struct sim_node *node = CONTAINER_OF(runner, struct sim_node, runner);
+    node->deadline = mono_add(deadline, (struct duration){-node->boot.us});
+    if (node->sim->bug == BUG_ANSWER_TRUST) {
+        node->deadline = mono_add(node->sim->now, (struct duration){SIM_LEASE.us - SIM_MARGIN.us});
+    }
+}
+
+static const struct runner_ops ops = {runner_start, runner_stop, runner_feed};
+
+static void execution_end(struct sim_node *node, size_t at, enum runner_end_kind kind)
+{
+    struct sim *sim = node->sim;
+    struct sim_execution execution = node->open[at];
+    node->open[at] = node->open[--node->open_count];
+    sim->open_of_job[execution.job]--;
+    ARRAY_RESERVE(node->ends, node->end_count, node->end_capacity);
+    node->ends[node->end_count++] =
+        (struct sim_end){execution.handle,
+                         {.kind = kind,
+                          .exit_code = kind == RUNNER_EXITED && sim_dice(sim, 6) == 0,
+                          .duration = mono_since(sim->now, execution.began)}};
+}
+
+struct mono sim_runner_kill_at(const struct sim_node *node)
+{
+    switch (node->sim->bug) {
+    case BUG_NO_DEADLINE:
+        return MONO_NEVER;
+    case BUG_SLOW_KILL:
+        return mono_add(node->deadline, DURATION_S(60));
+    default:
+        return mono_add(node->deadline, DURATION_S(2)); // KILL at once, gone in five seconds
+    }
+}
+
+void sim_runner_kill(struct sim_node *node)
+{
+    while (node->open_count > 0) {
+        execution_end(node, 0, RUNNER_GONE);
+    }
+}
+
+void sim_runner_work(struct sim_node *node)
+{
+    for (size_t i = 0; i < node->open_count;) {
+        const struct sim_execution *open = &node->open[i];
+        if (is_past(node->sim, open->ends)) {
+            execution_end(node, i, open->cancelled ? RUNNER_CANCELLED : RUNNER_EXITED);
+        } else {
+            i++;
+        }
+    }
+    if (is_past(node->sim, sim_runner_kill_at(node))) {
+        sim_runner_kill(node);
+    }
+}
+
+void sim_runner_tell(struct sim_node *node)
+{
+    for (size_t i = 0; i < node->end_count; i++) {
+        struct sim_end end = node->ends[i];
+        node->runner.events.on_end(node->runner.events.context, end.handle, &end.end);
+    }
+    node->end_count = 0;
+}
+
+void sim_runner_init(struct sim_node *node)
+{
+    node->runner.ops = &ops;
+}

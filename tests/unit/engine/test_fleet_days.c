@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: MIT
+// Hours of a fleet under crashes, cuts, silences, stopped nodes, clocks that jump, operators and
+// new definitions, in virtual time, from a seed; then the same with bugs seeded, each of which a
+// judge must notice. IRONCRON_SEED replays one seed, IRONCRON_SEEDS says how many to try
+// (IRONCRON_BUG_SEEDS for each bug), IRONCRON_MINUTES how long each lasts (2880 are two days),
+// IRONCRON_BUG names the one bug to seed.
+#include "sim.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t number_of(const char *name, uint64_t otherwise)
+{
+    const char *given = getenv(name);
+    return given == NULL ? otherwise : strtoull(given, NULL, 10);
+}
+
+// ---- a random life ------------------------------------------------------------------------------
+
+static struct sim_node *some_node(struct sim *sim)
+{
+    struct sim_node *node = &sim->nodes[sim_dice(sim, (uint32_t)sim->node_count)];
+    return node->engine == NULL || node->stopping ? NULL : node;
+}
+
+static void operate(struct sim *sim, struct store_op *op)
+{
+    struct error err = ERROR_INIT;
+    assert_true(store_call(sim->store, op, &err));
+    store_op_release(op);
+}
+
+static void control(struct sim *sim)
+{
+    int job = SIM_CANARIES + (int)sim_dice(sim, SIM_JOBS - SIM_CANARIES);
+    enum store_control_kind kind = (enum store_control_kind)sim_dice(sim, CONTROL_KIND_COUNT);
+    int on = kind == CONTROL_THROTTLE ? 2 + (int)sim_dice(sim, 3) : 1;
+    struct store_op_control op = {.op = {.kind = STORE_CONTROL},
+                                  .job = sim->names[job],
+                                  .kind = kind,
+                                  .value = sim_dice(sim, 3) == 0 ? on : 0,
+                                  .actor = "op@sim"};
+    operate(sim, &op.op);
+}
+
+static void wish(struct sim *sim, enum store_intent_kind kind)
+{
+    int job = (int)sim_dice(sim, SIM_JOBS);
+    struct store_op_intent_put op = {
+        .op = {.kind = STORE_INTENT_PUT},
+        .intent = {.kind = kind, .job = sim->names[job], .actor = "op@sim"}};
+    for (size_t i = 0; i < sizeof op.intent.intent_id; i++) {
+        op.intent.intent_id.bytes[i] = (uint8_t)sim_dice(sim, 256);
+    }
+    sim->wishes[job] += kind == INTENT_RUN;
+    operate(sim, &op.op);
+}
+
+// The store itself cannot be reached; perhaps it was started anew.
+static void store_goes_away(struct sim *sim)
+{
+    struct duration by = DURATION_S(sim_dice(sim, 2) == 0 ? 20 : 30 + sim_dice(sim, 120));
+    for (size_t i = 0; i < sim->node_count; i++) {
+        sim_cut(&sim->nodes[i], by);
+    }
+    if (sim_dice(sim, 2) == 0) {
+        model_store_up_since(sim->store, instant_add(sim_time(sim), by));
+    }
+}
+
+static void operators_act(struct sim *sim, struct sim_node *node)
+{
+    switch (sim_dice(sim, 5)) {
+    case 0:
+        control(sim);
+        break;
+    case 1:
+        wish(sim, INTENT_CANCEL);
+        break;
+    case 2:
+        sim_new_version(node);
+        break;
+    default:
+        wish(sim, INTENT_RUN);
+    }
+}
+
+static void nature_strikes(struct sim *sim, struct sim_node *node)
+{
+    switch (sim_dice(sim, 9)) {
+    case 0:
+        sim_crash(node, DURATION_S(1 + sim_dice(sim, 20)));
+        break;
+    case 1:
+        sim_crash(node, DURATION_S(60 + sim_dice(sim, 300)));
+        break;
+    case 2:
+        sim_freeze(node, DURATION_S(1 + sim_dice(sim, 150)));
+        break;
+    case 3:
+        sim_cut(node, DURATION_S(1 + sim_dice(sim, 150)));
+        break;
+    case 4:
+        sim_ambush(node);
+        break;
+    case 5:
+        sim_slow(node, DURATION_S(sim_dice(sim, 120)), DURATION_S(1 + sim_dice(sim, 50)));
+        break;
+    case 6:
+        sim_stop(node, DURATION_S(sim_dice(sim, 400)));
+        break;
+    case 7:
+        sim_step_clock(node, DURATION_S((int)sim_dice(sim, 1200) - 600));
+        break;
+    case 8:
+        if (sim_dice(sim, 4) == 0) {
+            store_goes_away(sim);
+        }
+        break;
+    }
+}
+
+static void live(struct sim *sim, uint64_t minutes)
+{
+    sim_advance(sim, DURATION_S(60));
+    struct mono until = mono_add(sim->now, DURATION_S((int64_t)minutes * 60));
+    while (mono_before(sim->now, until)) {
+        sim_advance(sim, DURATION_MS(sim_dice(sim, 40000)));
+        struct sim_node *node = some_node(sim);
+        if (node != NULL && sim_dice(sim, 3) == 0) {
+            operators_act(sim, node);
+        } else if (node != NULL) {
+            nature_strikes(sim, node);
+        }
+    }
+    sim_finish(sim);
+}
+
+// ---- without bugs -------------------------------------------------------------------------------
+
+static int broken(const struct sim *sim)
+{
+    int count = 0;
+    for (int i = 0; i < JUDGE_COUNT; i++) {
+        count += sim->broken[i];
+    }
+    return count;
+}
+
+static void say_what_broke(const struct sim *sim)
+{
+    for (int i = 0; i < JUDGE_COUNT; i++) {
+        if (sim->broken[i] > 0) {
+            print_error("  %s: %d times, first: %s\n", sim_judge_name((enum sim_judge)i),
+                        sim->broken[i], sim->first[i]);
+        }
+    }
+}
+
+static int life_of(uint64_t seed, uint64_t minutes, enum sim_bug bug, int *caught_by)
+{
+    static struct sim sim;
+    sim_init(&sim, seed, 2 + seed % (SIM_NODES - 1), bug);
+    live(&sim, minutes);
+    int count = broken(&sim);
+    if (caught_by == NULL) {
+        print_message("seed %llu: %zu nodes, %d executions, %d fenced, %d unknown, %d late writes, "
+                      "%d versions\n",
+                      (unsigned long long)seed, sim.node_count, sim.executions, sim.fenced,
+                      sim.unknown, sim.late_writes, sim.versions);
+        say_what_broke(&sim);
+        assert_true(sim.executions > 20);
+    }
+    for (int i = 0; i < JUDGE_COUNT && caught_by != NULL; i++) {
+        caught_by[i] += sim.broken[i];
+    }
+    sim_release(&sim);
+    return count;
+}
+
+static void nothing_breaks(void **state)
+{
+    (void)state;
+    bool one = getenv("IRONCRON_SEED") != NULL;
+    uint64_t first = number_of("IRONCRON_SEED", 1);
+    uint64_t count = one ? 1 : number_of("IRONCRON_SEEDS", 16);
+    int bad = 0;
+    for (uint64_t i = 0; i < count; i++) {
+        bad += life_of(first + i, number_of("IRONCRON_MINUTES", 20), BUG_NONE, NULL) > 0;
+    }
+    assert_int_equal(bad, 0);
+}
+
+// ---- with bugs ----------------------------------------------------------------------------------
+
+// Which judge must notice it.
+static const enum sim_judge judges[BUG_COUNT] = {
+    [BUG_ANSWER_TRUST] = JUDGE_OVERLAP, [BUG_LONG_TRUST] = JUDGE_OVERLAP,
+    [BUG_SLOW_KILL] = JUDGE_OVERLAP,    [BUG_NO_DEADLINE] = JUDGE_OVERLAP,
+    [BUG_UNKNOWN_START] = JUDGE_CLAIM,  [BUG_NO_FENCE] = JUDGE_LEDGER,
+    [BUG_NO_MARK] = JUDGE_TWICE,        [BUG_NO_OVERLAP] = JUDGE_OVERLAP,
+    [BUG_RUNS_NOT_LOST] = JUDGE_LEDGER, [BUG_INTENTS_TWICE] = JUDGE_TWICE,
+    [BUG_OUTDATED] = JUDGE_LEDGER,      [BUG_FALSE_DEATH] = JUDGE_OVERLAP,
+    [BUG_LAZY_NEIGHBOUR] = JUDGE_LATE,
+};
+#define BUG_SEEDS 12
+
+static bool is_caught(enum sim_bug bug)
+{
+    for (uint64_t seed = 1; seed <= number_of("IRONCRON_BUG_SEEDS", BUG_SEEDS); seed++) {
+        int caught_by[JUDGE_COUNT] = {0};
+        (void)life_of(seed, number_of("IRONCRON_MINUTES", 20), bug, caught_by);
+        if (caught_by[judges[bug]] > 0) {
+            print_message("%s: caught by the judge of %s, seed %llu\n", sim_bug_name(bug),
+                          sim_judge_name(judges[bug]), (unsigned long long)seed);
+            return true;
+        }
+    }
+    print_error("%s: nobody noticed\n", sim_bug_name(bug));
+    return false;
+}
+
+static void seeded_bugs_are_caught(void **state)
+{
+    (void)state;
+    const char *only = getenv("IRONCRON_BUG");
+    int missed = 0;
+    for (enum sim_bug bug = BUG_NONE + 1; bug < BUG_COUNT; bug++) {
+        missed += (only == NULL || strcmp(only, sim_bug_name(bug)) == 0) && !is_caught(bug);
+    }
+    assert_int_equal(missed, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(nothing_breaks),
+                                       cmocka_unit_test(seeded_bugs_are_caught)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
