@@ -3,6 +3,7 @@
 #include "postgres_fleet.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -107,6 +108,50 @@ static void a_new_connection_has_the_nodes_locks(void **state)
     fleet_holds(fleet, fleet_job_locks, "-");
 }
 
+// A session that is said to be a node's, in the state that is given, and has the job's lock.
+static void lock_elsewhere(struct fleet *fleet, int node_no, const char *state)
+{
+    char sql[400];
+    snprintf(sql, sizeof sql,
+             "begin; update ironcron.node set state = '%s', backend = pg_backend_pid(), "
+             "backend_start = (select backend_start from pg_stat_get_activity(pg_backend_pid())) "
+             "where node_no = %d; commit; select pg_advisory_lock(1768124272, 1), pg_sleep(600)",
+             state, node_no);
+    postgres_cluster_background(fleet->url, sql);
+    fleet_holds(fleet, fleet_job_locks, "background");
+}
+
+static void a_dead_nodes_session_does_not_keep_a_lock(void **state)
+{
+    struct fleet *fleet = *state;
+    lock_elsewhere(fleet, 2, "lost");
+    struct store_slot slot = fleet_slot(fleet, 1000, true);
+    assert_int_equal(contract_decide(&fleet->nodes[0], &slot), VERDICT_CLAIMED);
+    fleet_holds(fleet, fleet_job_locks, "node 0");
+    struct store_slot manual = fleet_slot(fleet, 2000, true);
+    manual.trigger = TRIGGER_MANUAL;
+    assert_false(contract_end(&fleet->nodes[0], &slot, RUN_SUCCESS, INSTANT_NONE));
+    lock_elsewhere(fleet, 2, "lost");
+    assert_int_equal(contract_decide(&fleet->nodes[0], &manual), VERDICT_CLAIMED);
+    fleet_holds(fleet, fleet_job_locks, "node 0");
+}
+
+// What the node's row says was its session is ended, with its locks, before another one is used.
+static void the_last_session_is_ended_before_the_next(void **state)
+{
+    struct fleet *fleet = *state;
+    lock_elsewhere(fleet, 1, "live");
+    assert_int_equal(kill(fleet_backend(fleet, 0), SIGTERM), 0);
+    struct store_op_beat beat = {.op.kind = STORE_BEAT, .node = fleet->nodes[0].node};
+    struct error err = ERROR_INIT;
+    for (int i = 0; i < 20 && !store_call(fleet->nodes[0].store, &beat.op, &err); i++) {
+        usleep(20000);
+    }
+    assert_int_equal(beat.op.result, STORE_OK);
+    store_op_release(&beat.op);
+    fleet_holds(fleet, fleet_job_locks, "-");
+}
+
 // The node's last session hangs in the server, with its locks: it is ended before another is used.
 static void a_session_that_hangs_is_not_gone_on_beside(void **state)
 {
@@ -140,6 +185,8 @@ int main(void)
         TEST(a_lock_that_somebody_has_keeps_the_job_from_running),
         TEST(a_claim_that_failed_leaves_no_lock),
         TEST(a_new_connection_has_the_nodes_locks),
+        TEST(a_dead_nodes_session_does_not_keep_a_lock),
+        TEST(the_last_session_is_ended_before_the_next),
         TEST(a_session_that_hangs_is_not_gone_on_beside),
     };
     postgres_cluster_start();
