@@ -104,6 +104,7 @@ struct engine_run_live {
     char *error;
     char *detail;
     bool ended;
+    bool settles; // its SUCCESS may be in the store already
     bool cancelled;
     char *cancelled_by;
 };

@@ -282,6 +282,7 @@ static void understand(struct engine *engine, const struct store_op_beat *beat, 
     fleet->changes = beat->changes;
     fleet->version = beat->version;
     fleet->outdated = false;
+    engine->unsealed = engine->unsealed || beat->unsealed;
     fence_consider(engine, beat->orphans);
 }
 

@@ -7,15 +7,21 @@
 #include "base/alloc.h"
 
 #define SEAL_EVERY  DURATION_MS(700) // "at most about a second behind"
+#define SEAL_REST   DURATION_S(60)   // in a fleet that writes nothing
 #define SEAL_LIMIT  5000
 #define PRUNE_EVERY DURATION_S(3600)
 #define PRUNE_LIMIT 1000
 
 // ---- the runner's deadline ----------------------------------------------------------------------
 
-// Alone it is the loop that is trusted as long as it turns; else what the store has acknowledged.
+// Alone it is the loop that is trusted as long as it turns; else what the store has acknowledged. A
+// deadline that is over was told in its time: it would only end the runner that has taken the place
+// of one that ended by it.
 void feed_runner(struct engine *engine)
 {
+    if (!fleet_is_trusted(engine)) {
+        return;
+    }
     struct mono now = clock_mono(engine->options.clock);
     struct duration trusted = {engine->options.lease.us - engine->options.margin.us};
     struct mono deadline = engine->options.alone ? mono_add(now, trusted) : fleet_deadline(engine);
@@ -65,9 +71,12 @@ static void seal_on_done(struct store_op *op)
 
 static void seal_submit(struct engine *engine, struct mono now)
 {
-    bool wait = mono_since(now, engine->sealed_at).us < SEAL_EVERY.us;
-    // Of a fleet one node does so for all: what others wrote it does not know.
-    bool wants = engine->options.alone ? engine->unsealed : fleet_is_keeper(engine);
+    struct duration since = mono_since(now, engine->sealed_at);
+    bool wait = since.us < SEAL_EVERY.us;
+    // Of a fleet one node does so for all, and with it what else its store has to do now and then.
+    bool wants = engine->options.alone
+                     ? engine->unsealed
+                     : fleet_is_keeper(engine) && (engine->unsealed || since.us >= SEAL_REST.us);
     if (!wants || engine->sealing || wait || !link_is_open(engine)) {
         return;
     }

@@ -208,6 +208,7 @@ static void run_on_end(void *context, uint64_t handle, const struct runner_end *
     run->has_exit_code = end->kind == RUNNER_EXITED;
     run->exit_code = end->exit_code;
     run->detail = end_detail(run, end);
+    run->settles = end->settles;
     if (end->kind == RUNNER_SUCCEEDED || (end->kind == RUNNER_EXITED && end->exit_code == 0)) {
         run_end(run, RUN_SUCCESS, FAILURE_NONE, NULL);
         return;
@@ -260,6 +261,16 @@ void run_free(struct engine_run_live *run)
     free(run);
 }
 
+// Nobody knew, but the store: it had done what it was to do.
+static void run_succeeded(struct engine_run_live *run)
+{
+    run->state = RUN_SUCCESS;
+    run->failure = FAILURE_NONE;
+    run->retry_at = INSTANT_NONE;
+    free(run->error);
+    run->error = NULL;
+}
+
 // The end is durable: tell the watchers, free the place, let the next one go.
 static void run_finished(struct engine_run_live *run, bool stale, struct instant ended_at)
 {
@@ -309,6 +320,9 @@ static void finish_on_done(struct store_op *op)
     if (op->result == STORE_OK) {
         engine->unsealed = true;
         for (size_t i = 0; i < batch->finish.end_count; i++) {
+            if (batch->finish.ends[i].succeeded) {
+                run_succeeded(batch->runs[i]);
+            }
             run_finished(batch->runs[i], batch->finish.ends[i].stale, batch->finish.now);
         }
     } else {
@@ -351,7 +365,8 @@ static void finish_flush(struct engine *engine)
                                                        .error = run->error,
                                                        .duration = run->duration,
                                                        .retry_at = run->retry_at,
-                                                       .detail = run->detail};
+                                                       .detail = run->detail,
+                                                       .settles = run->settles};
     }
     if (engine->ended_first == NULL) {
         engine->ended_last = NULL;

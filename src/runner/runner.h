@@ -53,6 +53,9 @@ struct runner_end {
     const char *error;        // NULL or one sentence
     enum run_failure failure; // of RUNNER_FAILED
     const char *report;       // NULL, or what a process with an input left there, "" at least
+    // Its effect and its SUCCESS are committed together, and nobody knows whether they were: what
+    // the store says to this end is the truth.
+    bool settles;
     // NULL, or a JSON object of what is worth keeping in the record, such as {"rows":3}
     const char *facts;
 };

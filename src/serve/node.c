@@ -2,11 +2,11 @@
 #include "serve/node.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -16,9 +16,10 @@
 #include "call/call_runner.h"
 #include "runner/process_runner.h"
 #include "serve/host_boot.h"
-#include "serve/node_lock.h"
+#include "serve/node_place.h"
 #include "serve/node_runners.h"
-#include "serve/open_store.h"
+#include "serve/node_store.h"
+#include "sql/sql_runner.h"
 
 // Controls of other processes take effect within two seconds even where no notification works.
 #define TICK_MS 1500
@@ -27,8 +28,7 @@
 // So long a turn decides and stores; then it is the turn of what else the loop has: HTTP, signals.
 #define TURN_TIME DURATION_MS(20)
 // The loop turns more often than this whenever it can.
-#define STALL     DURATION_S(2)
-#define LOCK_WAIT DURATION_S(90)
+#define STALL DURATION_S(2)
 
 // The time from the runner's deadline to the last process gone, with room for a clock that runs
 // wrong.
@@ -44,53 +44,6 @@ static void random_bytes(void *bytes, size_t size)
 
 // ---- the pieces ---------------------------------------------------------------------------------
 
-static bool sign_lock(const struct node *node, uint64_t mark, struct error *err)
-{
-    struct node_lock_holder mine = {
-        .pid = getpid(), .started_at = clock_now(node->clock), .mark = mark};
-    uuid_format(node->id, mine.node);
-    snprintf(mine.host, sizeof mine.host, "%s", node->host);
-    snprintf(mine.command, sizeof mine.command, "%s", node->options.command);
-    return node_lock_sign(node->lock_fd, &mine, err);
-}
-
-// Where scheduler and runner were killed together nobody ended what they ran, and the lock is free
-// all the same.
-static bool end_left(uint64_t mark)
-{
-    int left = mark == 0 ? 0 : process_runner_end_left(mark);
-    if (left > 0) {
-        LOG(LOG_ERROR, "processes_left",
-            "%d processes of the node before could not be ended: they hang inside the kernel, or "
-            "belong to a user whom this one may not signal",
-            left);
-    }
-    return true;
-}
-
-// Where the scheduler before has died, its runner may still be ending what it ran: that is waited
-// for.
-static bool take_lock(struct node *node, const char *store_path, struct error *err)
-{
-    struct node_lock_holder holder;
-    struct mono until = mono_add(clock_mono(node->clock), LOCK_WAIT);
-    bool told = false;
-    while (!node_lock_take(store_path, &node->lock_fd, &holder, err)) {
-        bool gone = err->code == ERROR_REFUSED && holder.pid > 0 && kill(holder.pid, 0) != 0 &&
-                    errno == ESRCH;
-        if (!gone || !mono_before(clock_mono(node->clock), until)) {
-            return false;
-        }
-        if (!told) {
-            LOG(LOG_WARN, "waiting_for_lock", "%s; waiting for it", err->text);
-            told = true;
-        }
-        error_reset(err);
-        usleep(100 * 1000);
-    }
-    return sign_lock(node, holder.mark, err) && end_left(holder.mark);
-}
-
 static bool fork_runner(struct node *node, struct error *err)
 {
     struct duration lease = node->loaded->config->lease;
@@ -104,7 +57,7 @@ static bool fork_runner(struct node *node, struct error *err)
     }
     lite_runner_set_processes(&node->lite, node->runner);
     // Signed before anything can be started under the new mark.
-    return sign_lock(node, process_runner_mark(node->runner), err);
+    return node_place_sign(node, process_runner_mark(node->runner), err);
 }
 
 struct loaded *loaded_new(const struct config *config, bool borrowed)
@@ -142,10 +95,23 @@ static struct job_set set_of(struct loaded *loaded)
                             .release = release_set};
 }
 
+static char *labels_of(const struct config *config)
+{
+    json_t *labels = json_object();
+    for (const struct job_variable *at = config->labels; at != NULL && at->name != NULL; at++) {
+        json_object_set_new(labels, at->name, json_string(at->value));
+    }
+    char *text = json_dumps(labels, JSON_COMPACT | JSON_SORT_KEYS);
+    json_decref(labels);
+    return text;
+}
+
 static bool start_engine(struct node *node, struct error *err)
 {
     const struct config *config = node->loaded->config;
-    lite_runner_protect(&node->lite, config->store_path);
+    bool alone = config->store_url == NULL; // the file's lock is ours
+    lite_runner_protect(&node->lite, alone ? config->store_path : NULL);
+    node->labels = labels_of(config);
     struct engine_options options = {.node = node->id,
                                      .host = node->host,
                                      .version = IRONCRON_VERSION,
@@ -157,7 +123,10 @@ static bool start_engine(struct node *node, struct error *err)
                                      .booted_at = host_booted_at(node->clock),
                                      .boot_id = host_boot_id(),
                                      .schedules = node->options.schedules,
-                                     .alone = true,
+                                     .alone = alone,
+                                     .predecessor = node->predecessor,
+                                     .grace = {config->lease.us / 6},
+                                     .labels = node->labels,
                                      .history = {.runs = config->history_runs,
                                                  .output = config->history_output,
                                                  .audit = config->history_audit},
@@ -188,12 +157,29 @@ static void arm(struct node *node, struct instant wake)
                           NULL) == 0);
 }
 
+// Others go on in its place. What it ran ends with it, and its id is never used again.
+static void stop_fenced(struct node *node)
+{
+    LOG(LOG_ERROR, "fenced",
+        "the other nodes have declared this one dead, since the store had no sign of life of it "
+        "for "
+        "the time of the lease: the %d runs here are ended, and are theirs now",
+        engine_running(node->engine));
+    node->fenced = true;
+    uv_stop(&node->loop);
+}
+
 static void watch_runner(struct node *node);
 static bool replace_runner(struct node *node);
 
 static void on_again(uv_idle_t *idle)
 {
     node_turn(idle->data);
+}
+
+void node_turn_soon(struct node *node)
+{
+    uv_idle_start(&node->again, on_again);
 }
 
 static bool pump(struct node *node)
@@ -231,12 +217,16 @@ void node_turn(struct node *node)
         more = engine_is_busy(node->engine) || more;
     } while (more && mono_since(clock_mono(node->clock), node->turned_at).us < TURN_TIME.us);
     if (more) {
-        uv_idle_start(&node->again, on_again);
+        node_turn_soon(node);
     } else {
         uv_idle_stop(&node->again);
     }
     watch_runner(node);
+    store_watch_arm(&node->store_watch);
     arm(node, wake);
+    if (!node->fenced && engine_is_fenced(node->engine)) {
+        stop_fenced(node);
+    }
     if (node->on_turn != NULL) {
         node->on_turn(node);
     }
@@ -255,36 +245,6 @@ static void on_wake(uv_poll_t *poll, int status, int events)
     node_turn(node);
 }
 
-// Did another process write to the store? Only asked when its file has changed.
-static void look_at_store(struct node *node)
-{
-    if (node->store->ops->changed(node->store)) {
-        engine_store_changed(node->engine);
-    }
-}
-
-static int64_t stamp_of(const char *path)
-{
-    struct stat st;
-    if (path == NULL || stat(path, &st) != 0) {
-        return 0;
-    }
-    return (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec + st.st_size;
-}
-
-static void on_watch(uv_fs_event_t *handle, const char *name, int events, int status)
-{
-    (void)name;
-    (void)events;
-    (void)status;
-    struct node *node = handle->data;
-    look_at_store(node);
-    // Not at once: what a turn writes is the next event, and libuv reads events until none is left.
-    if (engine_is_busy(node->engine)) {
-        uv_idle_start(&node->again, on_again);
-    }
-}
-
 // A runner that is stopped or hangs ends no run at its timeout, and starts none.
 static void look_at_runner(struct node *node)
 {
@@ -299,12 +259,7 @@ static void on_tick(uv_timer_t *timer)
 {
     struct node *node = timer->data;
     look_at_runner(node);
-    // In case that the notification does not work here: one stat, no statement.
-    int64_t stamp = stamp_of(node->store->ops->watch_path(node->store));
-    if (stamp != node->store_stamp) {
-        node->store_stamp = stamp;
-        look_at_store(node);
-    }
+    node_store_tick(node);
     if (node->on_tick != NULL) {
         node->on_tick(node);
     }
@@ -404,16 +359,13 @@ static bool open_loop(struct node *node, struct error *err)
     poll_runner(node);
     uv_timer_init(&node->loop, &node->tick);
     uv_idle_init(&node->loop, &node->again);
-    uv_fs_event_init(&node->loop, &node->watch);
     node_runners_open(node, on_told);
     engine_feed(node->engine); // those on the loop are new: without it they would trust for ever
     node->wake_poll.data = node->tick.data = node;
-    node->again.data = node->watch.data = node;
+    node->again.data = node;
     uv_poll_start(&node->wake_poll, UV_READABLE, on_wake);
     uv_timer_start(&node->tick, on_tick, tick_ms(node), tick_ms(node));
-    const char *path = node->store->ops->watch_path(node->store);
-    node->watching = path != NULL && uv_fs_event_start(&node->watch, on_watch, path, 0) == 0;
-    return true;
+    return node_store_watch(node, err);
 }
 
 // ---- life ---------------------------------------------------------------------------------------
@@ -425,10 +377,25 @@ static struct uuid new_id(struct clock *clock)
     return uuid_v7(instant_ms(clock_now(clock)), bytes);
 }
 
+const struct engine_events *node_events(const struct node *node)
+{
+    return &node->events;
+}
+
+static void on_fenced(void *context, struct uuid id)
+{
+    sql_runner_end_node(((struct node *)context)->sql, id);
+}
+
 bool node_open(struct node *node, const struct node_options *options, struct loaded *loaded,
                struct error *err)
 {
-    *node = (struct node){.options = *options, .loaded = loaded, .lock_fd = -1, .wake_fd = -1};
+    *node = (struct node){.options = *options,
+                          .loaded = loaded,
+                          .lock_fd = -1,
+                          .wake_fd = -1,
+                          .store_watch = {.epoll_fd = -1},
+                          .events = {.context = node, .on_fenced = on_fenced}};
     loaded->references++;
     CHECK(sodium_init() >= 0);
     runner_router_init(&node->router);
@@ -437,9 +404,7 @@ bool node_open(struct node *node, const struct node_options *options, struct loa
     node->id = new_id(node->clock);
     gethostname(node->host, sizeof node->host - 1);
     actor_of_process(node->actor);
-    return take_lock(node, loaded->config->store_path, err) && fork_runner(node, err) &&
-           open_store(loaded->config, OPEN_STORE_WRITE, options->command, node->clock, &node->store,
-                      err) &&
+    return node_place_take(node, err) && fork_runner(node, err) && node_store_open(node, err) &&
            node_runners_note_left(node, err) && start_engine(node, err) && open_loop(node, err);
 }
 
@@ -454,6 +419,11 @@ bool node_reload(struct node *node, struct loaded *loaded, struct error *err)
     node->loaded = loaded;
     node_runners_reload(node);
     return true;
+}
+
+bool node_leave(struct node *node, struct error *err)
+{
+    return engine_leave(node->engine, err) && node_store_remember(node, err);
 }
 
 void node_run(struct node *node)
@@ -472,6 +442,7 @@ static void close_handle(uv_handle_t *handle, void *context)
 
 void node_close(struct node *node)
 {
+    node_store_settle(node);
     if (node->wake_fd >= 0) {
         node_runners_close(node);
         uv_walk(&node->loop, close_handle, node->runner_poll);
@@ -483,8 +454,10 @@ void node_close(struct node *node)
     if (node->runner != NULL) {
         process_runner_free(node->runner); // kills what runs, then is gone itself
     }
-    buf_release(&node->left);
+    store_watch_release(&node->store_watch);
+    free(node->left);
     engine_free(node->engine);
+    free(node->labels);
     store_close(node->store);
     loaded_release(node->loaded);
     if (node->lock_fd >= 0) {

@@ -8,12 +8,12 @@
 #include <uv.h>
 
 #include "api/actor.h"
-#include "base/buf.h"
 #include "base/error.h"
 #include "base/uuid.h"
 #include "config/config.h"
 #include "engine/engine.h"
 #include "runner/router.h"
+#include "serve/store_watch.h"
 #include "store/store.h"
 #include "worker/lite_runner.h"
 
@@ -35,6 +35,16 @@ struct node_options {
     const struct engine_events *events;
 };
 
+// What this host keeps of a store on a server (node_store.c).
+struct node_memory {
+    struct store_op_identity asked;
+    bool asking;
+    struct mono asked_at;
+    int64_t sealed; // as last written down
+    char system[24];
+    int64_t database;
+};
+
 struct node {
     struct node_options options;
     struct clock *clock;
@@ -47,10 +57,18 @@ struct node {
     struct lite_runner lite; // in front of it: sql jobs on SQLite databases
     struct runner *calls;    // http jobs
     struct runner *sql;      // sql jobs; hands those on SQLite databases to the one above
-    struct buf left;         // labels of the runs that a node before this one has left open
+    struct uuid predecessor; // nil, or whose lock this was: it is dead
+    struct uuid *left;       // nodes before this one that may have left SQL at work
+    size_t left_count, left_capacity;
     struct runner_router router;
     struct store *store;
+    struct store_watch store_watch;
+    struct node_memory memory;
+    bool store_is_wrong; // it stopped for that
+    bool fenced;         // it stopped since others have declared it dead
+    char *labels;        // JSON
     struct engine *engine;
+    struct engine_events events; // what the node itself has to do with what the engine tells
     uv_loop_t loop;
     uv_poll_t *runner_poll; // of the present runner
     uv_poll_t wake_poll;    // a timerfd on the wall clock: due times, suspend and clock steps
@@ -74,9 +92,14 @@ struct node {
 // reference to the configuration.
 bool node_open(struct node *node, const struct node_options *options, struct loaded *loaded,
                struct error *err) MUST_USE;
+// To be among those whom options.events tells; before node_open as well.
+const struct engine_events *node_events(const struct node *node);
 // Turns until uv_stop(&node->loop).
 void node_run(struct node *node);
 void node_turn(struct node *node);
+void node_turn_soon(struct node *node); // with the loop's next turn, behind what else it has
 bool node_reload(struct node *node, struct loaded *loaded, struct error *err) MUST_USE;
+// Says that it has gone. After engine_is_drained.
+bool node_leave(struct node *node, struct error *err) MUST_USE;
 // Ends the runner (and whatever runs), closes the store, frees the lock.
 void node_close(struct node *node);

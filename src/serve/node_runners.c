@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "serve/node_runners.h"
 
+#include <stdlib.h>
+
+#include "base/alloc.h"
 #include "call/call_runner.h"
 #include "runner/process_runner.h"
 #include "sql/sql_runner.h"
-
-#define LEFT_MAX ((size_t)16 * 1024 * 1024)
 
 static void use_databases(struct node *node)
 {
@@ -22,20 +23,33 @@ void node_runners_init(struct node *node)
     use_databases(node);
 }
 
+static void leave(struct node *node, struct uuid id)
+{
+    for (size_t i = 0; i < node->left_count; i++) {
+        if (uuid_equal(node->left[i], id)) {
+            return;
+        }
+    }
+    ARRAY_RESERVE(node->left, node->left_count, node->left_capacity);
+    node->left[node->left_count++] = id;
+}
+
 static bool note_left(void *context, const struct store_run_row *row)
 {
-    struct node *node = context;
-    char label[SQL_LABEL_SIZE];
-    sql_label(row->job, row->run_id, label);
-    buf_printf(&node->left, "%s%s", node->left.length == 0 ? "" : ",", label);
+    leave(context, row->node);
     return true;
 }
 
 bool node_runners_note_left(struct node *node, struct error *err)
 {
+    if (!uuid_is_nil(node->predecessor)) {
+        leave(node, node->predecessor);
+    }
+    if (node->loaded->config->store_url != NULL) {
+        return true; // those of other nodes are theirs as long as they live
+    }
     struct store_run_filter filter = {
         .by_state = true, .state = RUN_STARTED, .since = INSTANT_NONE, .until = INSTANT_NONE};
-    buf_init(&node->left, LEFT_MAX);
     return node->store->ops->read_runs(node->store, &filter, note_left, node, err);
 }
 
@@ -55,6 +69,7 @@ static void open_sql(struct node *node, void (*on_told)(void *context))
 {
     const struct config *config = node->loaded->config;
     struct sql_runner_options options = {.loop = &node->loop,
+                                         .node = node->id,
                                          .clock = node->clock,
                                          .output_max = config->output_max,
                                          .on_told = on_told,
@@ -62,8 +77,12 @@ static void open_sql(struct node *node, void (*on_told)(void *context))
     node->sql = sql_runner_new(&options);
     sql_runner_set_databases(node->sql, config->databases, config->database_count);
     sql_runner_set_sqlite(node->sql, &node->lite.port);
-    sql_runner_set_left(node->sql, buf_string(&node->left));
-    buf_release(&node->left);
+    if (node->memory.system[0] != '\0') {
+        sql_runner_set_store(node->sql, node->memory.system, node->memory.database);
+    }
+    for (size_t i = 0; i < node->left_count; i++) {
+        sql_runner_end_node(node->sql, node->left[i]);
+    }
     runner_router_set(&node->router, JOB_SQL, node->sql);
 }
 

@@ -7,7 +7,7 @@
 
 // The routes to the runner process, before there is a loop. What is behind them may be replaced.
 void node_runners_init(struct node *node);
-// Which runs a node before this one has left open: before the engine calls them LOST.
+// Which nodes before this one may have left SQL at work: before the engine calls their runs LOST.
 bool node_runners_note_left(struct node *node, struct error *err);
 // Those that live on the loop. `on_told`: called with the node after they have told something.
 void node_runners_open(struct node *node, void (*on_told)(void *context));

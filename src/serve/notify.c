@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/log.h"
 
 // An idle node turns each 1.5 s; a watchdog that bites sooner than this would bite the healthy.
@@ -55,10 +56,20 @@ static void open_watchdog(struct notify *notify)
     }
 }
 
+static char *variable(const char *name)
+{
+    const char *value = getenv(name);
+    return value == NULL ? NULL : alloc_string(value);
+}
+
 void notify_open(struct notify *notify, struct clock *clock)
 {
-    *notify = (struct notify){.fd = -1, .clock = clock};
-    const char *path = getenv("NOTIFY_SOCKET");
+    *notify = (struct notify){.fd = -1,
+                              .clock = clock,
+                              .socket = variable("NOTIFY_SOCKET"),
+                              .watchdog = variable("WATCHDOG_USEC"),
+                              .watchdog_pid = variable("WATCHDOG_PID")};
+    const char *path = notify->socket;
     if (path != NULL && *path != '\0') {
         if (set_address(notify, path)) {
             notify->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -148,8 +159,27 @@ void notify_turn(struct notify *notify)
     }
 }
 
+static void restore(const char *name, const char *value)
+{
+    if (value != NULL) {
+        setenv(name, value, 1);
+    }
+}
+
+void notify_hand_over(struct notify *notify)
+{
+    notify_reloading(notify);
+    restore("NOTIFY_SOCKET", notify->socket);
+    restore("WATCHDOG_USEC", notify->watchdog);
+    restore("WATCHDOG_PID", notify->watchdog_pid);
+}
+
 void notify_close(struct notify *notify)
 {
+    free(notify->socket);
+    free(notify->watchdog);
+    free(notify->watchdog_pid);
+    notify->socket = notify->watchdog = notify->watchdog_pid = NULL;
     if (notify->fd >= 0) {
         close(notify->fd);
         notify->fd = -1;

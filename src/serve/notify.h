@@ -20,6 +20,7 @@ struct notify {
     struct clock *clock;
     struct duration feed_every; // 0 = no watchdog
     struct mono fed_at;
+    char *socket, *watchdog, *watchdog_pid; // as they were in the environment, or NULL
     bool is_ready;
     bool is_stopping;         // then a reload is nobody's business any more
     char status[NOTIFY_SIZE]; // as last told
@@ -39,4 +40,6 @@ void notify_extend(struct notify *notify, struct duration time);
 void notify_status(struct notify *notify, const char *status);
 // The loop has turned: feeds the watchdog, and sends what is owed.
 void notify_turn(struct notify *notify);
+// Another program takes this process over, as after a reload, and finds the environment as it was.
+void notify_hand_over(struct notify *notify);
 void notify_close(struct notify *notify);

@@ -63,9 +63,10 @@ bool serve_once(const struct serve_once_options *options, struct error *err)
     struct fanout fanout;
     fanout_init(&fanout);
     fanout_add(&fanout, &trouble);
+    struct node node;
+    fanout_add(&fanout, node_events(&node));
     struct node_options node_options = {
         .command = "run", .dry_run = options->dry_run, .events = &fanout.events};
-    struct node node;
     struct loaded *loaded = loaded_new(options->config, true);
     bool open = node_open(&node, &node_options, loaded, err);
     loaded_release(loaded);
@@ -84,7 +85,11 @@ bool serve_once(const struct serve_once_options *options, struct error *err)
     uv_signal_start(&terminate, on_signal, SIGTERM);
     uv_timer_start(&once.look, on_look, 0, LOOK_MS);
     node_run(&node);
-    bool left = engine_leave(node.engine, err);
+    bool left = node.fenced ? error_set(err, ERROR_UNAVAILABLE,
+                                        "the other nodes have declared this one dead, since the "
+                                        "store had no sign of life of it: see `ironcron runs` for "
+                                        "what became of it, and try again")
+                            : node_leave(&node, err);
     if (options->on_turn != NULL) {
         options->on_turn(options->context, node.store);
     }

@@ -16,6 +16,7 @@
 #include "serve/node.h"
 #include "serve/node_lock.h"
 #include "serve/notify.h"
+#include "serve/start_again.h"
 #include "serve/store_owner.h"
 #include "serve/validate_store.h"
 #include "time/format.h"
@@ -318,6 +319,8 @@ static void on_tick(struct node *node)
     look_at_lock(serve);
     look_at_zones(serve);
     doors_tick(&serve->doors);
+    metrics_set_nodes_live(serve->metrics, (int)engine_member_count(node->engine));
+    metrics_set_clock_skew(serve->metrics, engine_clock_skew(node->engine));
     tell_status(serve);
     struct mono now = clock_mono(node->clock);
     if (serve->stopping != STOP_NOT && !mono_before(now, serve->stop_deadline)) {
@@ -338,6 +341,7 @@ static void watch(struct serve *serve, const struct config *config)
     fanout_add(&serve->fanout, run_log_events());
     fanout_add(&serve->fanout, health_events(&serve->health));
     fanout_add(&serve->fanout, event_hub_events(&serve->doors.api.events));
+    fanout_add(&serve->fanout, node_events(&serve->node));
 }
 
 static void watch_signals(struct serve *serve)
@@ -389,7 +393,6 @@ static bool start(struct serve *serve, struct config *config, bool dry_run, stru
     serve->node.on_tick = on_tick;
     serve->node.on_statement = on_statement;
     metrics_watch_engine(serve->metrics, serve->node.engine);
-    metrics_set_nodes_live(serve->metrics, 1);
     watch_signals(serve);
     if (!doors_open(&serve->doors, config, err)) {
         return false;
@@ -405,11 +408,21 @@ static void leave(struct serve *serve)
     if (!engine_is_drained(serve->node.engine)) {
         return;
     }
-    if (!engine_leave(serve->node.engine, &err)) {
+    if (!node_leave(&serve->node, &err)) {
         serve->exit_code = fail(&err);
         return;
     }
     LOG(LOG_INFO, "stopped", "all runs have ended and are recorded");
+}
+
+// What others have declared dead begins anew. Does not return, but when it fails.
+static void begin_again(struct serve *serve)
+{
+    struct error err = ERROR_INIT;
+    LOG(LOG_WARN, "starting_again", "all that ran here has ended; starting anew as another node");
+    notify_hand_over(&serve->notify);
+    start_again(&err);
+    LOG(LOG_ERROR, "stopped", "%s", err.text);
 }
 
 static int serve_config(struct serve *serve, struct config *config, bool dry_run)
@@ -422,7 +435,11 @@ static int serve_config(struct serve *serve, struct config *config, bool dry_run
         if (serve->node.runner == NULL) {
             serve->exit_code = error_exit_code(ERROR_SPAWN);
         }
-        leave(serve);
+        if (serve->node.store_is_wrong || serve->node.fenced) {
+            serve->exit_code = error_exit_code(ERROR_UNAVAILABLE);
+        } else {
+            leave(serve);
+        }
     } else {
         serve->exit_code = fail(&err);
     }
@@ -431,6 +448,9 @@ static int serve_config(struct serve *serve, struct config *config, bool dry_run
     node_close(&serve->node);
     doors_release(&serve->doors);
     metrics_free(serve->metrics);
+    if (serve->node.fenced && serve->stopping == STOP_NOT) {
+        begin_again(serve);
+    }
     notify_close(&serve->notify);
     return serve->exit_code;
 }

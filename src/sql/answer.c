@@ -141,14 +141,21 @@ static void take_greeting(struct seat *seat, const PGresult *result)
     }
 }
 
-// The new node's runs do not wait for ever for what nobody can end.
-static void take_left(const struct seat *seat, const PGresult *result)
+// Without the rights it goes the way of any other database.
+static void take_identity(struct seat *seat, const PGresult *result)
 {
-    if (PQntuples(result) > 0) {
-        LOG(LOG_ERROR, "backends_left",
-            "on %s backend %s of the node before may still run: it could not be terminated; see "
-            "pg_stat_activity, application_name ironcron/...",
-            db_pool_name(seat->pool), PQgetvalue(result, 0, 0));
+    if (PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) != 1) {
+        return; // another one
+    }
+    bool granted = PQgetvalue(result, 0, 0)[0] == 't';
+    seat->is_store = granted && PQgetvalue(result, 0, 1)[0] == 't';
+    if (!granted && !seat->pool->told_of_rights) {
+        seat->pool->told_of_rights = true;
+        LOG(LOG_WARN, "store_rights",
+            "database %s is the one of the store, but its user may not write the end of a run "
+            "together with its effect: grant usage on schema ironcron, and execute on function "
+            "ironcron.finish_own(uuid, bigint, bigint, text), to that user",
+            db_pool_name(seat->pool));
     }
 }
 
@@ -177,17 +184,22 @@ static void take_commit(struct seat *seat, PGresult *result)
     }
 }
 
+static void take_probe(struct sql_run *run, const PGresult *result)
+{
+    run->probed = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1 &&
+                  strcmp(PQgetvalue(result, 0, 0), run->run_id) == 0;
+    run->own = run->own && run->probed && PQgetvalue(result, 0, 1)[0] == 't';
+}
+
 static bool take_result(struct seat *seat, PGresult *result)
 {
     bool failed = PQresultStatus(result) == PGRES_FATAL_ERROR;
     switch (seat_stage(seat)) {
+    case STAGE_IDENTITY:
+        take_identity(seat, result);
+        break;
     case STAGE_GREETING:
         take_greeting(seat, result);
-        break;
-    case STAGE_TERMINATE:
-        break;
-    case STAGE_LEFT:
-        take_left(seat, result);
         break;
     case STAGE_ROLLBACK:
     case STAGE_DISCARD:
@@ -200,8 +212,14 @@ static bool take_result(struct seat *seat, PGresult *result)
     case STAGE_STATEMENT:
         return take_statement(seat, result);
     case STAGE_PROBE:
-        seat->run->probed = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1 &&
-                            strcmp(PQgetvalue(result, 0, 0), seat->run->run_id) == 0;
+        take_probe(seat->run, result);
+        break;
+    case STAGE_CHECK:
+    case STAGE_ROLE:
+    case STAGE_FINISH:
+        if (failed) {
+            take_failure(seat, result, "");
+        }
         break;
     case STAGE_COMMIT:
         take_commit(seat, result);
@@ -229,7 +247,8 @@ static bool complete(struct seat *seat, bool (*on_done)(struct seat *seat, enum 
 {
     enum stage done = seat_stage(seat);
     seat_pop(seat);
-    if (done == STAGE_STATEMENT && seat->run != NULL && seat->run->way == WAY_PIPELINE) {
+    if (done == STAGE_STATEMENT && seat->run != NULL && seat->run->way == WAY_PIPELINE &&
+        !seat->run->own) {
         seat->run->committing = !sql_run_has_failed(seat->run);
     }
     if (seat->stage_count > 0 && seat_stage(seat) == STAGE_STATEMENT) {

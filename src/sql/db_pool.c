@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "base/log.h"
 #include "sql/answer.h"
 #include "sql/runner_private.h"
 #include "sql/script.h"
@@ -14,6 +15,9 @@
 
 #define IDLE_MAX DURATION_S(90)
 #define HOLD     DURATION_S(1)
+// From the death of a node until its backends are not waited for any more, where there is a
+// connection.
+#define CLEAR_MAX DURATION_S(30)
 
 static void seat_ready(struct backend *backend);
 static void seat_broken(struct backend *backend);
@@ -108,8 +112,8 @@ static size_t count_coming(const struct db_pool *pool)
 
 void db_pool_dispatch(struct db_pool *pool)
 {
-    for (struct seat *seat = pool->seats; seat != NULL && pool->waiting_first != NULL;
-         seat = seat->next) {
+    for (struct seat *seat = pool->seats;
+         seat != NULL && pool->waiting_first != NULL && pool->cleared; seat = seat->next) {
         if (seat->use == SEAT_IDLE) {
             start_next(seat);
             backend_flush(&seat->backend);
@@ -221,7 +225,7 @@ static bool seat_answered(struct seat *seat)
         return false;
     }
     script_reset(seat);
-    if (pool->waiting_first != NULL && script_may_follow(pool->waiting_first)) {
+    if (pool->waiting_first != NULL && pool->cleared && script_may_follow(pool->waiting_first)) {
         start_next(seat);
     }
     backend_flush(&seat->backend);
@@ -231,7 +235,6 @@ static bool seat_answered(struct seat *seat)
 static bool seat_done(struct seat *seat, enum stage done)
 {
     if (done == STAGE_SYNC_CLEAN) {
-        seat->pool->cleared = true;
         if (seat->run == NULL) {
             seat->use = SEAT_IDLE;
             seat->idle_since = clock_mono(seat->backend.clock);
@@ -240,8 +243,8 @@ static bool seat_done(struct seat *seat, enum stage done)
         return true;
     }
     // A run that follows is there already while its connection is still being reset.
-    bool cleaning = done == STAGE_GREETING || done == STAGE_ROLLBACK || done == STAGE_DISCARD ||
-                    done == STAGE_SYNC_ROLLBACK;
+    bool cleaning = done == STAGE_IDENTITY || done == STAGE_GREETING || done == STAGE_ROLLBACK ||
+                    done == STAGE_DISCARD || done == STAGE_SYNC_ROLLBACK;
     if (seat->run == NULL || cleaning) {
         return true;
     }
@@ -277,6 +280,32 @@ void db_pool_cut(struct sql_run *run, const char *why)
     sql_run_lose(run, why);
 }
 
+// ---- what dead nodes have left ------------------------------------------------------------------
+
+void db_pool_clear(struct db_pool *pool)
+{
+    pool->cleared = pool->runner->left_count == 0;
+    pool->clear_until = mono_add(clock_mono(pool->runner->options.clock), CLEAR_MAX);
+}
+
+void db_pool_cleared(struct db_pool *pool)
+{
+    pool->cleared = true;
+    db_pool_dispatch(pool);
+}
+
+// Runs do not wait for ever for what nobody can end.
+static void look_at_left(struct db_pool *pool, struct mono now)
+{
+    if (!pool->cleared && has_connected(pool) && mono_before(pool->clear_until, now)) {
+        LOG(LOG_ERROR, "backends_left",
+            "on %s nobody could look for backends of a node that died, which may still run: see "
+            "pg_stat_activity, application_name ironcron/...",
+            pool->name);
+        db_pool_cleared(pool);
+    }
+}
+
 // ---- time ---------------------------------------------------------------------------------------
 
 static bool is_idle_for_long(const struct seat *seat, struct mono now)
@@ -298,6 +327,7 @@ bool db_pool_look(struct db_pool *pool, struct mono now)
         }
     }
     soon |= force_look(&pool->force, now);
+    look_at_left(pool, now);
     db_pool_dispatch(pool);
     return soon;
 }
@@ -314,6 +344,7 @@ struct db_pool *db_pool_new(struct sql_runner *runner, const struct database *da
                              .connections = database->connections,
                              .down_since = INSTANT_NONE};
     pool->force.pool = pool;
+    db_pool_clear(pool);
     return pool;
 }
 

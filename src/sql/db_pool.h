@@ -16,7 +16,9 @@ struct db_pool {
     struct seat *seats;
     int seat_count;
     struct sql_run *waiting_first, *waiting_last;
-    bool cleared;              // nothing of a dead node's runs is left here
+    bool cleared;              // nothing of a dead node is left here …
+    struct mono clear_until;   // … or is waited for any longer
+    bool told_of_rights;       // that the end of a run cannot be written here
     struct instant down_since; // none while it can be reached
     struct mono held_until;    // no new connection before: the server has none left
     struct force force;
@@ -33,6 +35,9 @@ void db_pool_remove(struct db_pool *pool, struct sql_run *run);
 void db_pool_dispatch(struct db_pool *pool);
 // Deadlines, idle connections, what is to be ended. True: there is something to look at soon.
 bool db_pool_look(struct db_pool *pool, struct mono now);
+// A node has died: nothing is run here before what it left has been ended.
+void db_pool_clear(struct db_pool *pool);
+void db_pool_cleared(struct db_pool *pool);
 bool db_pool_is_empty(const struct db_pool *pool);
 // The run's connection is closed, which ends its backend sooner or later; the run is lost.
 void db_pool_cut(struct sql_run *run, const char *why);

@@ -12,13 +12,8 @@
 
 // From then on a server may look whether its client is still there.
 #define VERSION_CONNECTION_CHECK 140000
-// From then on pg_terminate_backend can wait until the backend is gone.
-#define VERSION_TERMINATE_WAITS 140000
-#define LEFT_OF                                                                                    \
-    "from pg_catalog.pg_stat_activity where application_name = any($1::text[]) "                   \
-    "and pid <> pg_catalog.pg_backend_pid()"
-#define STATEMENT_TIMEOUT_MAX ((int64_t)INT32_MAX)
-#define SETUP_MAX             ((size_t)8192)
+#define STATEMENT_TIMEOUT_MAX    ((int64_t)INT32_MAX)
+#define SETUP_MAX                ((size_t)8192)
 
 // ---- stages -------------------------------------------------------------------------------------
 
@@ -72,18 +67,27 @@ static void send_simple(struct seat *seat, enum stage stage, const char *text)
     }
 }
 
-// Labels are made of the letters of names: as an array they need no quotes.
-static void send_left(struct seat *seat)
+// The rights are looked up in the catalogue, where what is not there is no error. What changes the
+// isolation or forbids writing changes what an end within the transaction would mean.
+static void send_identity(struct seat *seat)
 {
-    bool waits = seat->server_version >= VERSION_TERMINATE_WAITS;
-    const char *values[] = {seat->pool->runner->left};
-    send_params(seat, STAGE_TERMINATE,
-                waits ? "select pg_catalog.pg_terminate_backend(pid, 5000) " LEFT_OF
-                      : "select pg_catalog.pg_terminate_backend(pid) " LEFT_OF,
-                1, values);
-    // Of what is gone already the first says false, so what is left is looked at anew.
-    send_sync(seat, STAGE_SYNC_SETUP);
-    send_params(seat, STAGE_LEFT, "select pid " LEFT_OF, 1, values);
+    const struct sql_runner *runner = seat->pool->runner;
+    const char *values[] = {runner->store_system, runner->store_database};
+    send_params(
+        seat, STAGE_IDENTITY,
+        "select coalesce(pg_catalog.bool_or(pg_catalog.has_schema_privilege(n.oid, 'usage') "
+        "and pg_catalog.has_function_privilege(p.oid, 'execute')), false), "
+        "pg_catalog.current_setting('default_transaction_isolation') = 'read committed' "
+        "and pg_catalog.current_setting('default_transaction_read_only') = 'off' "
+        "from pg_catalog.pg_control_system() s join pg_catalog.pg_database d "
+        "on d.datname = pg_catalog.current_database() "
+        "left join pg_catalog.pg_namespace n on n.nspname = 'ironcron' "
+        "left join pg_catalog.pg_proc p on p.pronamespace = n.oid "
+        "and p.proname = 'finish_own' "
+        "where s.system_identifier::text = $1 and d.oid::text = $2 "
+        "group by d.oid",
+        2, values);
+    send_sync(seat, STAGE_SYNC_ROLLBACK); // where it may not be asked nothing else fails with it
 }
 
 void script_greet(struct seat *seat)
@@ -91,13 +95,13 @@ void script_greet(struct seat *seat)
     seat->server_version = PQserverVersion(seat->backend.conn);
     seat->use = SEAT_CLEANING;
     PQenterPipelineMode(seat->backend.conn);
+    if (seat->pool->runner->store_system[0] != '\0') {
+        send_identity(seat);
+    }
     send_params(seat, STAGE_GREETING,
                 "select pid, (extract(epoch from backend_start) * 1000000)::bigint "
                 "from pg_catalog.pg_stat_activity where pid = pg_catalog.pg_backend_pid()",
                 0, NULL);
-    if (!seat->pool->cleared && seat->pool->runner->left != NULL) {
-        send_left(seat);
-    }
     send_sync(seat, STAGE_SYNC_CLEAN);
 }
 
@@ -199,12 +203,17 @@ void script_start(struct seat *seat, struct sql_run *run)
     seat->use = SEAT_WORKING;
     seat->run = run;
     run->seat = seat;
+    run->own = seat->is_store && run->transaction;
     sql_run_hand_over(run);
     switch (run->way) {
     case WAY_PIPELINE:
         send_params(seat, STAGE_BEGIN, "begin", 0, NULL);
         send_settings(seat, run);
         send_statement(seat, run);
+        if (run->own) { // its end is written when what it did is known
+            (void)PQsendFlushRequest(seat->backend.conn);
+            return;
+        }
         send_params(seat, STAGE_COMMIT, "commit", 0, NULL);
         send_sync(seat, STAGE_SYNC_RUN);
         return;
@@ -234,6 +243,68 @@ static bool is_withheld(struct sql_run *run, enum stage done)
     return true;
 }
 
+// ---- a run on the store's own database ----------------------------------------------------------
+
+// The end of a run that has done what it was to do, as the engine will write it as well.
+static void send_finish(struct seat *seat, const struct sql_run *run)
+{
+    char fence[24];
+    char duration[24];
+    struct duration took = mono_since(clock_mono(run->runner->options.clock), run->accepted);
+    char *facts = sql_run_facts(run);
+    snprintf(fence, sizeof fence, "%" PRId64, run->fence);
+    snprintf(duration, sizeof duration, "%" PRId64, duration_ms(took));
+    const char *values[] = {run->run_id, fence, duration, facts};
+    send_params(seat, STAGE_FINISH,
+                "select ironcron.finish_own($1::pg_catalog.uuid, $2::pg_catalog.int8, "
+                "$3::pg_catalog.int8, $4::pg_catalog.text)",
+                4, values);
+    free(facts);
+}
+
+// What the role has deferred is carried out as that role; the end is written as who is connected.
+static void send_own_end(struct seat *seat, struct sql_run *run)
+{
+    send_params(seat, STAGE_CHECK, "set constraints all immediate", 0, NULL);
+    send_params(seat, STAGE_ROLE, "reset role", 0, NULL);
+    send_finish(seat, run);
+    run->committing = true;
+    send_params(seat, STAGE_COMMIT, "commit", 0, NULL);
+    send_sync(seat, STAGE_SYNC_RUN);
+}
+
+static bool go_on_own(struct seat *seat, struct sql_run *run, enum stage done)
+{
+    if (done != STAGE_STATEMENT) {
+        return done == STAGE_SYNC_RUN;
+    }
+    if (sql_run_has_failed(run) || is_withheld(run, STAGE_SYNC_SETUP)) {
+        send_sync(seat, STAGE_SYNC_RUN);
+    } else {
+        send_own_end(seat, run);
+    }
+    return false;
+}
+
+// The same step by step.
+static void go_on_own_script(struct seat *seat, struct sql_run *run, enum stage done)
+{
+    switch (done) {
+    case STAGE_PROBE:
+        send_simple(seat, STAGE_CHECK, "set constraints all immediate; reset role");
+        return;
+    case STAGE_CHECK:
+        send_finish(seat, run);
+        return;
+    default:
+        run->committing = true;
+        send_simple(seat, STAGE_COMMIT, "commit");
+        return;
+    }
+}
+
+// ---- a run, further -----------------------------------------------------------------------------
+
 static bool go_on_script(struct seat *seat, struct sql_run *run, enum stage done)
 {
     if (sql_run_has_failed(run) || is_withheld(run, done)) {
@@ -249,7 +320,9 @@ static bool go_on_script(struct seat *seat, struct sql_run *run, enum stage done
             return true;
         }
         send_simple(seat, STAGE_PROBE,
-                    "select pg_catalog.current_setting('ironcron.run_id', true)");
+                    "select pg_catalog.current_setting('ironcron.run_id', true), "
+                    "pg_catalog.current_setting('transaction_isolation') = 'read committed' "
+                    "and pg_catalog.current_setting('transaction_read_only') = 'off'");
         return false;
     case STAGE_PROBE:
         if (!run->probed) {
@@ -258,8 +331,16 @@ static bool go_on_script(struct seat *seat, struct sql_run *run, enum stage done
                               "stays");
             return true;
         }
+        if (run->own) {
+            go_on_own_script(seat, run, done);
+            return false;
+        }
         run->committing = true;
         send_simple(seat, STAGE_COMMIT, "commit");
+        return false;
+    case STAGE_CHECK:
+    case STAGE_FINISH:
+        go_on_own_script(seat, run, done);
         return false;
     default:
         return true;
@@ -271,6 +352,9 @@ bool script_go_on(struct seat *seat, enum stage done)
     struct sql_run *run = seat->run;
     if (run->way == WAY_SCRIPT) {
         return go_on_script(seat, run, done);
+    }
+    if (run->own) {
+        return go_on_own(seat, run, done);
     }
     if (done == STAGE_SYNC_SETUP && !sql_run_has_failed(run) && !is_withheld(run, done)) {
         send_statement(seat, run);

@@ -8,15 +8,17 @@
 
 // What an answer that is to come belongs to.
 enum stage {
-    STAGE_GREETING,  // who the backend is
-    STAGE_TERMINATE, // ends the backends of a dead node's runs
-    STAGE_LEFT,      // which of them are there all the same
-    STAGE_ROLLBACK,  // ends what a failed run has left open
-    STAGE_DISCARD,   // nothing of a run is left for the next one
+    STAGE_IDENTITY, // is this the database of the store?
+    STAGE_GREETING, // who the backend is
+    STAGE_ROLLBACK, // ends what a failed run has left open
+    STAGE_DISCARD,  // nothing of a run is left for the next one
     STAGE_BEGIN,
     STAGE_SETTINGS,
     STAGE_STATEMENT,
-    STAGE_PROBE, // is it still the transaction that we began?
+    STAGE_PROBE,  // is it still the transaction that we began?
+    STAGE_CHECK,  // what is deferred …
+    STAGE_ROLE,   // … as the role, which ends then
+    STAGE_FINISH, // the run's end, beside its effect
     STAGE_COMMIT,
     STAGE_SYNC_ROLLBACK,
     STAGE_SYNC_CLEAN, // ends greeting and reset; the connection is fit for a run
@@ -43,7 +45,8 @@ struct seat {
     int pid;                // of the backend, as the server tells it
     char backend_start[32]; // microseconds since 1970; with the pid it names the backend for ever
     int server_version;
-    bool spoiled; // must not be used again
+    bool is_store; // the store's own database, and runs may write their ends there
+    bool spoiled;  // must not be used again
     struct mono idle_since;
 };
 

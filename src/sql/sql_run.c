@@ -84,12 +84,20 @@ static bool parse(struct sql_run *run, const struct runner_start *start, struct 
     return true;
 }
 
-void sql_label(const char *job, struct uuid run_id, char out[SQL_LABEL_SIZE])
+void sql_node_label(struct uuid node, char out[SQL_NODE_LABEL_SIZE])
 {
     char id[UUID_TEXT_SIZE];
-    uuid_format(run_id, id);
-    // 63 bytes are kept by the server; the end of the id is its random part.
-    snprintf(out, SQL_LABEL_SIZE, "ironcron/%.40s/%s", job, id + 24);
+    uuid_format(node, id);
+    // The end of an id is its random part.
+    snprintf(out, SQL_NODE_LABEL_SIZE, "ironcron/%.12s", id + 24);
+}
+
+// 63 bytes are kept by the server.
+static void set_label(struct sql_run *run)
+{
+    char node[SQL_NODE_LABEL_SIZE];
+    sql_node_label(run->runner->options.node, node);
+    snprintf(run->label, sizeof run->label, "%s/%.28s/%s", node, run->job, run->run_id + 24);
 }
 
 static void describe(struct sql_run *run, const struct runner_start *start)
@@ -97,7 +105,7 @@ static void describe(struct sql_run *run, const struct runner_start *start)
     const struct job *job = start->job;
     run->job = alloc_string(job->name);
     uuid_format(start->run_id, run->run_id);
-    sql_label(job->name, start->run_id, run->label);
+    set_label(run);
     run->role = job->sql->role == NULL ? NULL : alloc_string(job->sql->role);
     run->transaction = job->sql->transaction;
     run->timeout = job->timeout;
@@ -110,6 +118,7 @@ struct sql_run *sql_run_new(struct sql_runner *runner, const struct runner_start
     struct sql_run *run = alloc_zero(1, sizeof *run);
     run->runner = runner;
     run->handle = start->run;
+    run->fence = start->fence;
     run->accepted = clock_mono(runner->options.clock);
     describe(run, start);
     run->deadline = run->timeout.us == 0 ? MONO_NEVER : mono_add(run->accepted, run->timeout);
@@ -176,7 +185,7 @@ void sql_run_hand_over(struct sql_run *run)
 
 // ---- the end ------------------------------------------------------------------------------------
 
-static char *facts_of(const struct sql_run *run)
+char *sql_run_facts(const struct sql_run *run)
 {
     json_t *facts = json_object();
     if (run->command[0] != '\0') {
@@ -194,7 +203,7 @@ static char *facts_of(const struct sql_run *run)
 static void tell(struct sql_run *run, enum runner_end_kind kind, const char *error)
 {
     const struct runner_events *events = &run->runner->port.events;
-    char *facts = facts_of(run);
+    char *facts = sql_run_facts(run);
     char *masked = error == NULL ? NULL : log_mask(error);
     struct runner_end end = {.kind = kind,
                              .duration =
@@ -203,6 +212,7 @@ static void tell(struct sql_run *run, enum runner_end_kind kind, const char *err
                              .output_cut = run->output.left_out > 0,
                              .error = masked,
                              .failure = FAILURE_SQL,
+                             .settles = run->own && run->committing,
                              .facts = facts};
     uint64_t handle = run->handle;
     output_tell_rest(&run->output, events, handle);
@@ -268,6 +278,9 @@ static const char *effect(const struct sql_run *run)
     if (run->fatal) {
         return "the transaction was rolled back";
     }
+    if (run->own) { // where it was not, its SUCCESS stands and this is read by nobody
+        return "its transaction, which holds its end as well, was rolled back";
+    }
     return run->committing ? "the connection was lost while COMMIT was under way: it may or may "
                              "not have been committed"
                            : "all of it, with its COMMIT, was on its way to the server: it may or "
@@ -276,7 +289,7 @@ static const char *effect(const struct sql_run *run)
 
 static const char *unfinished_effect(const struct sql_run *run)
 {
-    bool whole = run->way == WAY_PIPELINE || run->committing;
+    bool whole = (run->way == WAY_PIPELINE && !run->own) || run->committing;
     return run->transaction && !run->fatal && run->handed_over && !whole
                ? "COMMIT was not sent, so the transaction is rolled back"
                : effect(run);

@@ -32,6 +32,7 @@ struct sql_run {
     char *job;
     char label[64]; // application_name
     char run_id[UUID_TEXT_SIZE];
+    int64_t fence;
     char *role; // NULL
     bool transaction;
     enum sql_run_way way;
@@ -56,6 +57,7 @@ struct sql_run {
     bool handed_over;
     bool withheld;   // part of it was not sent, since it was to end
     bool committing; // its statement was fine, COMMIT is not answered
+    bool own;        // on the store's own database: its SUCCESS is part of its transaction
     bool probed;     // the transaction is the one that we began
 };
 
@@ -67,6 +69,8 @@ void sql_run_put(struct sql_run *run, const struct buf *text);
 // Keeps the first failure.
 void sql_run_fail(struct sql_run *run, const char *format, ...) PRINTF(2, 3);
 bool sql_run_has_failed(const struct sql_run *run);
+// What is worth keeping in the record: a JSON object, the caller's.
+char *sql_run_facts(const struct sql_run *run);
 // It is being executed now.
 void sql_run_hand_over(struct sql_run *run);
 // The server has answered everything: tells the end and frees the run.

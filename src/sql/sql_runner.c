@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "sql/sql_runner.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,7 +147,7 @@ static void on_tick(uv_timer_t *timer)
     bool connected = false;
     for (struct db_pool *pool = runner->pools; pool != NULL; pool = pool->next) {
         busy = db_pool_look(pool, now) || busy;
-        connected = connected || pool->seats != NULL;
+        connected = connected || pool->seats != NULL || !pool->cleared;
     }
     drop_empty_pools(runner);
     set_tick(runner, busy ? TICK_BUSY_MS : connected ? TICK_IDLE_MS : 0);
@@ -284,16 +285,27 @@ void sql_runner_set_sqlite(struct runner *port, struct runner *sqlite)
     from_port(port)->sqlite = sqlite;
 }
 
-void sql_runner_set_left(struct runner *port, const char *labels)
+void sql_runner_set_store(struct runner *port, const char *system, int64_t database)
 {
     struct sql_runner *runner = from_port(port);
-    free(runner->left);
-    runner->left = NULL;
-    if (labels[0] != '\0') {
-        size_t size = strlen(labels) + sizeof "{}";
-        runner->left = alloc_zero(size, 1);
-        snprintf(runner->left, size, "{%s}", labels);
+    snprintf(runner->store_system, sizeof runner->store_system, "%s", system == NULL ? "" : system);
+    snprintf(runner->store_database, sizeof runner->store_database, "%" PRId64, database);
+}
+
+void sql_runner_end_node(struct runner *port, struct uuid node)
+{
+    struct sql_runner *runner = from_port(port);
+    if (runner->left_count == LEFT_NODES_MAX) { // the oldest has been dead for long
+        memmove(runner->left, runner->left + 1, (LEFT_NODES_MAX - 1) * sizeof *runner->left);
+        runner->left_count--;
     }
+    runner->left[runner->left_count++] = node;
+    for (size_t i = 0; i < runner->database_count; i++) {
+        if (runner->databases[i].kind == DATABASE_POSTGRESQL) {
+            db_pool_clear(pool_of(runner, &runner->databases[i]));
+        }
+    }
+    work_soon(runner);
 }
 
 void sql_runner_set_output_max(struct runner *port, int64_t bytes)
@@ -340,6 +352,5 @@ void sql_runner_free(struct runner *port)
     uv_close((uv_handle_t *)runner->soon, free_handle);
     uv_close((uv_handle_t *)runner->told, free_handle);
     free_databases(runner);
-    free(runner->left);
     free(runner);
 }

@@ -13,13 +13,16 @@
 #include "runner/runner.h"
 #include "time/clock.h"
 
-// What the backend of a run is called on its server (application_name).
-#define SQL_LABEL_SIZE 64
-void sql_label(const char *job, struct uuid run_id, char out[SQL_LABEL_SIZE]);
+// What the backends of a node are called on their servers (application_name begins with it; behind
+// it comes what the backend is doing): "ironcron/0123456789ab".
+#define SQL_NODE_LABEL_LENGTH 21
+#define SQL_NODE_LABEL_SIZE   (SQL_NODE_LABEL_LENGTH + 1)
+void sql_node_label(struct uuid node, char out[SQL_NODE_LABEL_SIZE]);
 
 struct sql_runner_options {
     uv_loop_t *loop;
     struct clock *clock;
+    struct uuid node;
     int64_t output_max; // bytes kept of each run's output
     // Called once after the events of one turn of the loop.
     void (*on_told)(void *context);
@@ -30,11 +33,14 @@ struct runner *sql_runner_new(const struct sql_runner_options *options);
 // The databases from now on, copied. What runs or waits on one that changed goes on where it is.
 void sql_runner_set_databases(struct runner *runner, const struct database *databases,
                               size_t count);
+// The store's own database, by the server's system identifier and its number there: runs in a
+// transaction commit their effect and their SUCCESS together. NULL: the store is somewhere else.
+void sql_runner_set_store(struct runner *runner, const char *system, int64_t database);
 // Who carries out jobs on SQLite databases, with the events of its own; NULL refuses them.
 void sql_runner_set_sqlite(struct runner *runner, struct runner *sqlite);
-// The labels of runs that a dead node has left, separated by commas; copied. Their backends may not
-// have noticed yet: they are terminated before the first run on each database.
-void sql_runner_set_left(struct runner *runner, const char *labels);
+// This node is dead, and its backends may not have noticed yet: they are terminated on each
+// database, at once, and before anything else is run there.
+void sql_runner_end_node(struct runner *runner, struct uuid node);
 void sql_runner_set_output_max(struct runner *runner, int64_t bytes);
 // Closes all connections, which also ends what runs there, without any event. The loop must turn
 // once more afterwards. NULL is fine.

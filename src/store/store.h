@@ -141,8 +141,12 @@ struct store_end {
     struct duration duration; // by the node's boot clock
     struct instant retry_at;  // not none: the slot stays open and attempt + 1 is due then
     const char *detail;       // JSON for the audit row, or NULL
+    // Its effect was on the store's own database, and its SUCCESS may have been committed with it
+    // (ironcron.finish_own): then that end stands, and `succeeded` is set.
+    bool settles;
     // out
     bool stale;
+    bool succeeded;
 };
 struct store_op_finish {
     struct store_op op;

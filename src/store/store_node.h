@@ -146,6 +146,7 @@ struct store_op_beat {
     // Attempts, slots or intents wait on nodes that do not live, or their runs are still STARTED:
     // STORE_FENCE takes them over.
     bool orphans;
+    bool unsealed; // audit rows wait for STORE_SEAL
 };
 
 // Fences each other member that is overdue, by id: the node is 'lost' (audit NODE_FENCED with
@@ -170,4 +171,15 @@ struct store_op_fence {
 struct store_op_leave { // clean stop: node state 'stopped', audit NODE_STOPPED
     struct store_op op;
     struct uuid node;
+};
+
+// Which database this is, and how far its audit is sealed: so that a host notices a store that is
+// not the one that it has seen before, or went back in time.
+struct store_op_identity {
+    struct store_op op;
+    // out
+    const char *system; // of the server; "" = the store is a file: nothing more is told
+    int64_t database;   // on that server
+    int64_t timeline;   // rises when a standby is promoted, or a backup restored
+    int64_t sealed;     // highest sequence of the audit, pruned or not
 };

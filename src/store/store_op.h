@@ -27,6 +27,7 @@ enum store_op_kind {
     STORE_MARKS,
     STORE_INTENT_OWN,
     STORE_VERSION,
+    STORE_IDENTITY,
     STORE_OP_COUNT
 };
 

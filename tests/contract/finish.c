@@ -99,6 +99,36 @@ static void an_end_of_an_older_attempt_leaves_the_slot(void **state)
     contract_holds(c, PART_SLOTS, "slot a +1000 - run #4 \n");
 }
 
+// What a run on the store's own database has written by itself stands, whatever its node believed.
+static void a_success_that_was_there_settles(void **state)
+{
+    struct contract *c = *state;
+    int64_t job = contract_publish(c, "a", "s");
+    struct store_slot slots[2] = {contract_claim(c, job, 1000), contract_claim(c, job, 2000)};
+    contract_end(c, &slots[0], RUN_SUCCESS, INSTANT_NONE);
+    struct store_end ends[2];
+    for (int i = 0; i < 2; i++) {
+        ends[i] = (struct store_end){.run_id = slots[i].run_id,
+                                     .fence = slots[i].fence,
+                                     .state = RUN_FAILED,
+                                     .failure = FAILURE_SQL,
+                                     .error = "the connection was lost",
+                                     .settles = true};
+    }
+    struct store_op_finish finish = {
+        .op.kind = STORE_FINISH, .node = c->node, .ends = ends, .end_count = 2};
+    CALL_OK(c, &finish);
+    store_op_release(&finish.op);
+    assert_true(ends[0].succeeded && !ends[0].stale);
+    assert_false(ends[1].succeeded || ends[1].stale);
+    contract_holds(c, PART_SLOTS, "slot a +1000 SUCCESS run #2 \nslot a +2000 FAILED run #3 \n");
+    ends[0].fence++; // another claim's
+    CALL_OK(c, &finish);
+    store_op_release(&finish.op);
+    assert_true(ends[0].stale && !ends[0].succeeded);
+    assert_false(ends[1].stale || ends[1].succeeded);
+}
+
 static void long_errors_are_cut_at_a_character(void **state)
 {
     struct contract *c = *state;
@@ -214,6 +244,7 @@ static const struct CMUnitTest tests[] = {
     CONTRACT_TEST(an_end_carries_its_facts),
     CONTRACT_TEST(a_stale_end_changes_nothing),
     CONTRACT_TEST(an_end_of_an_older_attempt_leaves_the_slot),
+    CONTRACT_TEST(a_success_that_was_there_settles),
     CONTRACT_TEST(long_errors_are_cut_at_a_character),
     CONTRACT_TEST(refuses_an_end_that_is_none),
     CONTRACT_TEST(output_is_appended_once),

@@ -179,7 +179,7 @@ def test_a_run_is_cancelled(ironcron, database):
         ironcron.run("runs", "cancel", "--job", "a")
         until(lambda: not sleeping(database), "no backend sleeps")
         until(lambda: last(ironcron, "a")["state"] == "CANCELLED", "it is cancelled")
-        assert label.startswith("ironcron/a/") and last(ironcron, "a")["run_id"].endswith(label.rpartition("/")[2])
+        assert label.startswith("ironcron/") and "/a/" in label and last(ironcron, "a")["run_id"].endswith(label.rpartition("/")[2])
 
 
 def test_a_killed_node_leaves_no_backend(ironcron, database):
@@ -196,7 +196,7 @@ def test_the_next_node_ends_what_a_killed_one_left_before_it_runs_anything(ironc
     config(ironcron, database, {"a": (statement(
         "select set_config('client_connection_check_interval', '0', true), count(*) || ' others', "
         "pg_sleep(case when $fence = 1 then 600 else 0 end) from pg_stat_activity "
-        "where application_name like 'ironcron/a/%' and pid <> pg_backend_pid()"))})
+        "where application_name like 'ironcron/%/a/%' and pid <> pg_backend_pid()"))})
     node = ironcron.start()
     ironcron.run("run", "a", "--detach")
     until(lambda: sleeping(database), "it sleeps")

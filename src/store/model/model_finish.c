@@ -49,7 +49,9 @@ enum store_result model_finish(struct model_store *store, struct store_op *base)
         struct store_end *end = &op->ends[i];
         struct model_run *run = model_run_by_id(store, end->run_id);
         bool ours = run != NULL && run->row.fence == end->fence;
-        end->stale = !ours || (run->row.state != RUN_STARTED && run->row.state != end->state);
+        end->succeeded = ours && end->settles && run->row.state == RUN_SUCCESS;
+        end->stale = !ours || (run->row.state != RUN_STARTED && run->row.state != end->state &&
+                               !end->succeeded);
         if (end->stale) {
             model_audit_add(store, "STALE", run == NULL ? NULL : run->job->name, end->run_id,
                             op->node, NULL, end->detail);

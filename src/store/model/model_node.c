@@ -155,6 +155,7 @@ enum store_result model_beat(struct model_store *store, struct store_op *base)
     op->changes = store->changes;
     op->version = store->active;
     op->orphans = model_has_orphans(store);
+    op->unsealed = store->sealed < store->audit_count;
     answer_members(store, op);
     return STORE_OK;
 }

@@ -153,9 +153,9 @@ model_op_fn model_decide;                             // model_decide.c
 model_op_fn model_finish, model_output;               // model_finish.c
 model_op_fn model_slots, model_marks;
 model_op_fn model_control, model_intent_put, model_intent_take, model_intent_note, model_intent_own,
-    model_intent_end;                // model_control.c
-model_op_fn model_audit, model_seal; // model_audit.c
-model_op_fn model_prune;             // model_prune.c
+    model_intent_end;                                // model_control.c
+model_op_fn model_audit, model_seal, model_identity; // model_audit.c
+model_op_fn model_prune;                             // model_prune.c
 
 // model_node.c
 bool model_node_lives(const struct model_store *store, int64_t node_no);

@@ -30,6 +30,7 @@ static model_op_fn *const handlers[STORE_OP_COUNT] = {
     [STORE_MARKS] = model_marks,
     [STORE_INTENT_OWN] = model_intent_own,
     [STORE_VERSION] = model_version,
+    [STORE_IDENTITY] = model_identity,
 };
 
 // ---- pump ---------------------------------------------------------------------------------------

@@ -56,7 +56,8 @@ $$;
 
 create function beat(p_node uuid, p_now bigint, p_look boolean, p_running int, p_full boolean, p_draining boolean)
 returns table (at bigint, changes bigint, version bigint, orphans boolean, node uuid, host text, labels text,
-               dry_run boolean, draining boolean, is_full boolean, overdue boolean) language plpgsql as $$
+               dry_run boolean, draining boolean, is_full boolean, overdue boolean, unsealed boolean)
+language plpgsql as $$
 #variable_conflict use_column
 declare v_now bigint := ironcron.now_ms(p_now); v_up bigint := ironcron.up_since(p_now);
 begin
@@ -73,7 +74,9 @@ begin
     return query
     select v_now, p.changes, p.version,
            exists (select from ironcron.node d where d.owes and d.state <> 'live' and ironcron.owes(d.node_no)),
-           n.node, n.host, n.labels, n.dry_run, n.draining, n.is_full, coalesce(ironcron.is_overdue(n, v_now, v_up), false)
+           n.node, n.host, n.labels, n.dry_run, n.draining, n.is_full, coalesce(ironcron.is_overdue(n, v_now, v_up), false),
+           exists (select from ironcron.audit_gap) or exists (select from ironcron.audit where id > coalesce(
+               (select value::bigint from ironcron.meta where key = 'sealed_id'), 0))
     from ironcron.pulse p, ironcron.node n where n.state = 'live' order by n.node;
 end $$;
 

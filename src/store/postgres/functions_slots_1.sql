@@ -343,11 +343,12 @@ end $$;
 -- they should be they end at once, else one after the other.
 create function finish(p_node uuid, p_now bigint, p_run uuid[], p_fence bigint[], p_state int[],
     p_failure int[], p_exit int[], p_error text[], p_duration bigint[], p_retry bigint[],
-    p_detail text[])
-returns table (stale boolean[], at bigint) language plpgsql as $$
-declare v_now bigint := ironcron.now_ms(p_now); v_count int := cardinality(p_run);
+    p_detail text[], p_settles boolean[])
+returns table (stale boolean[], succeeded boolean[], at bigint) language plpgsql as $$
+declare v_now bigint := ironcron.now_ms(p_now); v_count int := cardinality(p_run); v_became int;
 begin
     stale := array_fill(false, array[v_count]);
+    succeeded := stale;
     at := v_now;
     begin
         if ironcron.end_runs(p_node, v_now, p_run, p_fence, p_state, p_failure, p_exit, p_error, p_duration,
@@ -356,31 +357,53 @@ begin
         end if;
     exception when sqlstate 'IC002' then
         for i in 1 .. v_count loop
-            stale[i] := ironcron.finish_one(p_node, v_now, p_run[i:i], p_fence[i:i], p_state[i:i], p_failure[i:i],
-                p_exit[i:i], p_error[i:i], p_duration[i:i], p_retry[i:i], p_detail[i:i]);
+            v_became := ironcron.finish_one(p_node, v_now, p_run[i:i], p_fence[i:i], p_state[i:i], p_failure[i:i],
+                p_exit[i:i], p_error[i:i], p_duration[i:i], p_retry[i:i], p_detail[i:i], p_settles[i]);
+            stale[i] := v_became = 1;
+            succeeded[i] := v_became = 2;
         end loop;
     end;
     return next;
 end $$;
 
--- Answers whether it is stale.
+-- Answers what became of it: 0 it is written, 1 it is stale, 2 it had written its SUCCESS itself.
 create function finish_one(p_node uuid, p_now bigint, p_run uuid[], p_fence bigint[], p_state int[],
     p_failure int[], p_exit int[], p_error text[], p_duration bigint[], p_retry bigint[],
-    p_detail text[])
-returns boolean language plpgsql as $$
+    p_detail text[], p_settles boolean)
+returns int language plpgsql as $$
 declare r record;
 begin
     if ironcron.end_runs(p_node, p_now, p_run, p_fence, p_state, p_failure, p_exit, p_error, p_duration,
                          p_retry, p_detail) = 1 then
-        return false;
+        return 0;
     end if;
     select fence, state, job_id into r from ironcron.run where run_id = p_run[1];
-    if r.fence = p_fence[1] and r.state = p_state[1] then
-        return false; -- written before
+    if r.fence = p_fence[1] and r.state = 1 and p_settles then
+        return 2;
+    elsif r.fence = p_fence[1] and r.state = p_state[1] then
+        return 0; -- written before
     end if;
     perform ironcron.audit_add(p_now, 'STALE', r.job_id, null, p_run[1], p_node, null, p_detail[1]);
-    return true;
+    return 1;
 end $$;
+
+-- The SUCCESS of a run whose effect is on this very database, in the transaction of that effect: both
+-- are committed, or neither is. Called by whoever the job's database is connected to as, who must be
+-- granted this function and the use of the schema, and nothing else.
+create function finish_own(p_run uuid, p_fence bigint, p_duration bigint, p_detail text) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare v_node uuid;
+begin
+    select n.node into v_node from ironcron.run_started r join ironcron.node n using (node_no)
+    where r.run_id = p_run and r.fence = p_fence;
+    if v_node is null or ironcron.end_runs(v_node, ironcron.now_ms(null), array[p_run], array[p_fence],
+            array[1], array[0], array[null]::int[], array[null]::text[], array[p_duration],
+            array[null]::bigint[], array[p_detail]) = 0 then
+        raise exception using errcode = 'IC003',
+            message = 'the run has been ended by somebody else meanwhile: what it did is rolled back';
+    end if;
+end $$;
+revoke all on function finish_own(uuid, bigint, bigint, text) from public;
 
 create function output_add(p_run uuid, p_offset bigint, p_bytes bytea) returns void
 language plpgsql set plan_cache_mode = force_custom_plan as $$

@@ -78,6 +78,7 @@ static void send_piece(struct postgres_store *store, const struct store_op_finis
     EACH(array_int(&parameters, duration_ms(end->duration)));
     EACH(array_instant(&parameters, end->retry_at));
     EACH(array_text(&parameters, end->detail));
+    EACH(array_bool(&parameters, end->settles));
     task_send(store, PG_FINISH, &parameters);
 }
 
@@ -108,13 +109,17 @@ void take_finish(struct postgres_store *store, struct task *task, const PGresult
         return;
     }
     size_t count = op->end_count == 0 ? 0 : from[task->answers + 1] - begin;
-    bool *stale = alloc_zero(count + 1, sizeof *stale);
-    CHECK(field_bools(result, 0, 0, stale, count) == count);
+    bool *told = alloc_zero(count + 1, sizeof *told);
+    CHECK(field_bools(result, 0, 0, told, count) == count);
     for (size_t i = 0; i < count; i++) {
-        op->ends[begin + i].stale = stale[i];
+        op->ends[begin + i].stale = told[i];
     }
-    free(stale);
-    op->now = field_instant(result, 0, 1);
+    CHECK(field_bools(result, 0, 1, told, count) == count);
+    for (size_t i = 0; i < count; i++) {
+        op->ends[begin + i].succeeded = told[i];
+    }
+    free(told);
+    op->now = field_instant(result, 0, 2);
 }
 
 void send_output(struct postgres_store *store, struct task *task)

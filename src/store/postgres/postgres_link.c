@@ -10,6 +10,9 @@
 
 #include "base/check.h"
 
+// An idle node has one connection.
+#define READER_IDLE DURATION_S(10)
+
 void link_describe(const struct postgres_store *store, char *out, size_t size)
 {
     const char *host = PQhost(store->connection);
@@ -246,8 +249,18 @@ bool link_advance(struct postgres_store *store, struct error *err)
 
 // ---- for reading --------------------------------------------------------------------------------
 
+void link_reader_rest(struct postgres_store *store)
+{
+    if (store->reader != NULL &&
+        mono_since(clock_mono(store->options.clock), store->read_at).us > READER_IDLE.us) {
+        PQfinish(store->reader);
+        store->reader = NULL;
+    }
+}
+
 bool link_reader(struct postgres_store *store, struct error *err)
 {
+    store->read_at = clock_mono(store->options.clock);
     if (store->reader != NULL && PQstatus(store->reader) == CONNECTION_OK) {
         return true;
     }

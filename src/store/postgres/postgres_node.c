@@ -108,6 +108,7 @@ void take_beat(struct postgres_store *store, struct task *task, const PGresult *
     op->changes = field_int(result, 0, 1);
     op->version = field_int(result, 0, 2);
     op->orphans = field_bool(result, 0, 3);
+    op->unsealed = field_bool(result, 0, 11);
     op->member_count = (size_t)PQntuples(result);
     op->members = arena_alloc(arena, op->member_count, sizeof *op->members);
     for (int i = 0; i < PQntuples(result); i++) {

@@ -86,7 +86,8 @@ struct postgres_store {
     struct operation_queue queue; // not sent
     struct task *first, *last;    // sent, in order
     size_t in_flight;
-    PGconn *reader; // for the port's synchronous reading
+    PGconn *reader; // for the port's synchronous reading; closed when nobody has read for a while
+    struct mono read_at;
 };
 
 static inline struct postgres_store *postgres_of(struct store *store)
@@ -149,6 +150,8 @@ void link_describe(const struct postgres_store *store, char *out, size_t size);
 void link_explain(const struct postgres_store *store, const PGresult *result, struct error *err);
 // A connection for reading, opened and checked when there is none. Blocks, within the deadline.
 bool link_reader(struct postgres_store *store, struct error *err) MUST_USE;
+// Closes it when nobody has read for a while.
+void link_reader_rest(struct postgres_store *store);
 
 // ---- postgres_task.c: sending -------------------------------------------------------------------
 
@@ -191,6 +194,8 @@ task_take_fn take_control, take_intent_put, take_intent_take, take_intent_own;
 task_send_fn send_audit, send_seal, send_prune;
 task_take_fn take_seal, take_prune;
 task_take_fn take_nothing;
+task_send_fn send_identity;
+task_take_fn take_identity;
 
 // ---- postgres_locks.c: session locks of jobs ----------------------------------------------------
 

@@ -293,6 +293,7 @@ static bool pump(struct store *port)
 {
     struct postgres_store *store = postgres_of(port);
     struct error err = ERROR_INIT;
+    link_reader_rest(store);
     if (store->queue.first == NULL && store->first == NULL && store->link != LINK_UP) {
         return false;
     }

@@ -113,3 +113,10 @@ enum store_result sqlite_seal(struct sqlite_store *store, struct store_op *base)
     }
     return STORE_OK;
 }
+
+enum store_result sqlite_identity(struct sqlite_store *store, struct store_op *base)
+{
+    (void)store;
+    CONTAINER_OF(base, struct store_op_identity, op)->system = "";
+    return STORE_OK;
+}

@@ -79,7 +79,9 @@ enum store_result sqlite_finish(struct sqlite_store *store, struct store_op *bas
     for (size_t i = 0; i < op->end_count && store->failed == SQLITE_OK; i++) {
         struct store_end *end = &op->ends[i];
         struct run_found run = run_find(store, end);
-        end->stale = !run.is_ours || (run.state != RUN_STARTED && run.state != end->state);
+        end->succeeded = run.is_ours && end->settles && run.state == RUN_SUCCESS;
+        end->stale = !run.is_ours ||
+                     (run.state != RUN_STARTED && run.state != end->state && !end->succeeded);
         if (end->stale) {
             write_audit(store, op, end, "STALE", job_of_run(store, &end->run_id));
         } else if (run.state == RUN_STARTED) {

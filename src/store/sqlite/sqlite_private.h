@@ -123,7 +123,7 @@ sqlite_op_fn sqlite_finish, sqlite_output;           // sqlite_finish.c
 sqlite_op_fn sqlite_slots, sqlite_marks;
 sqlite_op_fn sqlite_control, sqlite_intent_put, sqlite_intent_take, sqlite_intent_note,
     sqlite_intent_own, sqlite_intent_end;
-sqlite_op_fn sqlite_audit, sqlite_seal; // sqlite_audit.c
+sqlite_op_fn sqlite_audit, sqlite_seal, sqlite_identity; // sqlite_audit.c
 sqlite_op_fn sqlite_prune;
 
 // sqlite_audit.c: one row, with the operation's instant.

@@ -31,6 +31,7 @@ static sqlite_op_fn *const handlers[STORE_OP_COUNT] = {
     [STORE_MARKS] = sqlite_marks,
     [STORE_INTENT_OWN] = sqlite_intent_own,
     [STORE_VERSION] = sqlite_version,
+    [STORE_IDENTITY] = sqlite_identity,
 };
 
 static void submit(struct store *port, struct store_op *op)

@@ -103,6 +103,30 @@ static void states_in_order(void **state)
     }
 }
 
+// The program that takes over finds what this one has found, and ends the reload by its READY=1.
+static void the_next_program_finds_the_environment(void **state)
+{
+    (void)state;
+    struct manager manager;
+    struct notify notify;
+    manager_open(&manager, false);
+    setenv("WATCHDOG_USEC", "8000000", 1);
+    for (int generation = 0; generation < 3; generation++) {
+        notify_open(&notify, &fake_clock);
+        notify_ready(&notify);
+        notify_turn(&notify);
+        assert_non_null(strstr(heard(&manager), "[READY=1][WATCHDOG=1]"));
+        notify_hand_over(&notify);
+        assert_memory_equal(heard(&manager), "[RELOADING=1\n", 13);
+        notify_close(&notify);
+        assert_string_equal(getenv("NOTIFY_SOCKET"), manager.name);
+        assert_string_equal(getenv("WATCHDOG_USEC"), "8000000");
+        assert_null(getenv("WATCHDOG_PID"));
+    }
+    unsetenv("WATCHDOG_USEC");
+    manager_close(&manager);
+}
+
 static const struct {
     const char *usec;
     bool for_us; // WATCHDOG_PID is ours, or not given
@@ -230,9 +254,12 @@ static void nobody_listens(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(states_in_order),   cmocka_unit_test(watchdog_for_whom),
-        cmocka_unit_test(fed_by_turns_only), cmocka_unit_test(owed_when_full),
+        cmocka_unit_test(states_in_order),
+        cmocka_unit_test(watchdog_for_whom),
+        cmocka_unit_test(fed_by_turns_only),
+        cmocka_unit_test(owed_when_full),
         cmocka_unit_test(nobody_listens),
+        cmocka_unit_test(the_next_program_finds_the_environment),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+// What this host has seen of its store on PostgreSQL, in the file `node.state`: which database it
+// is, and how far its audit was sealed. A restored backup, or a standby that was promoted without
+// the last commits, would repeat slots that have run: a store that is behind what was seen is not
+// worked on until somebody says that it is meant (`ironcron doctor --accept-rewind`).
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "store/store.h"
+
+// Is the store the one that the file tells of, and not behind it? A file that is not there is fine.
+bool node_state_check(const char *path, const struct store_op_identity *now,
+                      struct error *err) MUST_USE;
+// Whole or not at all, also when the host goes down.
+bool node_state_write(const char *path, const struct store_op_identity *now,
+                      struct error *err) MUST_USE;
