@@ -5,8 +5,10 @@
 #include "cli/doctor.h"
 #include "cli/json.h"
 #include "cli/run.h"
+#include "cli/session.h"
 #include "cli/terminal.h"
 #include "cli/words.h"
+#include "serve/rewind.h"
 
 static const char *const level_names[] = {
     [DOCTOR_OK] = "ok", [DOCTOR_NOTE] = "note", [DOCTOR_TODO] = "to do"};
@@ -50,8 +52,29 @@ static json_t *json_findings(const struct doctor *doctor)
                      "checks", findings);
 }
 
+static bool accept_rewind(const struct invocation *invocation, struct error *err)
+{
+    AUTO(session_release) struct session session = {0};
+    bool news = false;
+    if (!session_config(&session, invocation, err) || !session_write(&session, err) ||
+        !rewind_accept(session.config, session.store, session.actor, &news, err)) {
+        return false;
+    }
+    if (invocation->json) {
+        json_print(json_pack("{s:b}", "accepted", (int)news));
+    } else {
+        puts(news ? "accepted, and written to the audit: ironcron serve goes on with the store as "
+                    "it is"
+                  : "the store is the one that this host knows: nothing to accept");
+    }
+    return true;
+}
+
 bool command_doctor(struct invocation *invocation, int *exit_out, struct error *err)
 {
+    if (invocation_has(invocation, "accept-rewind")) {
+        return accept_rewind(invocation, err);
+    }
     AUTO(session_release) struct session session = {0};
     if (!session_config_to_look(&session, invocation, err) || !session_read(&session, err)) {
         return false;

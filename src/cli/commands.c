@@ -41,7 +41,12 @@ static const struct option jobs_options[] = {
           "stale"),
     END};
 static const struct option doctor_options[] = {
-    FLAG("deep", 0, "read the whole store and look for damage"), END};
+    FLAG("deep", 0, "read the whole store and look for damage"),
+    FLAG("accept-rewind", 0,
+         "this host goes on with a store on PostgreSQL that is another one than it has seen, or "
+         "went "
+         "back in time"),
+    END};
 static const struct option why_options[] = {
     TAKES("at", 0, VALUE_TIME, "TIME", "the slot of this time (the newest that is due)"), END};
 static const struct option run_options[] = {

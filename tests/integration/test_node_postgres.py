@@ -82,9 +82,14 @@ def test_a_store_that_went_back_in_time_is_refused(ironcron, database):  # noqa:
     state.write_text(json.dumps({**seen, "database": seen["database"] + 1}))
     assert "another database" in refused(ironcron)
     assert database.value("select count(*) from ironcron.audit_log") == rows  # nothing was written there
-    state.write_text(json.dumps(seen))
+    ironcron.run("doctor", "--accept-rewind")
+    assert "nothing to accept" in ironcron.run("doctor", "--accept-rewind").stdout
+    accepted = database.execute("select actor, detail from ironcron.audit_log where event = 'REWIND_ACCEPTED'")
+    assert len(accepted) == 1 and "@" in accepted[0][0] and "another database" in accepted[0][1]
+    assert json.loads(state.read_text())["database"] == seen["database"]
     with ironcron.serve():
-        pass
+        assert "stop it first" in ironcron.run("doctor", "--accept-rewind", code=1).stderr
+    ironcron.run("audit", "verify")
 
 
 # ---- among others ---------------------------------------------------------------------------------
