@@ -9,13 +9,16 @@ import urllib.request
 
 
 class Node:
-    def __init__(self, binary, folder, config, *options):
+    def __init__(self, binary, folder, config, *options, store="sqlite:ironcron.db"):
         os.makedirs(folder, exist_ok=True)
         self.folder = folder
         binary, folder = os.path.abspath(binary), os.path.abspath(folder)
         self.store = os.path.join(folder, "ironcron.db")
         with open(os.path.join(folder, "ironcron.yml"), "w", encoding="utf-8") as file:
-            file.write('store: sqlite:ironcron.db\nhttp: { listen: "127.0.0.1:0" }\n' + config)
+            file.write(f'store: "{store}"\nhttp: {{ listen: "127.0.0.1:0" }}\n' + config)
+        if store.startswith("postgresql:"):
+            subprocess.run([binary, "-c", os.path.join(folder, "ironcron.yml"), "migrate", "deploy", "--store"], check=True,
+                           capture_output=True)
         self.log_path = os.path.join(folder, "serve.log")
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen([binary, "-c", os.path.join(folder, "ironcron.yml"), "serve", *options],

@@ -7,13 +7,13 @@ set local search_path = ironcron, pg_temp;
 -- above the last number that was looked at, and what has come to light in the gaps below it. A gap
 -- is over when all have ended that were there when it was noted, and nothing is in it: one
 -- statement sees both.
-create function seal_begin(p_now bigint, p_limit bigint)
+create function seal_begin(p_limit bigint)
 returns table (id bigint, at bigint, event text, job text, run_id uuid, node uuid, actor text,
-               detail text, sealed_id bigint, head_seq bigint, head_hash bytea) language plpgsql as $$
+               detail text, sealed_id bigint, head_seq bigint, head_hash bytea) language plpgsql
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
 declare v_sealed bigint; v_seq bigint; v_hash bytea;
 begin
     perform pg_advisory_xact_lock(1768124270, 3);
-    perform ironcron.make_days(ironcron.now_ms(p_now));
     v_sealed := coalesce((select value::bigint from ironcron.meta where key = 'sealed_id'), 0);
     select s.seq + s.rows - 1, substr(s.hashes, s.rows * 32 - 31, 32) into v_seq, v_hash
     from ironcron.audit_seal s order by s.seq desc limit 1;
@@ -25,9 +25,10 @@ begin
     with over as (
         delete from ironcron.audit_gap g
         where g.noted < pg_snapshot_xmin(pg_current_snapshot())
-          and not exists (select from ironcron.audit a where a.id between g.id_from and g.id_to)
+          and coalesce((select min(a.id) from ironcron.audit a where a.id >= g.id_from) > g.id_to, true)
     ), waiting as (
-        (select a.* from ironcron.audit_gap g join ironcron.audit a on a.id between g.id_from and g.id_to)
+        (select a.* from ironcron.audit_gap g, lateral (
+             select * from ironcron.audit a where a.id between g.id_from and g.id_to order by a.id limit p_limit) a)
         union all
         (select a.* from ironcron.audit a where a.id > v_sealed order by a.id limit p_limit)
         order by 1 limit p_limit

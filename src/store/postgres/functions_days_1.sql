@@ -36,20 +36,20 @@ begin
                        v_name, ironcron.day_bound(v_parent, p_day), ironcron.day_bound(v_parent, p_day + 1));
         insert into ironcron.day (parent, day) values (v_parent, p_day);
     end loop;
-exception when lock_not_available or check_violation or insufficient_privilege then
-    null; -- rows of this day go to the rest, and are there for all who read
+exception when others then -- no right, no lock, rows in the rest: whatever it is, sealing goes on,
+    null; -- and this day's rows go to the rest, where all who read find them
 end $$;
 
--- From tomorrow on: today has begun elsewhere. One at a time makes or drops days.
+-- From tomorrow on: today has begun elsewhere. One day a call, and one at a time makes or drops days.
 create function make_days(p_now bigint) returns void language plpgsql as $$
-declare v_today int := ironcron.day_of(p_now);
+declare v_today int := ironcron.day_of(p_now); v_day int;
 begin
     if exists (select from ironcron.day where day = v_today + 7) or not pg_try_advisory_xact_lock(1768124270, 6) then
         return;
     end if;
-    for v_day in v_today + 1 .. v_today + 7 loop
-        perform ironcron.make_day(v_day);
-    end loop;
+    select min(n) into v_day from generate_series(v_today + 1, v_today + 7) n
+    where not exists (select from ironcron.day where day = n);
+    perform ironcron.make_day(v_day);
 end $$;
 
 -- Are all runs of the ids of this day over, and was it before that instant? Those of slots that wait
@@ -77,7 +77,8 @@ begin
     return not v_above;
 end $$;
 
--- Answers how many rows there were, about; null where it was not to be had at once.
+-- Answers how many rows there were, about; null where it was not to be had at once, 0 where this role has
+-- no right to it.
 create function drop_day(p_parent text, p_day int) returns bigint language plpgsql set lock_timeout = '200ms' as $$
 declare v_name text := ironcron.day_name(p_parent, p_day); v_rows bigint;
 begin
@@ -86,8 +87,9 @@ begin
     execute format('drop table ironcron.%I', v_name);
     delete from ironcron.day where parent = p_parent and day = p_day;
     return v_rows;
-exception when lock_not_available then
-    return null;
+exception
+    when lock_not_available then return null;
+    when insufficient_privilege then return 0;
 end $$;
 
 -- At most one day of each kind a call, the oldest. Either instant may be null: those are kept.
@@ -108,13 +110,12 @@ begin
             else ironcron.day_is_over(d.day, greatest(p_runs, p_output)) end, false);
         v_rows := ironcron.drop_day(d.parent, d.day);
         deleted := deleted + coalesce(v_rows, 0);
-        more := true;
-        if d.parent <> 'output' and v_rows is not null then
+        more := more or v_rows is distinct from 0;
+        if d.parent <> 'output' and v_rows > 0 then
             perform ironcron.kept_from(p_runs);
         end if;
     end loop;
     return next;
 end $$;
 
-select ironcron.make_day(ironcron.day_of(ironcron.now_ms(null)));
-select ironcron.make_days(ironcron.now_ms(null));
+select ironcron.make_day(ironcron.day_of(ironcron.now_ms(null)) + n) from generate_series(0, 7) n;

@@ -111,6 +111,15 @@ static void send_seals(struct postgres_store *store, struct task *task)
     task_send(store, PG_SEAL, &parameters);
 }
 
+// Right before the commit, since its locks are held until then.
+static void send_make_days(struct postgres_store *store)
+{
+    struct parameters parameters;
+    parameters_init(&parameters);
+    put_now(store, &parameters);
+    task_send(store, PG_MAKE_DAYS, &parameters);
+}
+
 void send_seal(struct postgres_store *store, struct task *task)
 {
     struct store_op_seal *op = CONTAINER_OF(task->op, struct store_op_seal, op);
@@ -118,13 +127,13 @@ void send_seal(struct postgres_store *store, struct task *task)
         if (op->sealed > 0) {
             send_seals(store, task);
         }
+        send_make_days(store);
         task_send_plain(store, PG_COMMIT);
         return;
     }
     struct parameters parameters;
     task_begin(store, task);
     parameters_init(&parameters);
-    put_now(store, &parameters);
     put_int(&parameters, (int64_t)op->limit + 1); // one more, to know whether there is more
     task_send(store, PG_SEAL_BEGIN, &parameters);
 }
