@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "cli/node_list.h"
 #include "cli/process_state.h"
 #include "cli/why_rows.h"
 
@@ -130,16 +131,15 @@ static const struct store_node_row *keep_node(struct why_case *why,
     return kept;
 }
 
-// Newest first. A node that has the lock lives, whatever it last wrote; any other one lived until
-// it was last seen.
+// Newest first. A node that lives does so until now, whatever it last wrote; any other one lived
+// until it was last seen.
 static bool note_node(void *context, const struct store_node_row *row)
 {
     struct node_search *search = context;
     struct why_case *why = search->why;
     struct why_facts *facts = &why->facts;
-    char id[UUID_TEXT_SIZE];
-    uuid_format(row->node, id);
-    bool is_live = search->session->has_node && strcmp(id, search->live) == 0;
+    bool is_live = strcmp(node_list_state_of(search->session, row), "live") == 0;
+    search->dry_run |= is_live && row->dry_run;
     if (is_live && facts->run != NULL) {
         facts->run_is_with_node = uuid_equal(facts->run->node, row->node);
     }
@@ -164,7 +164,7 @@ static bool note_start(void *context, const struct store_audit_row *row)
     if (strcmp(id, search->live) != 0) {
         return true;
     }
-    search->dry_run = row->detail != NULL && strstr(row->detail, "\"dry_run\":true") != NULL;
+    search->dry_run |= row->detail != NULL && strstr(row->detail, "\"dry_run\":true") != NULL;
     return false;
 }
 

@@ -249,6 +249,38 @@ def test_where_no_node_lives_a_command_is_one_itself(fleet):
     assert fleet.run("audit", "verify").stdout.endswith("PASS\n")
 
 
+@pytest.fixture
+def elsewhere(fleet):
+    """The same configuration on what is another host as far as files tell: no node's lock is there."""
+    other = Fleet.__new__(Fleet)
+    Ironcron.__init__(other, fleet.folder / "elsewhere")
+    other.folder.mkdir()
+    other.server, other.database, other.url = fleet.server, fleet.database, fleet.url
+    other.write(JOBS)
+    yield other
+    other.clean_up()
+
+
+def test_a_host_without_a_node_acts_through_the_store(fleet, elsewhere):
+    fleet.deploy()
+    with fleet.serve() as node:
+        fleet.wait_run("tick", "SUCCESS")
+        node_id = fleet.json("nodes")[0]["node"]
+        assert "1 live" in elsewhere.run("status", code=None).stdout
+        assert elsewhere.json("status", code=None)["node"]["pid"] is None
+        done = elsewhere.run("--json", "run", "slow")
+        assert json.loads(done.stdout[done.stdout.index("{"):])["node"] == node_id
+        elsewhere.run("run", "sleeper", "--detach")
+        run = fleet.wait_run("sleeper", "STARTED")
+        assert elsewhere.json("runs", "show", run)["state"] == "STARTED"
+        assert not any("cut off" in check["detail"] for check in findings(elsewhere, "runs"))
+        elsewhere.run("runs", "cancel", run)
+        fleet.wait_run("sleeper", "CANCELLED")
+        elsewhere.run("pause", "tick")
+        assert node.alive() and fleet.json("jobs", "show", "tick")["paused"] is True
+        assert len(fleet.json("nodes")) == 1  # nobody else became one
+
+
 # ---- trouble --------------------------------------------------------------------------------------------------------
 
 
