@@ -3,6 +3,7 @@ coming back."""
 
 import json
 import pathlib
+import signal
 import subprocess
 
 import pytest
@@ -310,6 +311,20 @@ def test_a_server_that_is_down_is_said_in_one_sentence(tmp_path, own_cluster):  
     assert any(check["result"] == "failed" for check in store_checks(fleet, 75))
     node = fleet.start(ready=False)
     assert node.process.wait(60) == 75
+
+
+def test_a_server_that_crashes_amid_the_work_is_told_and_waited_for(tmp_path, own_cluster):  # noqa: F811
+    fleet = Fleet(tmp_path, own_cluster)
+    fleet.deploy()
+    with fleet.serve() as node:
+        fleet.wait_run("tick", "SUCCESS")
+        own_cluster.stop(signal.SIGQUIT)
+        assert str(own_cluster.port) in fleet.run("runs", code=75).stderr
+        own_cluster.start()
+        before = int(fleet.rows("select count(*) from ironcron.job_runs")[0][0])
+        until(lambda: int(fleet.rows("select count(*) from ironcron.job_runs")[0][0]) > before,
+              lambda: f"jobs run again:\n{node.log()}")
+        until(lambda: fleet.run("audit", "verify", code=None).returncode == 0, "the ledger verifies")
 
 
 def test_a_configuration_with_mistakes_does_not_blind_who_looks(fleet):
