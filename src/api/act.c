@@ -183,8 +183,13 @@ void api_post_cancel_job(void *context, const struct http_request *request,
 void api_post_reload(void *context, const struct http_request *request,
                      struct http_response *response)
 {
-    struct store_intent intent = {.kind = INTENT_RELOAD};
-    api_carry_out(context, request, &intent, response);
+    struct api *api = context;
+    char node[UUID_TEXT_SIZE];
+    char params[UUID_TEXT_SIZE + 16];
+    uuid_format(api->node, node);
+    snprintf(params, sizeof params, "{\"node\":\"%s\"}", node); // this node's files
+    struct store_intent intent = {.kind = INTENT_RELOAD, .params = params};
+    api_carry_out(api, request, &intent, response);
 }
 
 // ---- controls -----------------------------------------------------------------------------------

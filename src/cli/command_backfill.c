@@ -291,7 +291,9 @@ bool command_backfill(struct invocation *invocation, int *exit_out, struct error
         (!session_config_whole(session, invocation, err) || !session_may_execute(session, err))) {
         return false; // we shall execute it ourselves
     }
-    fill.job = session_job(session, invocation->arguments[0], err);
+    fill.job = session_definitions(session, err)
+                   ? session_job(session, invocation->arguments[0], err)
+                   : NULL;
     if (fill.job == NULL || !session_write(session, err) || !ask(&fill, err)) {
         return false;
     }

@@ -83,7 +83,7 @@ static bool carry_out(struct wish *wish, const struct invocation *invocation, st
 {
     struct session *session = &wish->session;
     // A typo in one job must not keep anybody from pausing another.
-    if (!session_config_to_look(session, invocation, err)) {
+    if (!session_config_to_look(session, invocation, err) || !session_definitions(session, err)) {
         return false;
     }
     // A control of a job that has left the configuration can still be lifted.

@@ -96,6 +96,18 @@ static void add_node(struct text_table *table, const struct session *session,
     text_table_cell(table, COLOUR_NONE, row->version);
 }
 
+static void print_definitions(const struct session *session)
+{
+    AUTO(buf_release) struct buf words;
+    buf_init(&words, 16384);
+    session_definitions_words(session, &words);
+    if (words.length > 0) {
+        printf("\nAll execute ");
+        terminal_put(stdout, COLOUR_NONE, buf_string(&words));
+        putchar('\n');
+    }
+}
+
 static void print_nodes(const struct session *session, const struct node_list *fleet)
 {
     bool is_fleet = session->config->store_url != NULL;
@@ -137,6 +149,7 @@ bool command_nodes(struct invocation *invocation, int *exit_out, struct error *e
         print_nodes_json(&fleet);
     } else {
         print_nodes(&session, &fleet);
+        print_definitions(&session);
     }
     *exit_out = fleet.overdue > 0 ? 1 : 0;
     return true;
@@ -170,9 +183,16 @@ bool command_reload(struct invocation *invocation, int *exit_out, struct error *
     if (!session.has_node) {
         return nothing_to_reload(invocation, &session);
     }
+    if (!session.node_is_here) {
+        return error_set(err, ERROR_REFUSED,
+                         "a reload is by a node's own files, and no node of this host is live: run "
+                         "it on the host of one\nAll nodes: ironcron nodes");
+    }
     AUTO(arena_release) struct arena arena;
     arena_init(&arena, ANSWER_MAX);
-    struct store_intent intent = {.kind = INTENT_RELOAD};
+    char params[UUID_TEXT_SIZE + 16];
+    snprintf(params, sizeof params, "{\"node\":\"%s\"}", session.node.node);
+    struct store_intent intent = {.kind = INTENT_RELOAD, .params = params};
     struct store_intent answer = {0};
     if (!session_write(&session, err) || !intent_put(&session, invocation, &intent, err) ||
         !intent_wait(&session, intent.intent_id, DURATION_S(RELOAD_SECONDS), &arena, &answer,

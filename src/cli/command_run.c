@@ -233,7 +233,8 @@ static bool load_whole(struct trip *trip, struct error *err)
         return true;
     }
     trip->job = NULL;
-    if (!session_config_whole(&trip->session, trip->invocation, err)) {
+    if (!session_config_whole(&trip->session, trip->invocation, err) ||
+        !session_definitions(&trip->session, err)) {
         return false;
     }
     trip->job = session_job(&trip->session, trip->name, err);
@@ -326,7 +327,7 @@ static bool prepare(struct trip *trip, struct error *err)
                                !session_may_execute(session, err))) {
         return false; // we shall execute it ourselves
     }
-    trip->job = session_job(session, trip->name, err);
+    trip->job = session_definitions(session, err) ? session_job(session, trip->name, err) : NULL;
     return trip->job != NULL && session_write(session, err);
 }
 

@@ -93,6 +93,19 @@ static void print_node(const struct status *status)
            since);
 }
 
+static void print_definitions(const struct session *session)
+{
+    AUTO(buf_release) struct buf words;
+    buf_init(&words, 16384);
+    session_definitions_words(session, &words);
+    if (words.length > 0) {
+        printf("jobs     ");
+        terminal_put(stdout, session->difference != NULL ? COLOUR_WARN : COLOUR_NONE,
+                     buf_string(&words));
+        putchar('\n');
+    }
+}
+
 static void print_top(const struct status *status)
 {
     char now[FORMAT_TIME_SIZE];
@@ -106,6 +119,7 @@ static void print_top(const struct status *status)
     putchar('\n');
     print_mode(status);
     print_store(status);
+    print_definitions(status->session);
     print_node(status);
 }
 
@@ -450,6 +464,10 @@ static json_t *json_status(const struct status *status)
                   json_time(status->overview.now), "environment", json_text(config->environment),
                   "mode", dry_run ? "dry-run" : "live", "node_is_dry_run", (int)by_node, "store",
                   store, "node", json_node(status->session));
+    const struct session *session = status->session;
+    json_object_set_new(document, "definitions_version",
+                        session->version == 0 ? json_null() : json_integer(session->version));
+    json_object_set_new(document, "definitions_difference", json_text(session->difference));
     return json_lists(status, document);
 }
 

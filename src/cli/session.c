@@ -107,11 +107,19 @@ bool session_config_to_look(struct session *session, const struct invocation *in
     return true;
 }
 
+static void drop_config(struct session *session)
+{
+    config_free(session->config);
+    config_free(session->file);
+    free(session->difference);
+    session->config = session->file = NULL;
+    session->difference = NULL;
+}
+
 bool session_config_whole(struct session *session, const struct invocation *invocation,
                           struct error *err)
 {
-    config_free(session->config);
-    session->config = NULL;
+    drop_config(session);
     session->is_whole = load_or_print(session, invocation, config_load, err);
     return session->is_whole;
 }
@@ -220,7 +228,7 @@ bool session_read(struct session *session, struct error *err)
         session->store_is_absent = true;
         return true;
     }
-    return open_as(session, OPEN_STORE_READ, err);
+    return open_as(session, OPEN_STORE_READ, err) && session_definitions(session, err);
 }
 
 bool session_may_execute(const struct session *session, struct error *err)
@@ -261,8 +269,7 @@ void session_close_store(struct session *session)
 void session_release(struct session *session)
 {
     session_close_store(session);
-    config_free(session->config);
-    session->config = NULL;
+    drop_config(session);
 }
 
 bool session_no_job(const struct session *session, const char *name, struct error *err)

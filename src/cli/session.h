@@ -9,7 +9,11 @@
 #include "store/store.h"
 
 struct session {
-    struct config *config;
+    struct config
+        *config;         // on PostgreSQL the version in force, once session_definitions was called
+    struct config *file; // then what this host's files say, where that is something else; or NULL
+    int64_t version;     // of the definitions in force; 0 = the store keeps none
+    char *difference;    // how this host's files differ from it, in words; NULL = not at all
     struct store *store;
     const struct zone *zone; // of the configuration, for people's times; borrowed
     bool store_is_absent;    // nothing was ever written: not an error for who reads
@@ -48,6 +52,11 @@ bool session_write(struct session *session, struct error *err) MUST_USE;
 // Configuration (to look) and store for a reading command; an absent store is ERROR_NOT_FOUND.
 bool session_open(struct session *session, const struct invocation *invocation,
                   struct error *err) MUST_USE;
+// Where the store keeps the definitions for all nodes: those in force take the place of what this
+// host's files say. session_read does it; others call it before they look a job up.
+bool session_definitions(struct session *session, struct error *err) MUST_USE;
+// "version 7; ironcron.yml adds a, and is not in force: ironcron reload". Nothing on SQLite.
+void session_definitions_words(const struct session *session, struct buf *out);
 // Asks again whether a node lives. Where the store cannot be asked all stays as it was.
 void session_look_for_node(struct session *session);
 // The node in words: "the node on alpha (pid 4711)".

@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "config/after.h"
 #include "config/definitions.h"
 #include "config/jobs.h"
@@ -87,6 +88,7 @@ bool config_load_version(const struct config *file, int64_t version, const char 
     struct config *config = load_begin(&load, file->path, file->folder, &substitution, problems);
     config->version = version;
     config->may_be_faulty = file->may_be_faulty;
+    config->own = alloc_string(file->own);
     build(&load, file, text);
     config_problems_sort(problems);
     bool is_faulty = problems->count > 0;

@@ -5,6 +5,7 @@
 // it.
 #include "engine/engine_private.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -155,6 +156,21 @@ static void cancel_job(struct engine *engine, const struct store_intent *intent)
     }
 }
 
+// Each node has files of its own: a reload may name the node whose files are meant.
+static void consider_reload(struct engine *engine, const struct store_intent *intent)
+{
+    char ours[UUID_TEXT_SIZE];
+    uuid_format(engine->options.node, ours);
+    json_t *params = intent->params == NULL ? NULL : json_loads(intent->params, 0, NULL);
+    const char *node = json_string_value(json_object_get(params, "node"));
+    if (node == NULL) {
+        take_in_turn(engine, intent, rank_for(engine, intent), (struct duration){0});
+    } else if (strcmp(node, ours) == 0) {
+        take(engine, intent);
+    }
+    json_decref(params);
+}
+
 // ---- all of them --------------------------------------------------------------------------------
 
 static void consider(struct engine *engine, const struct store_intent *intent)
@@ -173,7 +189,7 @@ static void consider(struct engine *engine, const struct store_intent *intent)
         }
         break;
     case INTENT_RELOAD:
-        take_in_turn(engine, intent, rank_for(engine, intent), (struct duration){0});
+        consider_reload(engine, intent);
         break;
     case INTENT_KIND_COUNT:
         break;

@@ -45,7 +45,8 @@ const struct engine_events *health_events(struct health *health)
 
 const char *health_check_name(enum health_check check)
 {
-    static const char *const names[HEALTH_CHECK_COUNT] = {"loop", "store", "runner", "draining"};
+    static const char *const names[HEALTH_CHECK_COUNT] = {"loop", "store", "runner", "draining",
+                                                          "definitions"};
     CHECK(check < HEALTH_CHECK_COUNT);
     return names[check];
 }

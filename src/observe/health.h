@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Is this node alive, and is it ready? Alive: the scheduler's loop turns. Ready: it turns, the
-// store answers, the runner lives, and the node is not draining. The owner tells what it knows;
+// store answers, the runner lives, the definitions in force can be executed, and the node is not
+// draining. The owner tells what it knows;
 // nothing here asks.
 #pragma once
 
@@ -12,7 +13,14 @@
 
 #define HEALTH_REASON_SIZE 512
 
-enum health_check { HEALTH_LOOP, HEALTH_STORE, HEALTH_RUNNER, HEALTH_DRAINING, HEALTH_CHECK_COUNT };
+enum health_check {
+    HEALTH_LOOP,
+    HEALTH_STORE,
+    HEALTH_RUNNER,
+    HEALTH_DRAINING,
+    HEALTH_DEFINITIONS, // the active ones cannot be executed here
+    HEALTH_CHECK_COUNT
+};
 
 struct health {
     struct clock *clock;

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "call/call_runner.h"
 #include "runner/process_runner.h"
+#include "serve/definitions.h"
 #include "serve/host_boot.h"
 #include "serve/node_place.h"
 #include "serve/node_runners.h"
@@ -90,6 +91,7 @@ static struct job_set set_of(struct loaded *loaded)
     return (struct job_set){.jobs = config->jobs,
                             .count = config->job_count,
                             .hash = config->hash,
+                            .version = loaded->version,
                             .zones = config->zones,
                             .owner = loaded,
                             .release = release_set};
@@ -405,7 +407,8 @@ bool node_open(struct node *node, const struct node_options *options, struct loa
     gethostname(node->host, sizeof node->host - 1);
     actor_of_process(node->actor);
     return node_place_take(node, err) && fork_runner(node, err) && node_store_open(node, err) &&
-           node_runners_note_left(node, err) && start_engine(node, err) && open_loop(node, err);
+           definitions_begin(node, err) && node_runners_note_left(node, err) &&
+           start_engine(node, err) && open_loop(node, err) && definitions_settle(node, err);
 }
 
 bool node_reload(struct node *node, struct loaded *loaded, struct error *err)
@@ -460,6 +463,7 @@ void node_close(struct node *node)
     free(node->labels);
     store_close(node->store);
     loaded_release(node->loaded);
+    loaded_release(node->file);
     if (node->lock_fd >= 0) {
         close(node->lock_fd);
     }

@@ -21,7 +21,8 @@
 // it.
 struct loaded {
     const struct config *config;
-    bool borrowed; // somebody else frees it
+    int64_t version; // of the store's definitions that these are; 0 = it keeps none
+    bool borrowed;   // somebody else frees it
     int references;
 };
 struct loaded *loaded_new(const struct config *config,
@@ -52,6 +53,7 @@ struct node {
     char host[256];
     char actor[ACTOR_SIZE]; // user@host
     struct loaded *loaded;  // the newest configuration
+    struct loaded *file;    // what this node's own files say; often the same
     int lock_fd;
     struct runner *runner;   // the runner process: command and shell jobs
     struct lite_runner lite; // in front of it: sql jobs on SQLite databases

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // `ironcron serve`, in the order in which it happens: environment, configuration, startup
 // validation, the node, HTTP; then the loop, with reloads; then the stop.
-#include "serve/serve.h"
+#include "serve/serve_private.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -9,43 +9,20 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "config/validate.h"
-#include "observe/fanout.h"
 #include "observe/run_log.h"
-#include "serve/doors.h"
-#include "serve/node.h"
+#include "serve/definitions.h"
 #include "serve/node_lock.h"
-#include "serve/notify.h"
 #include "serve/start_again.h"
 #include "serve/store_owner.h"
-#include "serve/validate_store.h"
 #include "time/format.h"
 
 // How long after the end of `drain` the ends may take to reach the store before we give up: the
 // next node then records those runs as LOST.
 #define LAST_WAIT DURATION_S(30)
 // A loop that has not turned for so long is not alive.
-#define LOOP_LIMIT  DURATION_S(10)
-#define ZONES_EVERY DURATION_S(10)
+#define LOOP_LIMIT DURATION_S(10)
 // The lock of a node that has just died is waited for, and a store may have to be migrated.
 #define START_PATIENCE DURATION_S(180)
-
-enum stopping { STOP_NOT, STOP_DRAINING, STOP_ENDING, STOP_AT_ONCE };
-
-struct serve {
-    const struct serve_options *options;
-    struct node node;
-    struct metrics *metrics;
-    struct health health;
-    struct doors doors;
-    struct fanout fanout;
-    struct notify notify;
-    uv_signal_t signals[3];
-    enum stopping stopping;
-    struct mono stop_deadline; // of the present phase of stopping
-    struct mono zones_looked_at;
-    int exit_code;
-};
 
 // ---- what is told and checked -------------------------------------------------------------------
 
@@ -58,133 +35,6 @@ static int fail(const struct error *err)
 {
     LOG(LOG_ERROR, "start_refused", "%s", err->text);
     return error_exit_code(err->code);
-}
-
-// ---- configuration and validation ---------------------------------------------------------------
-
-static void log_problems(const struct config_problems *problems)
-{
-    for (size_t i = 0; i < problems->count; i++) {
-        const struct config_problem *p = &problems->list[i];
-        LOG(LOG_ERROR, "config_problem", "%s:%d:%d: %s", p->file, p->line, p->column, p->text);
-    }
-}
-
-static struct config *load(const char *path)
-{
-    struct config_problems problems;
-    struct config *config = NULL;
-    config_problems_init(&problems);
-    if (!config_load(path, &config, &problems)) {
-        log_problems(&problems);
-        config = NULL;
-    }
-    config_problems_release(&problems);
-    return config;
-}
-
-// True when no check failed; each failed one and each warning is logged.
-static bool validate(const struct config *config, bool is_node, enum error_code *code_out)
-{
-    // A second node is then refused by the lock, which tells who the first one is.
-    struct node_lock_holder holder;
-    struct validate_options options = {
-        .is_node = is_node, .check_store = validate_postgresql_store, .clock = clock_system()};
-    options.node_lives = !is_node && node_lock_is_held(config->store_path, &holder);
-    struct validate_report report;
-    validate_config(config, &options, &report);
-    for (size_t i = 0; i < report.count; i++) {
-        const struct validate_check *check = &report.checks[i];
-        if (check->result == VALIDATE_OK) {
-            continue;
-        }
-        bool failed = check->result == VALIDATE_FAILED;
-        struct log_field fields[] = {{"check", check->name}, {NULL, NULL}};
-        log_record(failed ? LOG_ERROR : LOG_WARN, failed ? "check_failed" : "check_warning", fields,
-                   "%s%s%s", check->detail, check->remedy == NULL ? "" : ": ",
-                   check->remedy == NULL ? "" : check->remedy);
-    }
-    bool passed = report.failed == 0;
-    *code_out = report.code;
-    validate_report_release(&report);
-    return passed;
-}
-
-// ---- reload -------------------------------------------------------------------------------------
-
-static bool reload_with(struct serve *serve, struct config *config, struct error *err)
-{
-    struct loaded *loaded = loaded_new(config, false);
-    struct loaded *old = serve->node.loaded;
-    old->references++; // the metrics point to its jobs until they are told of the new ones
-    bool done = node_reload(&serve->node, loaded, err);
-    if (done) {
-        metrics_set_jobs(serve->metrics, config->jobs, config->job_count);
-        doors_configure(&serve->doors, config);
-    }
-    loaded_release(old);
-    loaded_release(loaded);
-    return done;
-}
-
-// A million jobs take a while, in which the loop does not turn: that is no reason for the runner to
-// end what runs, nor for the service manager to end us.
-static void show_life(struct serve *serve)
-{
-    engine_feed(serve->node.engine);
-    notify_turn(&serve->notify);
-}
-
-static bool same_store(const struct config *config, const struct config *other)
-{
-    return strcmp(config->store, other->store) == 0 &&
-           strcmp(config->store_path, other->store_path) == 0;
-}
-
-// The new configuration, or the old one and the reason.
-static void reload(struct serve *serve)
-{
-    struct error err = ERROR_INIT;
-    enum error_code code;
-    notify_reloading(&serve->notify);
-    show_life(serve);
-    struct config *config = load(serve->options->config_path);
-    show_life(serve);
-    bool done = false;
-    if (config == NULL) {
-        error_set(&err, ERROR_CONFIG, "the configuration has errors: see `ironcron validate`");
-    } else if (!same_store(config, serve->node.loaded->config)) {
-        config_free(config);
-        error_set(&err, ERROR_CONFIG,
-                  "the store cannot be changed by a reload: restart `ironcron serve` for that");
-    } else if (!validate(config, true, &code)) {
-        config_free(config);
-        error_set(&err, ERROR_ENVIRONMENT, "a check failed: see `ironcron validate`");
-    } else {
-        show_life(serve);
-        done = reload_with(serve, config, &err);
-    }
-    engine_reload_done(serve->node.engine, done ? NULL : &err);
-    if (done) {
-        LOG(LOG_INFO, "reloaded", "%zu jobs are in force", serve->node.loaded->config->job_count);
-    } else {
-        LOG(LOG_ERROR, "reload_refused", "%s; the old configuration stays in force", err.text);
-    }
-    notify_ready(&serve->notify);
-}
-
-// The rules of time zones change several times a year; what is in use is read anew.
-static void look_at_zones(struct serve *serve)
-{
-    struct mono now = clock_mono(serve->node.clock);
-    if (mono_since(now, serve->zones_looked_at).us < ZONES_EVERY.us) {
-        return;
-    }
-    serve->zones_looked_at = now;
-    if (zone_cache_is_stale(serve->node.loaded->config->zones)) {
-        LOG(LOG_WARN, "zones_changed", "the time zone data of this host have changed; reloading");
-        reload(serve);
-    }
 }
 
 // ---- what the service manager is told -----------------------------------------------------------
@@ -262,7 +112,7 @@ static void on_signal(uv_signal_t *handle, int number)
 {
     struct serve *serve = handle->data;
     if (number == SIGHUP) {
-        reload(serve);
+        serve_reload(serve);
     } else if (serve->stopping == STOP_NOT) {
         stop_next(serve);
     } else {
@@ -284,8 +134,9 @@ static void on_turn(struct node *node)
     notify_turn(&serve->notify);
     doors_turn(&serve->doors);
     if (engine_wants_reload(node->engine)) {
-        reload(serve);
+        serve_reload(serve);
     }
+    serve_follow_version(serve);
     if (serve->stopping != STOP_NOT && engine_is_drained(node->engine)) {
         uv_stop(&node->loop);
     }
@@ -317,7 +168,7 @@ static void on_tick(struct node *node)
 {
     struct serve *serve = node->context;
     look_at_lock(serve);
-    look_at_zones(serve);
+    serve_look_at_zones(serve);
     doors_tick(&serve->doors);
     metrics_set_nodes_live(serve->metrics, (int)engine_member_count(node->engine));
     metrics_set_clock_skew(serve->metrics, engine_clock_skew(node->engine));
@@ -394,7 +245,7 @@ static bool start(struct serve *serve, struct config *config, bool dry_run, stru
     serve->node.on_statement = on_statement;
     metrics_watch_engine(serve->metrics, serve->node.engine);
     watch_signals(serve);
-    if (!doors_open(&serve->doors, config, err)) {
+    if (!serve_check_version(serve, err) || !doors_open(&serve->doors, config, err)) {
         return false;
     }
     health_set(&serve->health, HEALTH_STORE, NULL);
@@ -430,7 +281,8 @@ static int serve_config(struct serve *serve, struct config *config, bool dry_run
     struct error err = ERROR_INIT;
     bool started = start(serve, config, dry_run, &err);
     if (started) {
-        log_start(serve, config);
+        log_start(serve, serve->node.loaded->config);
+        definitions_log(&serve->node, "definitions");
         node_run(&serve->node);
         if (serve->node.runner == NULL) {
             serve->exit_code = error_exit_code(ERROR_SPAWN);
@@ -467,7 +319,7 @@ int serve_run(const struct serve_options *options)
     if (!serve_dry_run_from_environment(&dry_run, &err)) {
         return fail(&err);
     }
-    struct config *config = load(options->config_path);
+    struct config *config = serve_load(options->config_path);
     if (config == NULL) {
         return error_exit_code(ERROR_CONFIG);
     }
@@ -476,7 +328,7 @@ int serve_run(const struct serve_options *options)
         return fail(&err);
     }
     enum error_code code;
-    if (!validate(config, false, &code)) {
+    if (!serve_validate(config, false, &code)) {
         config_free(config);
         LOG(LOG_ERROR, "start_refused", "startup validation failed: see `ironcron validate`");
         return error_exit_code(code);

@@ -223,7 +223,7 @@ struct store_intent {
     struct uuid run_id; // CANCEL by run; answer of RUN and RETRY
     // JSON object of strings or NULL. May hold secrets: forgotten when the intent has ended.
     // RUN: the params given. BACKFILL: "from", "to", "max_parallel", "force". RETRY: "due_at",
-    // "attempt" (the one to come)
+    // "attempt" (the one to come). RELOAD: "node", whose files are meant
     const char *params;
     bool dry_run;
     const char *actor;

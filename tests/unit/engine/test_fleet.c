@@ -327,6 +327,31 @@ static void cancelling(void **state)
     fleet_free(f);
 }
 
+// Each node has files of its own, so that it matters who reads them.
+static void a_reload_is_for_the_node_that_is_named(void **state)
+{
+    (void)state;
+    struct fleet *f = fleet_new(START);
+    fleet_job(f, "a", "0 0 1 1 *");
+    fleet_start_all(f, 3);
+    for (int named = 0; named < 3; named++) {
+        char id[UUID_TEXT_SIZE];
+        char params[UUID_TEXT_SIZE + 16];
+        uuid_format(f->nodes[named].id, id);
+        snprintf(params, sizeof params, "{\"node\":\"%s\"}", id);
+        struct store_intent wish = {.kind = INTENT_RELOAD, .params = params};
+        struct uuid intent = fleet_wish(f, &wish);
+        fleet_advance(f, DURATION_S(3));
+        for (int i = 0; i < 3; i++) {
+            assert_int_equal(engine_wants_reload(f->nodes[i].engine), i == named);
+        }
+        engine_reload_done(f->nodes[named].engine, NULL);
+        fleet_advance(f, DURATION_S(1));
+        assert_memory_equal(fleet_answer(f, intent), "DONE", 4);
+    }
+    fleet_free(f);
+}
+
 // Who is told to stop is not preferred any more at once.
 static void a_draining_node_hands_over(void **state)
 {
@@ -395,6 +420,7 @@ int main(void)
         cmocka_unit_test(a_host_comes_back),
         cmocka_unit_test(a_wish_is_carried_out_once),
         cmocka_unit_test(cancelling),
+        cmocka_unit_test(a_reload_is_for_the_node_that_is_named),
         cmocka_unit_test(a_draining_node_hands_over),
         cmocka_unit_test(definitions_change),
     };

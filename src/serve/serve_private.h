@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+// `ironcron serve` in one struct, shared by the files that it is made of.
+#pragma once
+
+#include "observe/fanout.h"
+#include "serve/doors.h"
+#include "serve/node.h"
+#include "serve/notify.h"
+#include "serve/serve.h"
+
+enum stopping { STOP_NOT, STOP_DRAINING, STOP_ENDING, STOP_AT_ONCE };
+
+struct serve {
+    const struct serve_options *options;
+    struct node node;
+    struct metrics *metrics;
+    struct health health;
+    struct doors doors;
+    struct fanout fanout;
+    struct notify notify;
+    uv_signal_t signals[3];
+    enum stopping stopping;
+    struct mono stop_deadline; // of the present phase of stopping
+    struct mono zones_looked_at;
+    int64_t refused_version; // of the definitions: this node cannot execute it
+    struct mono refused_at;
+    int exit_code;
+};
+
+// ---- serve/reload.c -----------------------------------------------------------------------------
+
+// Of the path; problems are logged, and NULL returned.
+struct config *serve_load(const char *path);
+// True when no check failed; each failed one and each warning is logged.
+bool serve_validate(const struct config *config, bool is_node, enum error_code *code_out);
+// What the node has begun with, where that is not what its files say.
+bool serve_check_version(struct serve *serve, struct error *err);
+// The new configuration, or the old one and the reason.
+void serve_reload(struct serve *serve);
+// Other definitions of the store, where another node has put them into force.
+void serve_follow_version(struct serve *serve);
+// The rules of time zones change several times a year; what is in use is read anew.
+void serve_look_at_zones(struct serve *serve);
