@@ -46,6 +46,7 @@ struct publication {
     struct arena arena;
     struct map old;                // name → store_job in force before
     const struct store_job **olds; // of each item; NULL = new
+    struct instant *marks;         // of each item, where it is not in force unchanged
     struct map names;              // of the new set
     size_t added, changed, removed;
 };
@@ -217,9 +218,32 @@ static bool goes_by(const struct engine *engine, const char *name, const char *s
     return same;
 }
 
+// From where on the slots of new and changed jobs are this node's to decide: another node may have
+// published the same just before, and then they are in force since an earlier instant.
+static bool publication_marks(struct engine *engine, struct publication *p, struct instant at,
+                              struct error *err)
+{
+    bool asks = !engine->options.alone && p->added + p->changed > 0;
+    struct store_op_load load = {.op = {.kind = STORE_LOAD}};
+    if (asks && !store_call(engine->options.store, &load.op, err)) {
+        return error_wrap(err, "loading the store");
+    }
+    AUTO(map_release) struct map jobs;
+    map_init(&jobs);
+    for (size_t i = 0; i < load.job_count; i++) {
+        map_put(&jobs, load.jobs[i].name, &load.jobs[i]);
+    }
+    p->marks = arena_alloc(&p->arena, p->publish.item_count + 1, sizeof *p->marks);
+    for (size_t i = 0; i < p->publish.item_count; i++) {
+        const struct store_job *job = map_get(&jobs, p->publish.items[i].name);
+        p->marks[i] = job == NULL ? at : job->high_water;
+    }
+    store_op_release(&load.op);
+    return true;
+}
+
 // Takes over what the store says of the jobs, and plans them.
-static void jobs_adopt(struct engine *engine, struct publication *p, const struct job_set *set,
-                       struct instant at)
+static void jobs_adopt(struct engine *engine, struct publication *p, const struct job_set *set)
 {
     for (size_t i = 0; i < set->count; i++) {
         const struct store_publish_item *item = &p->publish.items[i];
@@ -243,7 +267,7 @@ static void jobs_adopt(struct engine *engine, struct publication *p, const struc
             }
             continue;
         }
-        job_begin(engine, job, same ? old->high_water : at);
+        job_begin(engine, job, same ? old->high_water : p->marks[i]);
         planner_plan(engine, job);
     }
 }
@@ -295,10 +319,11 @@ bool publish_all(struct engine *engine, const struct job_set *set, const struct 
     engine_feed(engine);
     bool done = publication_close_old(engine, &p, set, at, err) &&
                 publication_submit(engine, &p, set, at, err) &&
-                (!p.publish.outdated || may_be_outdated(engine, err));
+                (!p.publish.outdated || may_be_outdated(engine, err)) &&
+                publication_marks(engine, &p, at, err);
     engine_feed(engine);
     if (done) {
-        jobs_adopt(engine, &p, set, at);
+        jobs_adopt(engine, &p, set);
     }
     if (done && !p.publish.outdated) {
         engine->fleet.version = set->version; // what was told before is older
