@@ -99,6 +99,14 @@ class Fleet:
         for number in range(len(self.hosts)):
             self.node(number).wait_ready()
 
+    def revive(self):
+        """What a service manager does: who ended for a temporary reason (exit code 75) is started again."""
+        ended = [number for number, host in enumerate(self.hosts)
+                 if host.nodes and self.node(number).process.poll() == 75]
+        for number in ended:
+            self.start(number, ready=False)
+        return ended
+
     def node(self, number):
         return self.hosts[number].nodes[-1]
 
@@ -140,7 +148,7 @@ class Fleet:
         since = since or self.now()
         begun = time.monotonic()
         bound = (bound or BOUND) + PATIENCE
-        until(lambda: not self.idle_jobs(since), lambda: f"these do not run since {since}: {self.idle_jobs(since)[:20]}\n"
+        until(lambda: not self.revive() and not self.idle_jobs(since), lambda: f"these do not run since {since}: {self.idle_jobs(since)[:20]}\n"
               f"{self.logs()}", bound, 0.25)
         return time.monotonic() - begun
 
@@ -152,6 +160,8 @@ class Fleet:
 
     def judge(self):
         """Stops what runs, and says whether all of it was right."""
+        for number in self.revive():
+            self.node(number).wait_ready()
         for number, host in enumerate(self.hosts):
             if host.nodes and self.node(number).alive():
                 self.node(number).process.terminate()

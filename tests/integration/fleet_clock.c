@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Preloaded: the wall clock of this process is off by what the first eight bytes of the file $FLEET_CLOCK say, in
-// nanoseconds, read anew each time, so that it can step. What waits for the wall clock waits in the true one: a clock
-// that stepped is set off by cancelling the timer, which only the kernel's own clock does.
+// Preloaded: the wall clock of this process is off by what the first eight bytes of the file
+// $FLEET_CLOCK say, in nanoseconds, read anew each time, so that it can step. A timer on the wall
+// clock is set for the true one; that it fires when somebody sets the clock only the kernel's own
+// clock does.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdint.h>

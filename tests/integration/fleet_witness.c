@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// A command job that witnesses itself: witness FILE MILLISECONDS [LOCK]. One line at its begin and one at its end, each
-// in one write: begin|end, job, run, fence, pid, nanoseconds of CLOCK_MONOTONIC. With LOCK it holds that file's lock
-// meanwhile; whoever finds it held writes `overlap` instead of `begin`.
+// A command job that witnesses itself: witness FILE MILLISECONDS [LOCK]. One line at its begin and
+// one at its end, each in one write: begin|end, job, run, fence, pid, nanoseconds of
+// CLOCK_MONOTONIC. With LOCK it holds that file's lock meanwhile; whoever finds it held writes
+// `overlap` instead of `begin`.
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
