@@ -133,7 +133,8 @@ static bool has_room(const struct engine *engine, const struct engine_backfill *
     const struct engine_job *job = backfill->job;
     bool busy = job->in_flight > 0 || job->wait != WAIT_NONE || engine->ready_first != NULL;
     bool alone = job->job->overlap != JOB_OVERLAP_ALLOW;
-    return !busy && !decide_is_paused(engine, job) && decide_has_capacity(engine) &&
+    bool stands = mono_before(clock_mono(engine->options.clock), backfill->again_at);
+    return !busy && !stands && !decide_is_paused(engine, job) && decide_has_capacity(engine) &&
            backfill->open < (size_t)(alone ? 1 : backfill->max_parallel) &&
            !(alone && decide_overlaps(job));
 }
@@ -199,6 +200,10 @@ void backfill_verdict(struct engine_backfill *backfill, const struct store_slot 
         slot_done(backfill, slot, &backfill->passed_over);
         return;
     default: // not now
+        if (decided->verdict == VERDICT_OVERLAP && !decide_overlaps(backfill->job)) {
+            struct clock *clock = backfill->engine->options.clock;
+            backfill->again_at = mono_add(clock_mono(clock), DURATION_S(1));
+        }
         slot->phase = PHASE_WANTED;
         backfill->open--;
         backfill->next_slot = 0;

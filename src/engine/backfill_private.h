@@ -39,6 +39,7 @@ struct engine_backfill {
     bool changed;     // since the last note
     bool noting;
     struct mono noted_at;
+    struct mono again_at; // a run on another node stood in the way
 };
 
 // backfill.c

@@ -190,7 +190,8 @@ static const char no_such_job[] =
     "this node has no such job: is its configuration older? Try `ironcron reload`";
 
 static const char no_such_node[] =
-    "no live node has the labels that the job's `nodes` asks for: start one, or change `nodes`";
+    "no live node with the labels that the job's `nodes` asks for took it; is one there? See: "
+    "ironcron nodes";
 
 static void intent_run(struct engine *engine, const struct store_intent *intent)
 {

@@ -9,7 +9,8 @@
 #include "base/alloc.h"
 
 // Until it is done once more, where something is left all the same.
-#define FENCE_PAUSE DURATION_S(2)
+#define FENCE_PAUSE  DURATION_S(2)
+#define FENCE_SELDOM DURATION_S(15)
 
 // ---- what waits ---------------------------------------------------------------------------------
 
@@ -171,7 +172,24 @@ static struct instant lost_retry(void *context, const struct store_lost *lost, s
 struct fencing {
     struct store_op_fence fence; // first
     struct engine *engine;
+    int64_t *except;
 };
+
+// Jobs that are for other nodes: those take over what waits of them.
+static void fence_except(struct engine *engine, struct fencing *fencing)
+{
+    size_t at = 0;
+    size_t count = 0;
+    size_t capacity = 0;
+    for (const struct engine_job *job; (job = map_next(&engine->jobs, &at)) != NULL;) {
+        if (!fleet_may_run(engine, job->job)) {
+            ARRAY_RESERVE(fencing->except, count, capacity);
+            fencing->except[count++] = job->job_id;
+        }
+    }
+    fencing->fence.except = fencing->except;
+    fencing->fence.except_count = count;
+}
 
 static void fence_on_done(struct store_op *op)
 {
@@ -188,7 +206,12 @@ static void fence_on_done(struct store_op *op)
         }
         fence_lost(engine, fencing->fence.lost, fencing->fence.lost_count);
         fence_adopt(engine, fencing->fence.waiting, fencing->fence.waiting_count);
+        if (fencing->fence.fenced_count + fencing->fence.lost_count == 0) {
+            struct mono now = clock_mono(engine->options.clock);
+            engine->fleet.fence_at = mono_add(now, FENCE_SELDOM); // what is left is for others
+        }
     }
+    free(fencing->except);
     fleet_tell(engine); // who is there now? Or is it this node that was fenced?
     store_op_release(op);
     free(fencing);
@@ -202,6 +225,7 @@ static void fence_submit(struct engine *engine)
                                              .node = engine->options.node,
                                              .lost_retry = lost_retry,
                                              .lost_context = engine};
+    fence_except(engine, fencing);
     engine->fleet.fencing = true;
     // What is done as soon as it is written may be lost on the way to us: it is asked for again.
     engine->fleet.fence_wanted = true;

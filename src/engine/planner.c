@@ -54,15 +54,15 @@ struct instant planner_due(const struct engine_job *job)
 void planner_plan(struct engine *engine, struct engine_job *job)
 {
     heap_remove(&engine->planner, &job->planned);
-    bool plans = engine->options.schedules && !job->removed;
+    bool mine = fleet_may_run(engine, job->job);
+    bool plans = engine->options.schedules && !job->removed && (mine || !engine->options.alone);
     job->next_due = plans ? next_slot(engine, job) : INSTANT_NONE;
     if (instant_is_none(job->next_due)) {
         return;
     }
     CHECK(instant_before(job->cursor, job->next_due));
-    bool boots = job->job->schedule.kind == SCHEDULE_REBOOT;
-    if ((engine->options.alone || boots) && !fleet_may_run(engine, job->job)) {
-        return; // it is for other nodes; in a fleet it is looked at what they do
+    if (job->job->schedule.kind == SCHEDULE_REBOOT && !mine) {
+        return; // boots of other hosts; of other slots it is looked at what becomes of them
     }
     job->wake = planner_due(job);
     heap_push(&engine->planner, &job->planned);

@@ -152,10 +152,13 @@ struct store_op_beat {
 // Fences each other member that is overdue, by id: the node is 'lost' (audit NODE_FENCED with
 // detail {"host":…,"node":…}), its sessions in the store's server are ended. Then each STARTED run
 // of a node that does not live becomes LOST as in JOIN, and what waits on such nodes becomes this
-// one's. A repeat is harmless: `waiting` always is all that waits on this node, new or not.
+// one's, but for slots of the jobs in `except`, which stay for other nodes. A repeat is harmless:
+// `waiting` always is all that waits on this node, new or not.
 struct store_op_fence {
     struct store_op op;
     struct uuid node;
+    const int64_t *except; // job ids
+    size_t except_count;
     struct instant (*lost_retry)(void *context, const struct store_lost *lost, struct instant now);
     void *lost_context;
     // out

@@ -208,6 +208,14 @@ static void what_waits_is_taken_over(void **state)
     struct store_op_leave leave = {.op.kind = STORE_LEAVE, .node = c->node};
     CALL_OK(c, &leave);
     sees(c, other, ".!");
+    const int64_t for_others[] = {a, b};
+    fence.except = for_others;
+    fence.except_count = 2;
+    CALL_OK(c, &fence);
+    assert_int_equal(fence.waiting_count, 0);
+    store_op_release(&fence.op);
+    sees(c, other, ".!"); // there still
+    fence.except_count = 0;
     CALL_OK(c, &fence);
     assert_int_equal(fence.waiting_count, 2);
     assert_int_equal(fence.waiting[0].job_id, b);

@@ -92,12 +92,25 @@ bool model_has_orphans(const struct model_store *store)
     return has_runs_of_dead(store);
 }
 
-void model_take_over(struct model_store *store, int64_t node_no)
+static bool is_among(int64_t job_id, const int64_t *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (list[i] == job_id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void model_take_over(struct model_store *store, int64_t node_no, const int64_t *except,
+                     size_t except_count)
 {
     for (size_t i = 0; i < store->waiting_count; i++) {
         const struct model_waiting *waiting = &store->waiting[i];
         struct model_slot *slot = model_slot_at(waiting->job, waiting->due_at);
-        slot->node_no = model_node_lives(store, slot->node_no) ? slot->node_no : node_no;
+        bool stays = model_node_lives(store, slot->node_no) ||
+                     is_among(waiting->job->job_id, except, except_count);
+        slot->node_no = stays ? slot->node_no : node_no;
     }
     for (size_t i = 0; i < store->intent_count; i++) {
         if (is_orphan(store, &store->intents[i])) {
@@ -161,7 +174,7 @@ enum store_result model_fence(struct model_store *store, struct store_op *base)
     op->lost = model_lost_copy(&lost, &base->arena);
     op->lost_count = lost.count;
     free(lost.lost);
-    model_take_over(store, number);
+    model_take_over(store, number, op->except, op->except_count);
     op->waiting = model_retries(store, number, &base->arena, &op->waiting_count);
     return STORE_OK;
 }

@@ -71,7 +71,7 @@ static struct model_node *join_new(struct model_store *store, const struct store
     struct model_losing losing = {op->node, op->lost_retry, op->lost_context, &node->lost};
     model_lose_runs(store, &losing);
     if (op->alone) {
-        model_take_over(store, (int64_t)store->node_count);
+        model_take_over(store, (int64_t)store->node_count, NULL, 0);
     }
     return node;
 }

@@ -171,7 +171,8 @@ struct model_losing {
 void model_lose_runs(struct model_store *store, const struct model_losing *losing);
 struct store_lost *model_lost_copy(const struct model_lost *lost, struct arena *arena);
 bool model_has_orphans(const struct model_store *store);
-void model_take_over(struct model_store *store, int64_t node_no);
+void model_take_over(struct model_store *store, int64_t node_no, const int64_t *except,
+                     size_t except_count);
 
 // model_publish.c: attempts and slots that wait, those of one node or (0) of all.
 struct store_retry *model_retries(struct model_store *store, int64_t node_no, struct arena *arena,

@@ -191,16 +191,16 @@ begin
         array_fill(null::text, c));
 end $$;
 
--- What waits on nodes that do not live becomes this one's, if it is to. What somebody has in hand just
--- now is left for the next time.
-create function take_over(p_node uuid, p_adopts boolean) returns void language plpgsql as $$
+-- What waits on nodes that do not live becomes this one's, if it is to, but for slots of some jobs. What
+-- somebody has in hand just now is left for the next time.
+create function take_over(p_node uuid, p_adopts boolean, p_except bigint[]) returns void language plpgsql as $$
 declare v_no bigint;
 begin
     select node_no into v_no from ironcron.node where node = p_node;
     if p_adopts then
         update ironcron.slot_waiting s set node_no = v_no
         from (select w.job_id, w.due_at from ironcron.slot_waiting w join ironcron.node n using (node_no)
-              where n.state <> 'live' for update of w skip locked) w
+              where n.state <> 'live' and w.job_id <> all (p_except) for update of w skip locked) w
         where s.job_id = w.job_id and s.due_at = w.due_at;
         update ironcron.intent i set node_no = v_no
         from (select w.id from ironcron.intent w join ironcron.node n using (node_no)

@@ -50,11 +50,17 @@ void send_lose(struct postgres_store *store, const struct losing *losing)
     task_send(store, PG_LOSE, &parameters);
 }
 
-void send_take_over(struct postgres_store *store, struct uuid node, bool adopts)
+void send_take_over(struct postgres_store *store, struct uuid node, bool adopts,
+                    const int64_t *except, size_t except_count)
 {
     struct parameters parameters;
     put_node(&parameters, node);
     put_bool(&parameters, adopts);
+    array_begin(&parameters);
+    for (size_t i = 0; i < except_count; i++) {
+        array_int(&parameters, except[i]);
+    }
+    array_end(&parameters);
     task_send(store, PG_TAKE_OVER, &parameters);
 }
 
@@ -89,7 +95,7 @@ static void send_fence_end(struct postgres_store *store, struct task *task)
     struct parameters parameters;
     send_lose(store, &losing);
     task->number = op->lost_count > 0 ? 2 : 1; // answers before what waits
-    send_take_over(store, op->node, true);
+    send_take_over(store, op->node, true, op->except, op->except_count);
     put_node(&parameters, op->node);
     task_send(store, PG_WAITING, &parameters);
     task_send_plain(store, PG_COMMIT);

@@ -59,7 +59,7 @@ void send_join(struct postgres_store *store, struct task *task)
         if (is_new) {
             struct losing losing = losing_of(op);
             send_lose(store, &losing);
-            send_take_over(store, op->node, op->alone);
+            send_take_over(store, op->node, op->alone, NULL, 0);
         }
         task_send_plain(store, PG_COMMIT);
         task->over = false;

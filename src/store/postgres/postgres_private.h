@@ -223,7 +223,8 @@ struct losing {
 };
 struct store_lost *take_lost(const PGresult *result, struct arena *arena, size_t *count_out);
 void send_lose(struct postgres_store *store, const struct losing *losing); // nothing when none
-void send_take_over(struct postgres_store *store, struct uuid node, bool adopts);
+void send_take_over(struct postgres_store *store, struct uuid node, bool adopts,
+                    const int64_t *except, size_t except_count);
 void send_end_sessions(struct postgres_store *store, struct task *task);
 
 void postgres_intent_row(const PGresult *result, int row, struct arena *arena,

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/buf.h"
 
 struct lost_run {
     int64_t fence;
@@ -99,10 +100,25 @@ struct store_lost *sqlite_lost_of_join(struct sqlite_store *store, int64_t audit
     return lost_of(runs, *count_out, arena);
 }
 
-void sqlite_take_over(struct sqlite_store *store, const struct uuid *node, int64_t node_no)
+void sqlite_take_over(struct sqlite_store *store, const struct uuid *node, int64_t node_no,
+                      const char *except)
 {
-    sql_run(store, SQL_SLOT_TAKE_OVER, VALUES(sql_int(node_no)));
+    sql_run(store, SQL_SLOT_TAKE_OVER, VALUES(sql_int(node_no), sql_text(except)));
     sql_run(store, SQL_INTENT_TAKE_OVER, VALUES(sql_uuid(node)));
+}
+
+static void take_over_but(struct sqlite_store *store, const struct store_op_fence *op,
+                          int64_t number)
+{
+    struct buf except;
+    buf_init(&except, (size_t)64 << 20);
+    buf_add_char(&except, '[');
+    for (size_t i = 0; i < op->except_count; i++) {
+        buf_printf(&except, "%s%lld", i == 0 ? "" : ",", (long long)op->except[i]);
+    }
+    buf_add_char(&except, ']');
+    sqlite_take_over(store, &op->node, number, buf_string(&except));
+    buf_release(&except);
 }
 
 enum store_result sqlite_fence(struct sqlite_store *store, struct store_op *base)
@@ -120,7 +136,7 @@ enum store_result sqlite_fence(struct sqlite_store *store, struct store_op *base
     op->fenced_count = 0;
     op->lost = losing.lost;
     op->lost_count = losing.count;
-    sqlite_take_over(store, &op->node, number);
+    take_over_but(store, op, number);
     op->waiting = sqlite_retries(store, number, &base->arena, &op->waiting_count);
     return STORE_OK;
 }

@@ -119,10 +119,39 @@ static void labels_bind(void **state)
     assert_int_equal(f->run_count, 9);
     struct uuid id = fleet_wish(f, &(struct store_intent){.kind = INTENT_RUN, .job = "a"});
     fleet_advance(f, DURATION_S(10));
-    assert_memory_equal(fleet_answer(f, id), "REFUSED no live node has the labels", 35);
+    assert_memory_equal(fleet_answer(f, id), "REFUSED no live node with the labels", 36);
     for (size_t i = 0; i < f->run_count; i++) {
         assert_int_equal(f->runs[i].node, 1);
     }
+    fleet_free(f);
+}
+
+// Also an attempt that a dead node leaves goes to a node that may run it, though others see it
+// first.
+static void labels_bind_what_is_left(void **state)
+{
+    (void)state;
+    const struct job_variable eu[] = {{"region", "eu"}, {NULL, NULL}};
+    const struct job_retries retries = {
+        .max = 1, .backoff = DURATION_S(100), .factor = 1, .max_backoff = DURATION_S(100)};
+    struct fleet *f = fleet_new(START);
+    struct job *job = fleet_job(f, "a", "1 0 * * *");
+    job->nodes = eu;
+    job->retries = &retries;
+    f->exit_code = 1;
+    f->nodes[2].labels = f->nodes[3].labels = "{\"region\":\"eu\"}";
+    fleet_start_all(f, 3);
+    fleet_advance(f, DURATION_S(40));
+    assert_int_equal(fleet_runner(f, "a"), 2);
+    fleet_drain(f, 2);
+    fleet_leave(f, 2);
+    fleet_advance(f, DURATION_S(150));
+    assert_int_equal(f->run_count, 1); // nobody may
+    fleet_start(f, 3);
+    fleet_advance(f, DURATION_S(20));
+    assert_int_equal(f->run_count, 2);
+    assert_int_equal(f->runs[1].node, 3);
+    assert_string_equal(fleet_outcome(f, "a", "2026-03-10T00:01:00Z"), "FAILED");
     fleet_free(f);
 }
 
@@ -298,6 +327,7 @@ int main(void)
         cmocka_unit_test(a_waiting_attempt_elsewhere_blocks),
         cmocka_unit_test(only_the_stores_clock_counts),
         cmocka_unit_test(labels_bind),
+        cmocka_unit_test(labels_bind_what_is_left),
         cmocka_unit_test(one_dry_node_makes_all_dry),
         cmocka_unit_test(reboot_is_due_once_a_boot_of_each_host),
         cmocka_unit_test(nobody_was_there),
