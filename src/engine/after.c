@@ -282,7 +282,8 @@ static void take_place(struct engine *engine, struct engine_after *after, struct
         propose(engine, after, DECIDE_DRY_RUN, REASON_NONE);
     } else if (!overlaps && decide_has_capacity(engine)) {
         propose(engine, after, DECIDE_RUN, REASON_NONE);
-    } else if (overlaps && scheduled && job->job->overlap == JOB_OVERLAP_SKIP) {
+    } else if (overlaps && scheduled && job->job->overlap == JOB_OVERLAP_SKIP &&
+               !decide_is_ending(job)) {
         propose(engine, after, DECIDE_SKIP, REASON_OVERLAP);
     } else if (overlaps && job->job->overlap == JOB_OVERLAP_QUEUE && is_superseded(engine, after)) {
         propose(engine, after, DECIDE_SKIP, REASON_SUPERSEDED);

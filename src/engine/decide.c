@@ -180,6 +180,15 @@ bool decide_overlaps(const struct engine_job *job)
     return job->running + job->retries > 0 && job->job->overlap != JOB_OVERLAP_ALLOW;
 }
 
+bool decide_is_ending(const struct engine_job *job)
+{
+    const struct engine_run_live *run = job->runs;
+    while (run != NULL && run->ended) {
+        run = run->next;
+    }
+    return run == NULL && job->running > 0 && job->retries == 0;
+}
+
 // Also on other nodes, as far as is known here.
 static bool overlaps_anywhere(const struct engine_job *job)
 {
@@ -226,11 +235,13 @@ static void run_or_wait(struct engine *engine, struct engine_job *job, struct in
         }
         return;
     }
+    // What has ended stands in nobody's way: the slot waits for that to be written, in line.
+    bool ending = decide_is_ending(job);
     if (skips && job->running == 0 && !job->runs_elsewhere) {
         propose_passed_over(engine, job, due, DECIDE_SKIP, REASON_OVERLAP);
         return;
     }
-    if (skips) {
+    if (skips && !ending) {
         propose_run(engine, job, due, trigger); // the store sees the running one, and skips
         return;
     }
@@ -239,7 +250,7 @@ static void run_or_wait(struct engine *engine, struct engine_job *job, struct in
         decide_replace(engine, job);
     }
     // The next slot may supersede the waiting one, but what is made up waits in line.
-    if (trigger == TRIGGER_SCHEDULE) {
+    if (trigger == TRIGGER_SCHEDULE && !ending) {
         planner_plan(engine, job);
     }
 }

@@ -318,6 +318,8 @@ bool decide_is_dry(const struct engine *engine, const struct engine_job *job);
 void decide_awaited(struct engine *engine, struct engine_after *after, enum store_decision decision,
                     enum slot_reason reason);
 bool decide_overlaps(const struct engine_job *job);
+bool decide_is_ending(
+    const struct engine_job *job); // only its last runs' ends are still to be written
 bool decide_is_paused(const struct engine *engine, const struct engine_job *job);
 bool decide_is_backfilling(const struct engine_job *job);
 void decide_replace(struct engine *engine, struct engine_job *job); // overlap: replace

@@ -201,7 +201,8 @@ void verdict_go_on(struct engine *engine, struct engine_job *job)
         return; // swept at the end of the turn
     }
     if (job->wait == WAIT_NONE ||
-        (job->wait == WAIT_OVERLAP && job->waiting_trigger == TRIGGER_SCHEDULE)) {
+        (job->wait == WAIT_OVERLAP && job->waiting_trigger == TRIGGER_SCHEDULE &&
+         !decide_is_ending(job))) {
         planner_plan(engine, job);
     }
     decide_waiting(engine, job);

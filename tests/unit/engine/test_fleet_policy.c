@@ -251,6 +251,25 @@ static void the_store_is_away(void **state)
     fleet_free(f);
 }
 
+// A run that has ended stands in no slot's way, though nobody could write down yet that it did.
+static void what_has_ended_blocks_nobody(void **state)
+{
+    (void)state;
+    struct fleet *f = fleet_new(START);
+    fleet_job(f, "a", "* * * * *");
+    f->takes = DURATION_S(30);
+    fleet_start_all(f, 1);
+    fleet_advance(f, DURATION_S(50)); // 00:01:20
+    f->nodes[0].cut = true;
+    fleet_advance(f, DURATION_S(38)); // 00:01:58
+    f->nodes[0].cut = false;
+    fleet_advance(f, DURATION_S(10));
+    assert_int_equal(f->run_count, 2);
+    assert_string_equal(fleet_outcome(f, "a", "2026-03-10T00:01:00Z"), "SUCCESS");
+    assert_int_equal(f->passed_over[REASON_OVERLAP], 0);
+    fleet_free(f);
+}
+
 // The others take what a full node can't.
 static void a_full_node_is_helped(void **state)
 {
@@ -332,6 +351,7 @@ int main(void)
         cmocka_unit_test(reboot_is_due_once_a_boot_of_each_host),
         cmocka_unit_test(nobody_was_there),
         cmocka_unit_test(the_store_is_away),
+        cmocka_unit_test(what_has_ended_blocks_nobody),
         cmocka_unit_test(a_full_node_is_helped),
         cmocka_unit_test(after_a_job_of_another_node),
         cmocka_unit_test(a_throttle_is_counted_together),
