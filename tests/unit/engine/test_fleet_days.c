@@ -16,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/attributes.h"
+
 static uint64_t number_of(const char *name, uint64_t otherwise)
 {
     const char *given = getenv(name);
@@ -185,12 +187,29 @@ static int life_of(uint64_t seed, uint64_t minutes, enum sim_bug bug, int *caugh
     return count;
 }
 
+// What these seeds found once: a job that was planned while its attempt was being given up, a claim
+// that was forgotten when its repeat did not reach the store, slots of definitions that were not in
+// force any more.
+static const struct {
+    uint64_t seed, minutes;
+} found[] = {{4, 60}, {7, 60}, {6, 20}};
+
+static void what_was_found_stays_mended(void **state)
+{
+    (void)state;
+    int bad = 0;
+    for (size_t i = 0; i < ARRAY_LENGTH(found) && getenv("IRONCRON_SEED") == NULL; i++) {
+        bad += life_of(found[i].seed, found[i].minutes, BUG_NONE, NULL) > 0;
+    }
+    assert_int_equal(bad, 0);
+}
+
 static void nothing_breaks(void **state)
 {
     (void)state;
     bool one = getenv("IRONCRON_SEED") != NULL;
     uint64_t first = number_of("IRONCRON_SEED", 1);
-    uint64_t count = one ? 1 : number_of("IRONCRON_SEEDS", 16);
+    uint64_t count = one ? 1 : number_of("IRONCRON_SEEDS", 12);
     int bad = 0;
     for (uint64_t i = 0; i < count; i++) {
         bad += life_of(first + i, number_of("IRONCRON_MINUTES", 20), BUG_NONE, NULL) > 0;
@@ -240,7 +259,8 @@ static void seeded_bugs_are_caught(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(nothing_breaks),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(what_was_found_stays_mended),
+                                       cmocka_unit_test(nothing_breaks),
                                        cmocka_unit_test(seeded_bugs_are_caught)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
