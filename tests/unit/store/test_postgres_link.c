@@ -189,15 +189,33 @@ static int take_all(const char *url, PGconn *connections[MANY])
     return count;
 }
 
+// The server takes its time to let go of a connection; the connection that stays tells when.
+static void give_back(PGconn *connections[MANY], int *count)
+{
+    char expected[16];
+    bool gone = false;
+    PQfinish(connections[--*count]);
+    snprintf(expected, sizeof expected, "%d", *count);
+    for (int i = 0; i < 500 && !gone; i++) {
+        PGresult *result = PQexec(connections[0], "select pg_sleep(0.02), count(*) from "
+                                                  "pg_stat_activity where backend_type = "
+                                                  "'client backend'");
+        gone = strcmp(PQgetvalue(result, 0, 1), expected) == 0;
+        PQclear(result);
+    }
+    PQclear(PQexec(connections[0], "select pg_sleep(0.2)")); // the last of it goes unseen
+    assert_true(gone);
+}
+
 static void a_server_without_a_connection_left_says_so(void **state)
 {
     PGconn *connections[MANY];
     int count = take_all(*state, connections);
     assert_true(count > 20 && count < MANY);
     is_refused(*state, NULL, ERROR_UNAVAILABLE, "no connection left", "raise max_connections");
-    PQfinish(connections[--count]); // one is too few, and now the figures are known
+    give_back(connections, &count); // one is too few, and now the figures are known
     is_refused(*state, NULL, ERROR_UNAVAILABLE, "max_connections is 40", "a node needs two");
-    PQfinish(connections[--count]);
+    give_back(connections, &count); // the one that was refused has gone by then
     is_taken(*state, NULL);
     while (count > 0) {
         PQfinish(connections[--count]);
