@@ -224,9 +224,10 @@ def test_who_was_ended_by_others_has_done_nothing(ironcron, store):
     with ironcron.serve() as node:
         ironcron.run("run", "a", "--detach")
         until(lambda: last(store, "a")[0] == "STARTED", "it runs")
-        store.execute("select ironcron.end_runs(n.node, ironcron.now_ms(null), array[r.run_id], array[r.fence], array[4], "
-                      "array[4], array[null]::int[], array['its node died'], array[0]::bigint[], array[null]::bigint[], "
-                      "array[null]::text[]) from ironcron.run_started r join ironcron.node n using (node_no)")
+        store.execute("select ironcron.end_runs(n.node, ironcron.now_ms(null), array[r.run_id], array[r.fence], "
+                      "array[4::bigint], array[4::bigint], array[null::bigint], array['its node died'], "
+                      "array[0::bigint], array[null::bigint], array[null::text]) "
+                      "from ironcron.run_started r join ironcron.node n using (node_no)")
         until(lambda: node.logged("event=run_stale"), "it is told")
     assert last(store, "a")[0] == "LOST" and store.value("select count(*) from effect") == "0"
     assert store.value("select count(*) from ironcron.audit_log where event = 'STALE'") == "1"

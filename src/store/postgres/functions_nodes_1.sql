@@ -186,8 +186,8 @@ create function lose(p_node uuid, p_now bigint, p_error text, p_run uuid[], p_re
 returns void language plpgsql as $$
 declare c int[] := array[cardinality(p_run)];
 begin
-    perform ironcron.end_runs(p_node, ironcron.now_ms(p_now), p_run, array_fill(null::bigint, c), array_fill(4, c),
-        array_fill(4, c), array_fill(null::int, c), array_fill(p_error, c), array_fill(0::bigint, c), p_retry,
+    perform ironcron.end_runs(p_node, ironcron.now_ms(p_now), p_run, array_fill(null::bigint, c), array_fill(4::bigint, c),
+        array_fill(4::bigint, c), array_fill(null::bigint, c), array_fill(p_error, c), array_fill(0::bigint, c), p_retry,
         array_fill(null::text, c));
 end $$;
 

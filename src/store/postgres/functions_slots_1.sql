@@ -88,7 +88,7 @@ end $$;
 -- Answers that are there already, with those for the slots of the same operation that were not
 -- written: each of a job that is busy, or decided before.
 create function settle_rest(p_no bigint, p_done int[], p_answers answers, p_job bigint[], p_due bigint[],
-    p_decision int[], p_run uuid[], p_reason int[], p_skips boolean[])
+    p_decision bigint[], p_run uuid[], p_reason bigint[], p_skips boolean[])
 returns answers language plpgsql as $$
 declare a ironcron.answers;
 begin
@@ -104,8 +104,8 @@ begin
             as i (job_id, due_at, decision, run_id, reason, skips, ord) join ironcron.job j using (job_id),
             lateral (select i.ord::int, 4, 0::bigint, null::bigint where i.due_at > j.high_water
                      union all
-                     select t.* from ironcron.settle(p_no, i.ord::int, i.job_id, i.due_at, i.decision, i.run_id,
-                                                     i.reason, i.skips) t where i.due_at <= j.high_water)
+                     select t.* from ironcron.settle(p_no, i.ord::int, i.job_id, i.due_at, i.decision::int, i.run_id,
+                                                     i.reason::int, i.skips) t where i.due_at <= j.high_water)
                 as s (ord, verdict, fence, started_at)
         where i.ord <> all (coalesce(p_done, '{}'))) o;
     return a;
@@ -116,8 +116,8 @@ end $$;
 -- the arrays is fetched where it is needed, by ord: rows that are handed on stay small.
 -- Decisions: 0 run, 1 skip, 2 miss, 3 dry-run, 4 wait for other jobs.
 create function decide_scheduled(p_no bigint, p_node uuid, p_now bigint, p_actor text,
-    p_job bigint[], p_due bigint[], p_decision int[], p_trigger int[], p_attempt int[], p_run uuid[],
-    p_reason int[], p_forbids boolean[], p_skips boolean[], p_throttle int[], p_wait bigint[],
+    p_job bigint[], p_due bigint[], p_decision bigint[], p_trigger bigint[], p_attempt bigint[], p_run uuid[],
+    p_reason bigint[], p_forbids boolean[], p_skips boolean[], p_throttle bigint[], p_wait bigint[],
     p_detail text[], p_overlap_detail text[])
 returns answers language plpgsql
 set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off
@@ -126,6 +126,8 @@ declare
     v_now bigint := ironcron.now_ms(p_now);
     v_done int[];
     v_held boolean[];
+    v_locked bigint[];
+    k int;
     v_ord int;
     a ironcron.answers;
 begin
@@ -134,7 +136,7 @@ begin
                array_agg(s.started_at order by i.ord)
         into a
         from unnest(p_job, p_due, p_decision, p_run) with ordinality as i (job_id, due_at, decision, run_id, ord)
-            left join lateral ironcron.settle_run(p_no, i.ord::int, i.job_id, i.due_at, i.decision, i.run_id) s on true;
+            left join lateral ironcron.settle_run(p_no, i.ord::int, i.job_id, i.due_at, i.decision::int, i.run_id) s on true;
         perform ironcron.lock_again(a.verdicts, '{}', p_job, p_forbids);
         return a;
     end if;
@@ -152,10 +154,14 @@ begin
         returning i.ord, j.held
     )
     select array_agg(ord), array_agg(held) into v_done, v_held from (select * from marked order by ord) m;
-    for k in 1 .. coalesce(cardinality(v_done), 0) loop
+    select array_agg(t.k) into v_locked
+    from (select d.k, p_decision[d.ord] = 0 and p_forbids[d.ord] and not d.held
+                      and not pg_try_advisory_lock(1768124272, p_job[d.ord]::int) as is_locked
+          from unnest(v_done, v_held) with ordinality as d (ord, held, k)) t
+    where t.is_locked;
+    foreach k in array coalesce(v_locked, '{}') loop
         v_ord := v_done[k];
-        if p_decision[v_ord] = 0 and p_forbids[v_ord] and not v_held[k]
-           and not (pg_try_advisory_lock(1768124272, p_job[v_ord]::int) or ironcron.lock_job(p_job[v_ord])) then
+        if not ironcron.lock_job(p_job[v_ord]) then
             perform ironcron.locked_out(p_job[v_ord], p_skips[v_ord]);
             v_held[k] := true;
             v_done[k] := case when p_skips[v_ord] then v_ord end;
@@ -296,12 +302,12 @@ end $$;
 
 -- Ends those of these different runs that are STARTED and have the fence that is given. Answers how
 -- many.
-create function end_runs(p_node uuid, p_now bigint, p_run uuid[], p_fence bigint[], p_state int[],
-    p_failure int[], p_exit int[], p_error text[], p_duration bigint[], p_retry bigint[],
+create function end_runs(p_node uuid, p_now bigint, p_run uuid[], p_fence bigint[], p_state bigint[],
+    p_failure bigint[], p_exit bigint[], p_error text[], p_duration bigint[], p_retry bigint[],
     p_detail text[])
 returns bigint language plpgsql
 set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off
-set enable_seqscan = off as $$
+set enable_seqscan = off set jit = off as $$
 declare v_count bigint;
 begin
     with gone as (
@@ -341,8 +347,8 @@ end $$;
 
 -- Ends of different runs, guarded by id, fence and state. Answers which are stale. Where all are as
 -- they should be they end at once, else one after the other.
-create function finish(p_node uuid, p_now bigint, p_run uuid[], p_fence bigint[], p_state int[],
-    p_failure int[], p_exit int[], p_error text[], p_duration bigint[], p_retry bigint[],
+create function finish(p_node uuid, p_now bigint, p_run uuid[], p_fence bigint[], p_state bigint[],
+    p_failure bigint[], p_exit bigint[], p_error text[], p_duration bigint[], p_retry bigint[],
     p_detail text[], p_settles boolean[])
 returns table (stale boolean[], succeeded boolean[], at bigint) language plpgsql as $$
 declare v_now bigint := ironcron.now_ms(p_now); v_count int := cardinality(p_run); v_became int;
@@ -367,8 +373,8 @@ begin
 end $$;
 
 -- Answers what became of it: 0 it is written, 1 it is stale, 2 it had written its SUCCESS itself.
-create function finish_one(p_node uuid, p_now bigint, p_run uuid[], p_fence bigint[], p_state int[],
-    p_failure int[], p_exit int[], p_error text[], p_duration bigint[], p_retry bigint[],
+create function finish_one(p_node uuid, p_now bigint, p_run uuid[], p_fence bigint[], p_state bigint[],
+    p_failure bigint[], p_exit bigint[], p_error text[], p_duration bigint[], p_retry bigint[],
     p_detail text[], p_settles boolean)
 returns int language plpgsql as $$
 declare r record;
@@ -397,7 +403,7 @@ begin
     select n.node into v_node from ironcron.run_started r join ironcron.node n using (node_no)
     where r.run_id = p_run and r.fence = p_fence;
     if v_node is null or ironcron.end_runs(v_node, ironcron.now_ms(null), array[p_run], array[p_fence],
-            array[1], array[0], array[null]::int[], array[null]::text[], array[p_duration],
+            array[1]::bigint[], array[0]::bigint[], array[null]::bigint[], array[null]::text[], array[p_duration],
             array[null]::bigint[], array[p_detail]) = 0 then
         raise exception using errcode = 'IC003',
             message = 'the run has been ended by somebody else meanwhile: what it did is rolled back';

@@ -121,13 +121,13 @@ static const char *overlap_detail_of(const struct store_slot *slot,
     return composed;
 }
 
-#define EACH(put)                                                                                  \
+#define EACH(type, put)                                                                            \
     do {                                                                                           \
-        array_begin(&parameters);                                                                  \
+        put_list(&parameters, LIST_##type, (size_t)(end - first));                                 \
         for (const struct store_slot *slot = first; slot < end; slot++) {                          \
             put;                                                                                   \
         }                                                                                          \
-        array_end(&parameters);                                                                    \
+        list_end(&parameters);                                                                     \
     } while (0)
 
 static void send_scheduled(struct postgres_store *store, const struct store_op_decide *op,
@@ -141,19 +141,19 @@ static void send_scheduled(struct postgres_store *store, const struct store_op_d
     put_uuid(&parameters, op->node);
     put_now(store, &parameters);
     put_text(&parameters, op->actor);
-    EACH(array_int(&parameters, slot->job_id));
-    EACH(array_int(&parameters, instant_ms(slot->due_at)));
-    EACH(array_int(&parameters, slot->decision));
-    EACH(array_int(&parameters, slot->trigger));
-    EACH(array_int(&parameters, slot->attempt));
-    EACH(array_uuid(&parameters, slot->run_id));
-    EACH(array_int(&parameters, slot->reason));
-    EACH(array_bool(&parameters, slot->forbid_overlap));
-    EACH(array_bool(&parameters, slot->skip_on_overlap));
-    EACH(array_int(&parameters, slot->throttle_count));
-    EACH(array_instant(&parameters, slot->wait_until));
-    EACH(array_text(&parameters, detail_of(slot, composed)));
-    EACH(array_text(&parameters, overlap_detail_of(slot, composed)));
+    EACH(INT, list_int(&parameters, slot->job_id));
+    EACH(INT, list_int(&parameters, instant_ms(slot->due_at)));
+    EACH(INT, list_int(&parameters, slot->decision));
+    EACH(INT, list_int(&parameters, slot->trigger));
+    EACH(INT, list_int(&parameters, slot->attempt));
+    EACH(UUID, list_uuid(&parameters, slot->run_id));
+    EACH(INT, list_int(&parameters, slot->reason));
+    EACH(BOOL, list_bool(&parameters, slot->forbid_overlap));
+    EACH(BOOL, list_bool(&parameters, slot->skip_on_overlap));
+    EACH(INT, list_int(&parameters, slot->throttle_count));
+    EACH(INT, list_instant(&parameters, slot->wait_until));
+    EACH(TEXT, list_text(&parameters, detail_of(slot, composed)));
+    EACH(TEXT, list_text(&parameters, overlap_detail_of(slot, composed)));
     task_send(store, PG_DECIDE_SCHEDULED, &parameters);
 }
 

@@ -32,31 +32,31 @@ static size_t piece_end(const struct store_op_finish *op, size_t from)
     return to;
 }
 
-#define EACH(put)                                                                                  \
+#define EACH(type, put)                                                                            \
     do {                                                                                           \
-        array_begin(&parameters);                                                                  \
+        put_list(&parameters, LIST_##type, (size_t)(last - first));                                \
         for (const struct store_end *end = first; end < last; end++) {                             \
             put;                                                                                   \
         }                                                                                          \
-        array_end(&parameters);                                                                    \
+        list_end(&parameters);                                                                     \
     } while (0)
 
-static void array_error(struct parameters *parameters, const char *error)
+static void list_error(struct parameters *parameters, const char *error)
 {
     char kept[OPERATION_ERROR_MAX + 1];
     size_t length = operation_error_length(error);
     if (error != NULL) {
         snprintf(kept, sizeof kept, "%.*s", (int)length, error);
     }
-    array_text(parameters, error == NULL ? NULL : kept);
+    list_text(parameters, error == NULL ? NULL : kept);
 }
 
-static void array_exit(struct parameters *parameters, const struct store_end *end)
+static void list_exit(struct parameters *parameters, const struct store_end *end)
 {
     if (end->has_exit_code) {
-        array_int(parameters, end->exit_code);
+        list_int(parameters, end->exit_code);
     } else {
-        array_null(parameters);
+        list_null(parameters);
     }
 }
 
@@ -69,16 +69,16 @@ static void send_piece(struct postgres_store *store, const struct store_op_finis
     parameters_init(&parameters);
     put_uuid(&parameters, op->node);
     put_now(store, &parameters);
-    EACH(array_uuid(&parameters, end->run_id));
-    EACH(array_int(&parameters, end->fence));
-    EACH(array_int(&parameters, end->state));
-    EACH(array_int(&parameters, end->failure));
-    EACH(array_exit(&parameters, end));
-    EACH(array_error(&parameters, end->error));
-    EACH(array_int(&parameters, duration_ms(end->duration)));
-    EACH(array_instant(&parameters, end->retry_at));
-    EACH(array_text(&parameters, end->detail));
-    EACH(array_bool(&parameters, end->settles));
+    EACH(UUID, list_uuid(&parameters, end->run_id));
+    EACH(INT, list_int(&parameters, end->fence));
+    EACH(INT, list_int(&parameters, end->state));
+    EACH(INT, list_int(&parameters, end->failure));
+    EACH(INT, list_exit(&parameters, end));
+    EACH(TEXT, list_error(&parameters, end->error));
+    EACH(INT, list_int(&parameters, duration_ms(end->duration)));
+    EACH(INT, list_instant(&parameters, end->retry_at));
+    EACH(TEXT, list_text(&parameters, end->detail));
+    EACH(BOOL, list_bool(&parameters, end->settles));
     task_send(store, PG_FINISH, &parameters);
 }
 

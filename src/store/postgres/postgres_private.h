@@ -101,8 +101,9 @@ static inline struct postgres_store *postgres_of(struct store *store)
 // Texts of one statement's parameters, one after the other. Init, put in order, send, release.
 struct parameters {
     struct buf text;
-    size_t at[PARAMETERS_MAX]; // where in `text`; SIZE_MAX = NULL
-    const char *bytes;         // of the one binary parameter
+    size_t at[PARAMETERS_MAX];           // where in `text`; SIZE_MAX = NULL
+    size_t list_lengths[PARAMETERS_MAX]; // of the lists, which are binary; 0 = it is a text
+    const char *bytes;                   // of the one binary parameter
     size_t length;
     int binary; // which one that is; -1 = none
     int count;
@@ -120,11 +121,21 @@ void put_bytes(struct parameters *parameters, const char *bytes, size_t length);
 void array_begin(struct parameters *parameters);
 void array_end(struct parameters *parameters);
 void array_int(struct parameters *parameters, int64_t number);
-void array_null(struct parameters *parameters);
 void array_text(struct parameters *parameters, const char *text_or_null);
-void array_bool(struct parameters *parameters, bool value);
 void array_uuid(struct parameters *parameters, struct uuid id);
 void array_instant(struct parameters *parameters, struct instant t);
+
+// The same in binary form (postgres_lists.c), for task_send: put_list, as many elements, end. Whole
+// numbers are bigint.
+enum list_type { LIST_INT, LIST_BOOL, LIST_TEXT, LIST_UUID };
+void put_list(struct parameters *parameters, enum list_type type, size_t count);
+void list_null(struct parameters *parameters);
+void list_int(struct parameters *parameters, int64_t number);
+void list_bool(struct parameters *parameters, bool value);
+void list_text(struct parameters *parameters, const char *text_or_null);
+void list_uuid(struct parameters *parameters, struct uuid id);      // nil = NULL
+void list_instant(struct parameters *parameters, struct instant t); // not set = NULL
+void list_end(struct parameters *parameters);
 
 int64_t field_int(const PGresult *result, int row, int column); // NULL = 0
 bool field_bool(const PGresult *result, int row, int column);

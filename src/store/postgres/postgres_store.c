@@ -32,6 +32,8 @@ void task_send(struct postgres_store *store, enum postgres_statement statement,
     for (int i = 0; i < parameters->count; i++) {
         values[i] =
             parameters->at[i] == SIZE_MAX ? NULL : parameters->text.data + parameters->at[i];
+        lengths[i] = (int)parameters->list_lengths[i];
+        formats[i] = lengths[i] > 0;
     }
     if (parameters->binary >= 0) {
         values[parameters->binary] = parameters->bytes;

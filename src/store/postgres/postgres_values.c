@@ -116,7 +116,7 @@ void array_int(struct parameters *parameters, int64_t number)
     buf_printf(&parameters->text, "%" PRId64, number);
 }
 
-void array_null(struct parameters *parameters)
+static void array_null(struct parameters *parameters)
 {
     element(parameters);
     buf_add_string(&parameters->text, "NULL");
@@ -137,12 +137,6 @@ void array_text(struct parameters *parameters, const char *text)
         buf_add_char(&parameters->text, *c);
     }
     buf_add_char(&parameters->text, '"');
-}
-
-void array_bool(struct parameters *parameters, bool value)
-{
-    element(parameters);
-    buf_add_char(&parameters->text, value ? 't' : 'f');
 }
 
 void array_uuid(struct parameters *parameters, struct uuid id)
