@@ -102,7 +102,7 @@ static void print_definitions(const struct session *session)
     buf_init(&words, 16384);
     session_definitions_words(session, &words);
     if (words.length > 0) {
-        printf("\nAll execute ");
+        printf("\nJobs in force: ");
         terminal_put(stdout, COLOUR_NONE, buf_string(&words));
         putchar('\n');
     }

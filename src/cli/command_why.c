@@ -186,7 +186,7 @@ static void print_policy(const struct why_case *why, struct buf *text)
                "now %d of %d places taken",
                job_overlap_name(job->overlap), job_missed_name(job->missed), within,
                job_on_lost_name(job->on_lost), job->retries->max,
-               job->timeout.us > 0 ? timeout : "none", why->facts.running_all,
+               job->timeout.us > 0 ? timeout : "none", why_places_taken(&why->facts),
                why->facts.max_running);
     line("policy", text);
 }
@@ -297,8 +297,8 @@ static json_t *json_policy(const struct why_facts *facts)
                            job_overlap_name(job->overlap), "missed", job_missed_name(job->missed),
                            "missed_within_ms", json_duration(job->missed_within), "on_lost",
                            job_on_lost_name(job->on_lost), "retries", job->retries->max,
-                           "timeout_ms", json_duration(job->timeout), "running", facts->running_all,
-                           "max_running", facts->max_running);
+                           "timeout_ms", json_duration(job->timeout), "running",
+                           why_places_taken(facts), "max_running", facts->max_running);
 }
 
 static void add_rows(json_t *document, const struct why_case *why)

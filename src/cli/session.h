@@ -55,7 +55,7 @@ bool session_open(struct session *session, const struct invocation *invocation,
 // Where the store keeps the definitions for all nodes: those in force take the place of what this
 // host's files say. session_read does it; others call it before they look a job up.
 bool session_definitions(struct session *session, struct error *err) MUST_USE;
-// "version 7; ironcron.yml adds a, and is not in force: ironcron reload". Nothing on SQLite.
+// "version 7; ironcron.yml adds a, and is not in force …", for people. Nothing on SQLite.
 void session_definitions_words(const struct session *session, struct buf *out);
 // Asks again whether a node lives. Where the store cannot be asked all stays as it was.
 void session_look_for_node(struct session *session);

@@ -75,7 +75,9 @@ void session_definitions_words(const struct session *session, struct buf *out)
     buf_printf(out, "version %" PRId64, session->version);
     if (session->difference != NULL) {
         const struct config *file = session->file != NULL ? session->file : session->config;
-        buf_printf(out, "; %s %s, and is not in force: ironcron reload", file->path,
-                   session->difference);
+        buf_printf(
+            out,
+            "; %s %s, and is not in force; where it is meant to be, on all nodes: ironcron reload",
+            file->path, session->difference);
     }
 }

@@ -47,6 +47,7 @@ static const char *const cause_names[WHY_CAUSE_COUNT] = {
     [WHY_JITTER] = "jitter",
     [WHY_NO_NODE] = "no_node",
     [WHY_NODE_STOPPED] = "node_stopped",
+    [WHY_NO_LABELS] = "no_labels",
     [WHY_WAITS_OVERLAP] = "waits_overlap",
     [WHY_WAITS_CAPACITY] = "waits_capacity",
     [WHY_STARTING] = "starting",
@@ -61,6 +62,12 @@ const char *why_cause_name(enum why_cause cause)
 bool why_is_known(enum why_cause cause)
 {
     return cause != WHY_PRUNED && cause != WHY_UNRECORDED && cause != WHY_UNDECIDED;
+}
+
+int why_places_taken(const struct why_facts *facts)
+{
+    bool anywhere = facts->job == NULL || facts->job->nodes == NULL;
+    return anywhere ? facts->running_all : facts->running_fit;
 }
 
 struct instant why_retry_by(const struct job *job, const struct store_run_row *run)
@@ -188,10 +195,13 @@ static enum why_cause of_undecided(const struct why_facts *facts)
     if (instant_before(facts->now, start)) {
         return WHY_JITTER;
     }
+    if (facts->job != NULL && facts->job->nodes != NULL && facts->nodes_fit == 0) {
+        return WHY_NO_LABELS;
+    }
     if (waits_for_another(facts)) {
         return WHY_WAITS_OVERLAP;
     }
-    if (facts->running_all >= facts->max_running) {
+    if (why_places_taken(facts) >= facts->max_running) {
         return WHY_WAITS_CAPACITY;
     }
     return instant_before(facts->now, instant_add(start, STARTING)) ? WHY_STARTING : WHY_UNDECIDED;

@@ -48,6 +48,7 @@ enum why_cause {
     WHY_JITTER,
     WHY_NO_NODE,
     WHY_NODE_STOPPED,
+    WHY_NO_LABELS, // no node that lives has the labels that the job demands
     WHY_WAITS_OVERLAP,
     WHY_WAITS_CAPACITY,
     WHY_STARTING,
@@ -100,8 +101,10 @@ struct why_facts {
     bool node_is_stopped;  // by a signal; node_pid then goes on with CONT
     bool run_is_with_node; // the run's node is the live one
     int node_pid;
-    int running_all; // runs of all jobs now
-    int max_running;
+    int nodes_fit;   // that live and have the labels that the job demands
+    int running_fit; // runs of all jobs there, as they last said
+    int running_all; // runs of all jobs everywhere, as the store says
+    int max_running; // of the nodes that fit, together
 };
 
 struct why {
@@ -113,6 +116,8 @@ void why_explain(const struct why_facts *facts, struct why *why_out);
 void why_release(struct why *why);
 // False where the cause is not known: the ledger or the node owes an answer.
 bool why_is_known(enum why_cause cause);
+// Of max_running, on the nodes that may run the job.
+int why_places_taken(const struct why_facts *facts);
 
 // When the attempt after this one starts at the latest, by the job's policy; none = no other.
 struct instant why_retry_by(const struct job *job, const struct store_run_row *run);

@@ -6,7 +6,9 @@ static void tell_overlap(const struct why_facts *facts, struct why *why)
 {
     buf_add_string(&why->text, "It was skipped, since the job has overlap: skip and ");
     if (facts->other == NULL) {
-        buf_add_string(&why->text, "an earlier slot of it waited for its next attempt.");
+        buf_add_string(&why->text,
+                       "an earlier slot of it was not over yet: it ran, or waited for its next "
+                       "attempt.");
         buf_printf(&why->next, "ironcron runs --job %s", facts->name);
         return;
     }

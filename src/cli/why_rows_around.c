@@ -120,40 +120,67 @@ struct node_search {
 };
 
 static const struct store_node_row *keep_node(struct why_case *why,
-                                              const struct store_node_row *row, bool is_live)
+                                              const struct store_node_row *row, const char *state)
 {
     struct store_node_row *kept = arena_alloc(&why->arena, 1, sizeof *kept);
     *kept = *row;
     kept->host = copy(why, row->host);
     kept->version = copy(why, row->version);
-    const char *last = strcmp(row->state, "live") == 0 ? "gone" : row->state;
-    kept->state = copy(why, is_live ? "live" : last);
+    kept->state = copy(why, state);
     return kept;
 }
 
+static bool has_labels(const struct store_node_row *row, const struct job *job)
+{
+    json_t *labels = row->labels == NULL ? NULL : json_loads(row->labels, 0, NULL);
+    const struct job_variable *wanted = job->nodes;
+    for (; wanted != NULL && wanted->name != NULL; wanted++) {
+        const char *value = json_string_value(json_object_get(labels, wanted->name));
+        if (value == NULL || strcmp(value, wanted->value) != 0) {
+            break;
+        }
+    }
+    json_decref(labels);
+    return wanted == NULL || wanted->name == NULL;
+}
+
+static void add_places(struct why_facts *facts, const struct store_node_row *row)
+{
+    if (facts->job == NULL || has_labels(row, facts->job)) {
+        facts->max_running = row->max_running + (facts->nodes_fit > 0 ? facts->max_running : 0);
+        facts->running_fit += row->running;
+        facts->nodes_fit++;
+    }
+}
+
 // Newest first. A node that lives does so until now, whatever it last wrote; any other one lived
-// until it was last seen.
+// until it was last seen. Of many the one that has the slot's run tells the most.
 static bool note_node(void *context, const struct store_node_row *row)
 {
     struct node_search *search = context;
     struct why_case *why = search->why;
     struct why_facts *facts = &why->facts;
-    bool is_live = strcmp(node_list_state_of(search->session, row), "live") == 0;
-    search->dry_run |= is_live && row->dry_run;
-    if (is_live && facts->run != NULL) {
-        facts->run_is_with_node = uuid_equal(facts->run->node, row->node);
+    const char *state = node_list_state_of(search->session, row);
+    bool is_live = strcmp(state, "live") == 0;
+    bool of_run = facts->run != NULL && uuid_equal(facts->run->node, row->node);
+    facts->run_is_with_node |= is_live && of_run;
+    if (is_live) {
+        search->dry_run |= row->dry_run;
+        add_places(facts, row);
     }
     if (instant_before(facts->at, row->started_at)) {
-        facts->node_after = keep_node(why, row, is_live);
-        return true;
+        bool is_first = facts->node_then == NULL && facts->node_before == NULL;
+        facts->node_after = is_first ? keep_node(why, row, state) : facts->node_after;
+    } else if (of_run || (facts->node_then == NULL &&
+                          (is_live || !instant_before(row->last_seen, facts->at)))) {
+        facts->node_then = keep_node(why, row, state);
+        facts->node_before = NULL;
+    } else if (facts->node_then == NULL &&
+               (facts->node_before == NULL ||
+                instant_before(facts->node_before->last_seen, row->last_seen))) {
+        facts->node_before = keep_node(why, row, state);
     }
-    bool of_run = facts->run != NULL && uuid_equal(facts->run->node, row->node);
-    if (is_live || of_run || !instant_before(row->last_seen, facts->at)) {
-        facts->node_then = keep_node(why, row, is_live);
-        return false;
-    }
-    facts->node_before = keep_node(why, row, false);
-    return false;
+    return true;
 }
 
 static bool note_start(void *context, const struct store_audit_row *row)

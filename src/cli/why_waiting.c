@@ -54,11 +54,28 @@ static void tell_waits_overlap(const struct why_facts *facts, struct why *why)
     why_add_id(&why->next, "ironcron runs output ", facts->other, " -f");
 }
 
+static void tell_no_labels(const struct why_facts *facts, struct why *why)
+{
+    buf_add_string(&why->text, "It is due and not yet decided: no node that lives has the labels "
+                               "that the job demands (nodes: ");
+    job_labels_describe(facts->job->nodes, &why->text);
+    buf_add_string(&why->text,
+                   "). The first one that has them makes it up or records it as MISSED, "
+                   "by the job's `missed`.");
+    buf_add_string(&why->next, "ironcron nodes");
+}
+
 static void tell_waits_capacity(const struct why_facts *facts, struct why *why)
 {
-    buf_printf(&why->text, "It waits for a free place: %d run%s, and node.max_running is %d.",
-               facts->running_all, facts->running_all == 1 ? " goes on" : "s go on",
-               facts->max_running);
+    int taken = why_places_taken(facts);
+    buf_printf(&why->text, "It waits for a free place: %d run%s, and ", taken,
+               taken == 1 ? " goes on" : "s go on");
+    if (facts->nodes_fit > 1) {
+        buf_printf(&why->text, "the %d nodes that may run it have %d places (node.max_running).",
+                   facts->nodes_fit, facts->max_running);
+    } else {
+        buf_printf(&why->text, "node.max_running is %d.", facts->max_running);
+    }
     buf_add_string(&why->next, "ironcron runs --state started");
 }
 
@@ -111,6 +128,7 @@ bool why_tell_waiting(const struct why_facts *facts, struct why *why)
         [WHY_JITTER] = tell_jitter,
         [WHY_NO_NODE] = tell_no_node,
         [WHY_NODE_STOPPED] = tell_node_stopped,
+        [WHY_NO_LABELS] = tell_no_labels,
         [WHY_WAITS_OVERLAP] = tell_waits_overlap,
         [WHY_WAITS_CAPACITY] = tell_waits_capacity,
         [WHY_WAITS_AFTER] = tell_waits_after,

@@ -134,6 +134,23 @@ def test_the_backends_of_a_dead_node_are_ended(ironcron, other, database):  # no
     assert database.value("select state from ironcron.job_runs where job = 'a'") == "LOST"
 
 
+def test_why_knows_which_node_has_the_run_and_who_may_run_it(ironcron, other, database):  # noqa: F811
+    text = ("jobs:\n  - { name: here, schedule: '@every 1s', shell: 'sleep 300', nodes: { region: eu } }\n"
+            "  - { name: nowhere, schedule: '@every 1s', shell: 'true', nodes: { region: mars } }\n")
+    on_postgres(ironcron, database, text, node="drain: 0s, lease: 6s, max_running: 3, labels: { region: eu }")
+    on_postgres(other, database, text, node="drain: 0s, lease: 6s, max_running: 4, labels: { region: us }")
+    running = ("select node, to_char(due_at at time zone 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') "
+               "from ironcron.job_runs where state = 'STARTED'")
+    with ironcron.serve():
+        (node, due_at), = until(lambda: database.execute(running), "it runs")
+        with other.serve():  # the newer one, which has not the run
+            told = ironcron.json("why", "here", "--at", due_at)
+            assert told["cause"] == "running" and told["node_then"]["node"] == node, told
+            assert told["policy"]["max_running"] == 3
+            until(lambda: ironcron.json("why", "nowhere")["cause"] == "no_labels", "it is due")
+            assert "(nodes: region=mars)" in ironcron.json("why", "nowhere")["answer"]
+
+
 def test_a_short_lived_node_is_one_of_the_fleet(ironcron, database):  # noqa: F811
     on_postgres(ironcron, database, TICK)
     ironcron.run("run", "tick")

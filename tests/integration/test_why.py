@@ -132,7 +132,7 @@ def test_a_slot_that_waits_for_its_next_attempt(ironcron):
         document = why(ironcron, "fails", first["due_at"])
         assert document["cause"] == "waits_retry" and "attempt 2 of 3, due at the latest" in document["answer"]
         later = slot(ironcron, "fails", "reason = 'overlap'")
-        assert "waited for its next attempt" in why(ironcron, "fails", later["due_at"])["answer"]
+        assert "waited for its next attempt." in why(ironcron, "fails", later["due_at"])["answer"]
         ironcron.run("pause", "fails", "--reason", "broken")
         document = why(ironcron, "fails", first["due_at"])
         assert "(broken)" in document["answer"] and document["next"] == "ironcron resume fails"

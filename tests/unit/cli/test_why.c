@@ -24,6 +24,9 @@ static struct job job = {.name = "j",
                          .missed_within = {86400000000}};
 static struct job other_job = {
     .name = "j", .retries = &no_retries, .overlap = JOB_OVERLAP_QUEUE, .missed = JOB_MISSED_SKIP};
+static const struct job_variable mars[] = {{"region", "mars"}, {0}};
+static struct job mars_job = {
+    .name = "j", .retries = &no_retries, .missed = JOB_MISSED_SKIP, .nodes = mars};
 static const struct store_run_row failed = {.job = "j",
                                             .attempt = 3,
                                             .state = RUN_FAILED,
@@ -165,7 +168,7 @@ static const struct example {
      "ironcron runs output 00000000",
      {.job = &job, ROW(SLOT_SKIPPED, REASON_OVERLAP), .other = &started}},
     {"overlap",
-     "waited for its next attempt",
+     "was not over yet: it ran, or waited for its next attempt",
      "ironcron runs --job j",
      {.job = &job, ROW(SLOT_SKIPPED, REASON_OVERLAP)}},
     {"superseded",
@@ -348,6 +351,18 @@ static const struct example {
      "process 42 is stopped",
      "kill -CONT 42",
      {.job = &job, DUE, .node_is_stopped = true, .node_pid = 42}},
+    {"no_labels",
+     "demands (nodes: region=mars). The first one",
+     "ironcron nodes",
+     {.job = &mars_job, DUE, .max_running = 4}},
+    {"waits_capacity",
+     "2 runs go on, and node.max_running is 2",
+     "ironcron runs --state started",
+     {.job = &mars_job, DUE, .nodes_fit = 1, .running_fit = 2, .running_all = 9, .max_running = 2}},
+    {"waits_capacity",
+     "8 runs go on, and the 2 nodes that may run it have 8 places",
+     "ironcron runs --state started",
+     {.job = &job, DUE, .nodes_fit = 2, .running_all = 8, .max_running = 8}},
     {"waits_overlap",
      "(overlap: queue)",
      "ironcron runs output 00000000",
