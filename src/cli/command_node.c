@@ -162,8 +162,13 @@ static bool nothing_to_reload(const struct invocation *invocation, const struct 
     if (invocation->json) {
         json_print(json_pack("{s:s, s:b, s:o}", "intent", "reload", "node_is_live", 0, "answer",
                              json_text("no node is live")));
-    } else {
+    } else if (session->config->store_url == NULL) {
         printf("%s has no error. No node is live: the next one starts with it: ironcron serve\n",
+               session->config->path);
+    } else {
+        printf("%s has no error. No node is live, and the next one takes it over only where it was "
+               "never in force before: ironcron serve, then ironcron status, and where that says "
+               "so ironcron reload\n",
                session->config->path);
     }
     return true;

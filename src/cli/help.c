@@ -21,7 +21,7 @@ const struct help_exit_code help_exit_codes[] = {
     {2, "wrong usage"},
     {70, "a bug in ironcron, with a report"},
     {75, "the store cannot be reached now; try again later"},
-    {78, "the configuration is wrong by itself"},
+    {78, "the configuration is wrong by itself, or the store is of another version"},
     {0, NULL},
 };
 

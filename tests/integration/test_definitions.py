@@ -126,6 +126,13 @@ def test_a_reload_reaches_the_other_nodes(fleet):
         assert fleet.active()[0] == "1"
 
 
+def test_a_reload_without_a_node_promises_nothing(fleet):
+    member = fleet.config("a", jobs("one"))
+    fleet.migrate("a")
+    told = member.run("reload").stdout
+    assert "No node is live" in told and "never in force before" in told and "ironcron status" in told
+
+
 def test_commands_show_what_is_in_force(fleet):
     a = fleet.config("a", jobs("one", schedule=NEVER))
     b = fleet.config("b", jobs("one", "two", schedule=NEVER))
