@@ -214,7 +214,10 @@ bool intents_is_ours(struct engine *engine, const struct store_intent *intent)
     if (ours || uuid_is_nil(intent->node)) {
         engine->fleet.intents_pending = true;
     }
-    if (uuid_is_nil(intent->node) && !engine->draining && (!begins || fleet_may_act(engine))) {
+    // One that stops begins nothing any more, but what it runs can be cancelled.
+    bool may = begins ? !engine->draining && fleet_may_act(engine)
+                      : !engine->draining || intent->kind == INTENT_CANCEL;
+    if (uuid_is_nil(intent->node) && may) {
         consider(engine, intent);
     }
     return false;

@@ -327,6 +327,25 @@ static void cancelling(void **state)
     fleet_free(f);
 }
 
+// What a node that stops still runs can be ended, however long it may take to stop.
+static void cancelling_where_a_node_stops(void **state)
+{
+    (void)state;
+    struct fleet *f = fleet_new(START);
+    fleet_job(f, "a", "0 0 1 1 *");
+    f->takes = DURATION_S(3000);
+    fleet_start_all(f, 3);
+    struct uuid run = fleet_wish(f, &(struct store_intent){.kind = INTENT_RUN, .job = "a"});
+    fleet_advance(f, DURATION_S(3));
+    fleet_drain(f, fleet_runner(f, "a"));
+    fleet_advance(f, DURATION_S(2));
+    run = fleet_wish(f, &(struct store_intent){.kind = INTENT_CANCEL, .run_id = run});
+    fleet_advance(f, DURATION_S(5));
+    assert_string_equal(fleet_answer(f, run), "DONE 1 run told to end");
+    assert_int_equal(f->ended[RUN_CANCELLED], 1);
+    fleet_free(f);
+}
+
 // Each node has files of its own, so that it matters who reads them.
 static void a_reload_is_for_the_node_that_is_named(void **state)
 {
@@ -420,6 +439,7 @@ int main(void)
         cmocka_unit_test(a_host_comes_back),
         cmocka_unit_test(a_wish_is_carried_out_once),
         cmocka_unit_test(cancelling),
+        cmocka_unit_test(cancelling_where_a_node_stops),
         cmocka_unit_test(a_reload_is_for_the_node_that_is_named),
         cmocka_unit_test(a_draining_node_hands_over),
         cmocka_unit_test(definitions_change),
