@@ -30,6 +30,12 @@ static void copy(char *out, size_t size, json_t *object, const char *key)
     snprintf(out, size, "%s", text == NULL ? "" : text);
 }
 
+static json_int_t inode_of(int fd)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 ? (json_int_t)st.st_ino : 0;
+}
+
 // What the holder wrote; all empty when it has not written yet.
 static void read_holder(int fd, struct node_lock_holder *holder_out)
 {
@@ -46,6 +52,7 @@ static void read_holder(int fd, struct node_lock_holder *holder_out)
     copy(holder_out->command, sizeof holder_out->command, json, "command");
     holder_out->pid = (int)json_integer_value(json_object_get(json, "pid"));
     holder_out->mark = (uint64_t)json_integer_value(json_object_get(json, "mark"));
+    holder_out->is_copy = json_integer_value(json_object_get(json, "inode")) != inode_of(fd);
     char since[FORMAT_TIME_SIZE];
     copy(since, sizeof since, json, "started_at");
     struct error ignored = ERROR_INIT;
@@ -68,7 +75,8 @@ static bool refuse(const char *path, const struct node_lock_holder *holder, stru
                      "file has one node.%s",
                      holder->node, holder->command, holder->pid, holder->host, since, path,
                      gone ? " Its process is gone; its runner is ending what still runs"
-                          : " Stop that one first, or give this one a store of its own");
+                          : " Stop that one first, or give this one a store of its own (on "
+                            "PostgreSQL: a node.state of its own)");
 }
 
 // A command that looks whether a node lives holds a shared lock for a moment: it is waited for.
@@ -113,9 +121,10 @@ bool node_lock_sign(int fd, const struct node_lock_holder *holder, struct error 
 {
     char since[FORMAT_TIME_SIZE];
     format_utc_ms(holder->started_at, since);
-    json_t *json = json_pack("{s:s, s:s, s:I, s:s, s:i, s:s}", "command", holder->command, "host",
-                             holder->host, "mark", (json_int_t)holder->mark, "node", holder->node,
-                             "pid", holder->pid, "started_at", since);
+    json_t *json =
+        json_pack("{s:s, s:s, s:I, s:I, s:s, s:i, s:s}", "command", holder->command, "host",
+                  holder->host, "inode", inode_of(fd), "mark", (json_int_t)holder->mark, "node",
+                  holder->node, "pid", holder->pid, "started_at", since);
     char text[2048];
     size_t length = json == NULL ? 0 : json_dumpb(json, text, sizeof text - 1, JSON_SORT_KEYS);
     json_decref(json);

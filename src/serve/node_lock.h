@@ -19,6 +19,7 @@ struct node_lock_holder {
     int pid;
     struct instant started_at;
     uint64_t mark; // of its runs' processes (process_runner_mark); 0 = none can have been started
+    bool is_copy;  // read from a file that is a copy of the one that was signed: proves nothing
 };
 
 // Takes the lock; *holder_out tells who had it last, as far as known. False with ERROR_REFUSED and

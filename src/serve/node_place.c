@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -57,7 +58,10 @@ bool node_place_take(struct node *node, struct error *err)
         error_reset(err);
         usleep(100 * 1000);
     }
-    if (!uuid_parse(holder.node, &node->predecessor)) {
+    // Elsewhere than where it was signed a free lock says nothing of that node: it may live.
+    bool proves = !holder.is_copy && strcmp(holder.host, node->host) == 0;
+    holder.mark = holder.is_copy ? 0 : holder.mark;
+    if (!proves || !uuid_parse(holder.node, &node->predecessor)) {
         node->predecessor = (struct uuid){0};
     }
     return node_place_sign(node, holder.mark, err) && end_left(holder.mark);

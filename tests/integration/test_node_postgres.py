@@ -2,6 +2,7 @@
 the others do when it dies."""
 
 import json
+import shutil
 import signal
 
 import pytest
@@ -149,6 +150,21 @@ def test_why_knows_which_node_has_the_run_and_who_may_run_it(ironcron, other, da
             assert told["policy"]["max_running"] == 3
             until(lambda: ironcron.json("why", "nowhere")["cause"] == "no_labels", "it is due")
             assert "(nodes: region=mars)" in ironcron.json("why", "nowhere")["answer"]
+
+
+def test_copied_files_of_a_node_are_no_proof_that_it_is_dead(ironcron, other, database):  # noqa: F811
+    for program in (ironcron, other):
+        on_postgres(program, database, "jobs: [ { name: a, schedule: '0 0 1 1 *', command: [ sleep, '60' ] } ]\n")
+    with ironcron.serve() as node:
+        ironcron.run("run", "a", "--detach")
+        until(lambda: database.execute("select 1 from ironcron.job_runs where state = 'STARTED'"), "it runs")
+        shutil.copy(ironcron.folder / "ironcron.node.lock", other.folder)
+        with other.serve():
+            assert len(live(database)) == 2
+            assert not node.logged("event=fenced")
+            assert database.value("select state from ironcron.job_runs") == "STARTED"
+            ironcron.run("runs", "cancel", "--job", "a")
+            until(lambda: database.value("select state from ironcron.job_runs") == "CANCELLED", "it was told to end")
 
 
 def test_a_short_lived_node_is_one_of_the_fleet(ironcron, database):  # noqa: F811

@@ -16,6 +16,30 @@
 #include "serve/node_lock.h"
 #include "serve/serve.h"
 
+// Of a copied file, as in the image of a host, nobody can say whether its node is dead.
+static void copied(const char *folder, const char *lock)
+{
+    char store[64];
+    char copy[80];
+    char text[2048];
+    struct node_lock_holder holder;
+    struct error err = ERROR_INIT;
+    int fd;
+    FILE *from = fopen(lock, "r");
+    snprintf(store, sizeof store, "%s/b.db", folder);
+    snprintf(copy, sizeof copy, "%s.lock", store);
+    FILE *to = fopen(copy, "w");
+    assert_true(from != NULL && to != NULL);
+    assert_true(fputs(fgets(text, sizeof text, from), to) >= 0);
+    fclose(from);
+    fclose(to);
+    assert_true(node_lock_take(store, &fd, &holder, &err));
+    assert_string_equal(holder.node, "01a20b98");
+    assert_true(holder.is_copy);
+    close(fd);
+    unlink(copy);
+}
+
 static void one_holder_by_name(void **state)
 {
     (void)state;
@@ -47,8 +71,10 @@ static void one_holder_by_name(void **state)
     assert_int_equal(other.pid, getpid());
     assert_int_equal(other.started_at.us, mine.started_at.us);
     assert_true(node_lock_is_held(store, &other));
+    assert_false(other.is_copy);
+    copied(folder, lock);
 
-    // A copy that another process holds keeps it, as the runner does.
+    // A descriptor that another process has, too, keeps it, as the runner's does.
     int ready[2];
     assert_int_equal(pipe(ready), 0);
     pid_t child = fork();
