@@ -134,6 +134,13 @@ bool postgresql_url_is(const char *text)
     return strncmp(text, "postgresql://", 13) == 0 || strncmp(text, "postgres://", 11) == 0;
 }
 
+// Most likely the end of a password. A socket's name may have one, and begin with it.
+static bool has_at_sign(const char *hosts)
+{
+    const char *at = hosts == NULL ? NULL : strchr(hosts, '@');
+    return at != NULL && hosts[0] != '/' && at != hosts && at[-1] != ',';
+}
+
 static bool take(struct load *load, const struct conform *conform,
                  const struct yaml_tree_node *node, const PQconninfoOption *options,
                  struct postgresql_url *url_out)
@@ -141,6 +148,13 @@ static bool take(struct load *load, const struct conform *conform,
     register_secrets(load, conform, node, options);
     if (!ports_are_numbers(option(options, "port"))) {
         conform_complain(conform, node, "%s: its port is no number from 1 to 65535",
+                         node->schema->name);
+        return false;
+    }
+    if (has_at_sign(option(options, "host"))) {
+        conform_complain(conform, node,
+                         "%s: its host has an @: percent-encode special characters in the "
+                         "password, as %%40 for @",
                          node->schema->name);
         return false;
     }

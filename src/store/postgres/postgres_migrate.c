@@ -9,18 +9,21 @@
 
 #define MIGRATE_LOCK "select pg_advisory_xact_lock(1768124270, 0)"
 
+static bool explain(const PGresult *result, struct error *err)
+{
+    const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    const char *hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
+    return error_set(err, ERROR_STORE,
+                     "making the store's tables failed: %s%s%s; nothing was changed",
+                     message == NULL ? "the connection broke off" : message,
+                     hint == NULL ? "" : ": ", hint == NULL ? "" : hint);
+}
+
 static bool run(PGconn *connection, const char *sql, struct error *err)
 {
     PGresult *result = PQexec(connection, sql);
     ExecStatusType status = PQresultStatus(result);
-    bool good = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
-    if (!good) {
-        const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-        const char *hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
-        error_set(err, ERROR_STORE, "making the store's tables failed: %s%s%s; nothing was changed",
-                  message == NULL ? "the connection broke off" : message, hint == NULL ? "" : ": ",
-                  hint == NULL ? "" : hint);
-    }
+    bool good = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || explain(result, err);
     PQclear(result);
     return good;
 }
@@ -29,11 +32,13 @@ static bool run(PGconn *connection, const char *sql, struct error *err)
 static bool version_of(PGconn *connection, int *version_out, struct error *err)
 {
     PGresult *there = PQexec(connection, "select to_regclass('ironcron.meta') is not null");
-    bool exists = PQresultStatus(there) == PGRES_TUPLES_OK && PQgetvalue(there, 0, 0)[0] == 't';
+    // A schema that is another role's must not be looked into at all.
+    bool told = PQresultStatus(there) == PGRES_TUPLES_OK || explain(there, err);
+    bool exists = told && PQgetvalue(there, 0, 0)[0] == 't';
     PQclear(there);
     *version_out = 0;
     if (!exists) {
-        return true;
+        return told;
     }
     PGresult *result =
         PQexec(connection, "select value::int from ironcron.meta where key = 'schema_version'");

@@ -100,6 +100,7 @@ static const struct mistake mistakes[] = {
     {"store: \"postgresql://u:p@h:x/d?nope=1\"\n",
      {"1:8: store: is no URL that libpq understands"}},
     {"store: \"postgresql://u@h:54322x/d\"\n", {"1:8: store: its port is no number"}},
+    {"store: \"postgresql://u:p@ss@h/d\"\n", {"1:8: store: its host has an @: percent-encode"}},
     {"node: {state: run/}\n", {"1:15: state: must be the name of a file"}},
     // ---- databases
     {"databases: [{name: app}]\n", {"1:13: \"url\" is missing in databases[]"}},
