@@ -157,7 +157,8 @@ void engine_store_changed(struct engine *engine)
 
 bool engine_is_carrying_out(const struct engine *engine)
 {
-    return engine->backfills != NULL;
+    bool asks = engine->reading_intents || engine->operations > 0;
+    return asks || engine->backfills != NULL;
 }
 
 void engine_give_up(struct engine *engine, const char *why)

@@ -79,7 +79,7 @@ void engine_feed(struct engine *engine);
 bool engine_is_busy(const struct engine *engine); // another turn at once would do something
 // Somebody else wrote to the store: read controls and intents in the next turn.
 void engine_store_changed(struct engine *engine);
-// A backfill goes on, also when nothing of it runs right now.
+// A backfill goes on, also when nothing of it runs right now, or the store has yet to answer.
 bool engine_is_carrying_out(const struct engine *engine);
 // Backfills begin no more slots, and are answered with what they did.
 void engine_give_up(struct engine *engine, const char *why);

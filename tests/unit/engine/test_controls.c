@@ -223,6 +223,27 @@ static void manual_runs(void **state)
     world_release(&w);
 }
 
+// A short-lived node leaves when nothing is carried out any more: an answer to come counts.
+static void a_wish_that_is_being_read_is_carried_out(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w, START);
+    world_job(&w, "a", "0 0 1 1 *");
+    world_start(&w);
+    world_advance(&w, DURATION_S(5));
+    assert_false(engine_is_carrying_out(w.engine));
+    world_intent(&w, INTENT_RUN, "a");
+    engine_store_changed(w.engine);
+    (void)engine_turn(w.engine); // it asks, and the store has not answered yet
+    assert_true(engine_is_carrying_out(w.engine));
+    world_advance(&w, DURATION_S(5));
+    assert_false(engine_is_carrying_out(w.engine));
+    assert_int_equal(world_count(&w, "a"), 1);
+    world_verify(&w);
+    world_release(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -234,6 +255,7 @@ int main(void)
         cmocka_unit_test(dry_run_executes_nothing),
         cmocka_unit_test(reload),
         cmocka_unit_test(manual_runs),
+        cmocka_unit_test(a_wish_that_is_being_read_is_carried_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
