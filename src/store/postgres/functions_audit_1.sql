@@ -82,6 +82,10 @@ create function prune_runs(p_before bigint, p_controls bigint, p_limit bigint)
 returns table (deleted bigint, more boolean) language plpgsql as $$
 declare v_slots bigint; v_runs bigint; v_output bigint; v_intents bigint; v_controls bigint; v_gone uuid[];
 begin
+    if not pg_try_advisory_xact_lock(1768124270, 7) then -- somebody else is at it
+        return query select 0::bigint, false;
+        return;
+    end if;
     with gone as (select s.job_id, s.due_at from ironcron.slot_closed_rest s join ironcron.job j using (job_id)
                   where s.due_at < p_before and s.due_at <= j.high_water
                   order by s.due_at, s.job_id limit p_limit)
@@ -121,6 +125,10 @@ create function prune_output(p_before bigint, p_limit bigint)
 returns table (deleted bigint, more boolean) language plpgsql as $$
 declare v_rows bigint;
 begin
+    if not pg_try_advisory_xact_lock(1768124270, 7) then
+        return query select 0::bigint, false;
+        return;
+    end if;
     with gone as (
         select o.run_id, o.start from ironcron.output_rest o join ironcron.run_ended_rest r using (run_id)
         where r.fence < coalesce(ironcron.first_claim(p_before),

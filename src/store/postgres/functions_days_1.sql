@@ -88,7 +88,7 @@ begin
     delete from ironcron.day where parent = p_parent and day = p_day;
     return v_rows;
 exception
-    when lock_not_available then return null;
+    when lock_not_available or deadlock_detected then return null;
     when insufficient_privilege then return 0;
 end $$;
 

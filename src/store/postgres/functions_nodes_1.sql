@@ -1,6 +1,20 @@
 -- Schema version 1: what is done to the tables. One call is one operation of the store port, or a
 -- part of one; the caller's transaction makes it whole. Every function takes the instant as p_now:
 -- the database's clock decides (now_ms), but for tests, which bring their own.
+--
+-- Nodes never wait for each other in a ring: each transaction locks in this order, leaves out what it
+-- does not need, and never goes back.
+--   1. advisory lock 5 (one at a time declares others dead)
+--   2. the node's own row (live_node, beat); under lock 5 those of others
+--   3. advisory locks 4 (definitions), 1 (numbers of jobs), 2 (controls)
+--   4. runs that end, by id
+--   5. jobs, by number
+--   6. what belongs to a job that is held: its slots, its runs that begin
+--   7. slots and intents that are taken over, but those that somebody has in hand; rows of dead nodes, by number
+--   8. the one row of pulse (tell)
+-- Housekeeping shares none of these: lock 7 (pruning), then 3 (the chain). Days wait for tables for
+-- 200 ms at most, which is less than the server waits before it looks for a ring. A new connection has
+-- the timeline's row (link_up), then its node's. Session locks are tried, never waited for.
 set local search_path = ironcron, pg_temp;
 
 create function now_ms(p_now bigint) returns bigint language sql volatile as $$
@@ -207,6 +221,7 @@ begin
               where w.state = 0 and n.state <> 'live' for update of w skip locked) w
         where i.id = w.id;
     end if;
+    perform 1 from ironcron.node where owes and state <> 'live' order by node_no for no key update;
     update ironcron.node n set owes = false where n.owes and n.state <> 'live' and not ironcron.owes(n.node_no);
 end $$;
 
@@ -214,6 +229,7 @@ end $$;
 create function end_sessions() returns void language plpgsql as $$
 begin
     perform ironcron.end_session(n.node_no) from ironcron.node n where n.state = 'lost' and n.backend is not null;
+    perform 1 from ironcron.node where state = 'lost' and backend is not null order by node_no for no key update;
     update ironcron.node n set backend = null where n.state = 'lost' and n.backend is not null
         and not exists (select from pg_stat_get_activity(n.backend) a where a.backend_start = n.backend_start);
 end $$;
@@ -268,7 +284,6 @@ begin
     select (select coalesce(max(job_id), 0) from ironcron.job) + row_number() over (order by p.ord), p.name, p_at, 0
     from published p
     where p.spec is not null and not exists (select from ironcron.job j where j.name = p.name);
-    perform 1 from ironcron.job j join published p using (name) order by j.job_id for no key update of j;
     update published p set job_id = j.job_id, mark = greatest(p_at, j.high_water)
     from ironcron.job j where j.name = p.name;
     delete from published p using ironcron.in_force f
@@ -307,6 +322,7 @@ begin
         return;
     end if;
     perform pg_advisory_xact_lock(1768124270, 1); -- numbers of jobs are given out by one at a time
+    perform 1 from ironcron.job where name = any(p_name) order by job_id for no key update;
     if (select count(distinct n) = count(*) from unnest(p_name) n) then
         v_changed := ironcron.publish_items(p_at, p_name, p_spec);
     else

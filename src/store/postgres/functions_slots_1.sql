@@ -301,7 +301,7 @@ end $$;
 -- ---- runs ----------------------------------------------------------------------------------------
 
 -- Ends those of these different runs that are STARTED and have the fence that is given. Answers how
--- many.
+-- many. Locks runs by id, then their jobs by number (functions_nodes_1.sql).
 create function end_runs(p_node uuid, p_now bigint, p_run uuid[], p_fence bigint[], p_state bigint[],
     p_failure bigint[], p_exit bigint[], p_error text[], p_duration bigint[], p_retry bigint[],
     p_detail text[])
@@ -312,7 +312,7 @@ declare v_count bigint;
 begin
     with gone as (
         delete from ironcron.run_started r
-        using (select run_id, ord::int from unnest(p_run) with ordinality as u (run_id, ord)) i
+        using (select run_id, ord::int from unnest(p_run) with ordinality as u (run_id, ord) order by run_id) i
         where r.run_id = i.run_id and r.fence = coalesce(p_fence[i.ord], r.fence)
         returning r.*, i.ord
     ), ended as (
@@ -346,7 +346,7 @@ begin
 end $$;
 
 -- Ends of different runs, guarded by id, fence and state. Answers which are stale. Where all are as
--- they should be they end at once, else one after the other.
+-- they should be they end at once, else one after the other, and all is locked before the first.
 create function finish(p_node uuid, p_now bigint, p_run uuid[], p_fence bigint[], p_state bigint[],
     p_failure bigint[], p_exit bigint[], p_error text[], p_duration bigint[], p_retry bigint[],
     p_detail text[], p_settles boolean[])
@@ -362,6 +362,10 @@ begin
             raise exception using errcode = 'IC002';
         end if;
     exception when sqlstate 'IC002' then
+        perform 1 from ironcron.run_started where run_id = any(p_run) order by run_id for update;
+        perform 1 from ironcron.job
+        where job_id in (select job_id from ironcron.run_started where run_id = any(p_run))
+        order by job_id for no key update;
         for i in 1 .. v_count loop
             v_became := ironcron.finish_one(p_node, v_now, p_run[i:i], p_fence[i:i], p_state[i:i], p_failure[i:i],
                 p_exit[i:i], p_error[i:i], p_duration[i:i], p_retry[i:i], p_detail[i:i], p_settles[i]);

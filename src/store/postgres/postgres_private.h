@@ -43,6 +43,8 @@ struct task {
     bool over;            // nothing more will be sent
     bool not_replicated;  // committed, but the standby may not have it
     bool failing_is_fine; // what this round does may be left undone
+    bool broken_off;      // the server undid it for the sake of others: it may be sent again
+    int again;            // times that it was
     enum store_result result;
     int64_t number; // the operation's own, between rounds
     void *state;    // likewise; freed at the end
@@ -85,6 +87,7 @@ struct postgres_store {
     struct store_op lock_only;    // the operation that ends the doubt
     struct operation_queue queue; // not sent
     struct task *first, *last;    // sent, in order
+    struct task *again;           // to be sent again, before the queue
     size_t in_flight;
     PGconn *reader; // for the port's synchronous reading; closed when nobody has read for a while
     struct mono read_at;

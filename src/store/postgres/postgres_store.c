@@ -10,6 +10,8 @@
 
 #define IN_FLIGHT_MAX 16 // operations sent and not answered: enough to hide the way there and back
 #define CALL_DEADLINE DURATION_S(10)
+// Whom the server broke off to end a deadlock goes again: the others have what they waited for.
+#define AGAIN_MAX 3
 
 // ---- sending ------------------------------------------------------------------------------------
 
@@ -73,10 +75,9 @@ static void send_round(struct postgres_store *store, struct task *task)
     (void)PQpipelineSync(store->connection);
 }
 
-static struct task *task_new(struct postgres_store *store, struct store_op *op)
+static void task_sent(struct postgres_store *store, struct task *task)
 {
-    struct task *task = alloc_zero(1, sizeof *task);
-    task->op = op;
+    task->next = NULL;
     if (store->last == NULL) {
         store->first = task;
     } else {
@@ -84,6 +85,13 @@ static struct task *task_new(struct postgres_store *store, struct store_op *op)
     }
     store->last = task;
     store->in_flight++;
+    send_round(store, task);
+}
+
+static struct task *task_new(struct store_op *op)
+{
+    struct task *task = alloc_zero(1, sizeof *task);
+    task->op = op;
     return task;
 }
 
@@ -100,7 +108,7 @@ static void lock_only_ended(struct store_op *op)
 // What is wrong by itself is refused in its turn, without a word to the server.
 static bool may_send(const struct postgres_store *store)
 {
-    const struct store_op *op = store->queue.first;
+    const struct store_op *op = store->again == NULL ? store->queue.first : store->again->op;
     if (op == NULL || store->link != LINK_UP || store->in_flight >= IN_FLIGHT_MAX ||
         store->locks_in_doubt) {
         return false;
@@ -118,14 +126,26 @@ static bool send_lock_only_first(struct postgres_store *store)
     }
     store->lock_only = (struct store_op){.kind = STORE_LOCK_ONLY, .done = lock_only_ended};
     locks_settled(store);
-    send_round(store, task_new(store, &store->lock_only));
+    task_sent(store, task_new(&store->lock_only));
     return true;
+}
+
+static struct task *again_pop(struct postgres_store *store)
+{
+    struct task *task = store->again;
+    store->again = task->next;
+    return task;
 }
 
 static bool send_queued(struct postgres_store *store)
 {
     bool sent = send_lock_only_first(store);
     while (may_send(store)) {
+        if (store->again != NULL) {
+            task_sent(store, again_pop(store));
+            sent = true;
+            continue;
+        }
         struct store_op *op = store->queue.first;
         struct error err = ERROR_INIT;
         if (!operation_check(op, &err)) {
@@ -136,7 +156,7 @@ static bool send_queued(struct postgres_store *store)
             sent = true;
             continue;
         }
-        send_round(store, task_new(store, operation_pop(&store->queue)));
+        task_sent(store, task_new(operation_pop(&store->queue)));
         sent = true;
     }
     return sent;
@@ -144,8 +164,8 @@ static bool send_queued(struct postgres_store *store)
 
 // ---- ending -------------------------------------------------------------------------------------
 
-static void task_end(struct postgres_store *store, enum store_result result,
-                     const struct error *err)
+// Takes the first one out of what was sent.
+static struct task *task_pop(struct postgres_store *store)
 {
     struct task *task = store->first;
     store->first = task->next;
@@ -153,6 +173,13 @@ static void task_end(struct postgres_store *store, enum store_result result,
         store->last = NULL;
     }
     store->in_flight--;
+    return task;
+}
+
+static void task_end(struct postgres_store *store, enum store_result result,
+                     const struct error *err)
+{
+    struct task *task = task_pop(store);
     struct store_op *op = task->op;
     free(task->state);
     free(task);
@@ -162,6 +189,24 @@ static void task_end(struct postgres_store *store, enum store_result result,
     operation_done(op, result, err);
 }
 
+// It is certainly not done, and goes again as if for the first time; but the session may have taken
+// or left locks for it.
+static void task_again(struct postgres_store *store)
+{
+    struct task *task = task_pop(store);
+    if (postgres_tasks[task->op->kind].ended != NULL) {
+        postgres_tasks[task->op->kind].ended(store, task->op, STORE_UNAVAILABLE);
+    }
+    free(task->state);
+    task->op->err = ERROR_INIT;
+    *task = (struct task){.op = task->op, .again = task->again + 1};
+    struct task **end = &store->again;
+    while (*end != NULL) {
+        end = &(*end)->next;
+    }
+    *end = task;
+}
+
 // The connection is gone, or nothing on it can be believed. What was sent with its commit may be
 // done; the rest is certainly not.
 static void lose(struct postgres_store *store, const struct error *err)
@@ -169,11 +214,19 @@ static void lose(struct postgres_store *store, const struct error *err)
     struct error why = *err;
     link_close(store);
     struct operation_queue queue = store->queue;
+    struct task *again = store->again;
     store->queue = (struct operation_queue){NULL, NULL};
+    store->again = NULL;
     while (store->first != NULL) {
         const struct task *task = store->first;
         bool unknown = task->committing && !operation_is_read(task->op);
         task_end(store, unknown ? STORE_UNKNOWN : STORE_UNAVAILABLE, &why);
+    }
+    while (again != NULL) {
+        struct task *task = again;
+        again = task->next;
+        operation_done(task->op, STORE_UNAVAILABLE, &why);
+        free(task);
     }
     for (struct store_op *op; (op = operation_pop(&queue)) != NULL;) {
         operation_done(op, STORE_UNAVAILABLE, &why);
@@ -189,10 +242,18 @@ static enum store_result result_of(const PGresult *result)
     return refused ? STORE_REFUSED : STORE_UNAVAILABLE;
 }
 
+// A deadlock or a conflict: between others' wishes and ours, nothing is wrong with it.
+static bool is_broken_off(const PGresult *result)
+{
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    return state != NULL && (strcmp(state, "40P01") == 0 || strcmp(state, "40001") == 0);
+}
+
 static void take_failure(struct postgres_store *store, struct task *task, const PGresult *result)
 {
     if (task->result == STORE_OK && !task->failing_is_fine) {
         task->result = result_of(result);
+        task->broken_off = is_broken_off(result);
         link_explain(store, result, &task->op->err);
     }
 }
@@ -231,6 +292,10 @@ static void round_over(struct postgres_store *store)
     if (!failed && !task->over) {
         task->round++;
         send_round(store, task);
+        return;
+    }
+    if (task->broken_off && task->again < AGAIN_MAX) {
+        task_again(store);
         return;
     }
     if (!failed && task->not_replicated) {
@@ -296,7 +361,8 @@ static bool pump(struct store *port)
     struct postgres_store *store = postgres_of(port);
     struct error err = ERROR_INIT;
     link_reader_rest(store);
-    if (store->queue.first == NULL && store->first == NULL && store->link != LINK_UP) {
+    if (store->queue.first == NULL && store->first == NULL && store->again == NULL &&
+        store->link != LINK_UP) {
         return false;
     }
     enum postgres_link before = store->link;
@@ -359,7 +425,7 @@ static void close_store(struct store *port)
     while (store->first != NULL && store->first->op == &store->lock_only) {
         task_end(store, STORE_UNAVAILABLE, &store->lock_only.err); // nobody waits for it
     }
-    CHECK(store->queue.first == NULL && store->first == NULL);
+    CHECK(store->queue.first == NULL && store->first == NULL && store->again == NULL);
     PQfinish(store->reader);
     free(store->held);
     free(store->application_name);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "postgres_cluster.h"
+#include "sqlite_file.h"
 #include "store/postgres/postgres_store.h"
 
 const char fleet_job_locks[] =
@@ -147,6 +148,15 @@ void fleet_make_overdue(const struct fleet *fleet, int number)
              "update ironcron.node set valid_until = 0, lease = 1, grace = 1 where node = '%s'",
              id);
     free(postgres_cluster_psql(fleet->url, sql));
+}
+
+int fleet_deadlocks(void)
+{
+    char *count = sqlite_file_shell("grep -c 'deadlock detected' %s/server.log || true",
+                                    postgres_cluster_folder());
+    int seen = (int)strtol(count, NULL, 10);
+    free(count);
+    return seen;
 }
 
 int fleet_backend(const struct fleet *fleet, int number)
