@@ -9,10 +9,21 @@
 
 #define MIGRATE_LOCK "select pg_advisory_xact_lock(1768124270, 0)"
 
-static bool explain(const PGresult *result, struct error *err)
+// A right that is missing is nothing that time mends: somebody has to grant it.
+static bool explain(const PGconn *connection, const PGresult *result, struct error *err)
 {
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     const char *hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
+    if (state != NULL && strcmp(state, "42501") == 0) {
+        const char *user = PQuser(connection);
+        const char *database = PQdb(connection);
+        return error_set(err, ERROR_REFUSED,
+                         "user %s may not make the store's tables (%s), nothing was changed: run "
+                         "this as the owner of database %s, or, as that one, `grant create on "
+                         "database \"%s\" to \"%s\"`",
+                         user, message, database, database, user);
+    }
     return error_set(err, ERROR_STORE,
                      "making the store's tables failed: %s%s%s; nothing was changed",
                      message == NULL ? "the connection broke off" : message,
@@ -23,7 +34,8 @@ static bool run(PGconn *connection, const char *sql, struct error *err)
 {
     PGresult *result = PQexec(connection, sql);
     ExecStatusType status = PQresultStatus(result);
-    bool good = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || explain(result, err);
+    bool good =
+        status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || explain(connection, result, err);
     PQclear(result);
     return good;
 }
@@ -33,7 +45,7 @@ static bool version_of(PGconn *connection, int *version_out, struct error *err)
 {
     PGresult *there = PQexec(connection, "select to_regclass('ironcron.meta') is not null");
     // A schema that is another role's must not be looked into at all.
-    bool told = PQresultStatus(there) == PGRES_TUPLES_OK || explain(there, err);
+    bool told = PQresultStatus(there) == PGRES_TUPLES_OK || explain(connection, there, err);
     bool exists = told && PQgetvalue(there, 0, 0)[0] == 't';
     PQclear(there);
     *version_out = 0;

@@ -171,6 +171,30 @@ static void an_ordinary_user_is_enough(void **state)
     free(url);
 }
 
+// Waiting does not mend it: the code says so, and the words who is to grant what.
+static void a_user_without_rights_is_told_what_to_grant(void **state)
+{
+    char guest[256];
+    free(postgres_cluster_psql(*state, "create role guest login; drop schema ironcron cascade"));
+    snprintf(guest, sizeof guest, "%.*s&user=guest",
+             (int)(strstr(*state, "&user=") - (char *)*state), (char *)*state);
+    int from = -1;
+    struct error err = ERROR_INIT;
+    assert_false(postgres_store_migrate(guest, &from, &err));
+    assert_int_equal(err.code, ERROR_REFUSED);
+    assert_non_null(strstr(err.text, "user guest may not make the store's tables"));
+    char *grant = strdup(strstr(err.text, "grant create on database"));
+    *strchr(grant, '`') = '\0';
+    for (char *at = grant; (at = strchr(at, '"')) != NULL; at++) {
+        *at = ' '; // the shell would take them
+    }
+    free(postgres_cluster_psql(*state, grant));
+    free(grant);
+    if (!postgres_store_migrate(guest, &from, &err)) {
+        fail_msg("%s", err.text);
+    }
+}
+
 // ---- connections --------------------------------------------------------------------------------
 
 #define MANY 60
@@ -311,6 +335,7 @@ int main(void)
         TEST(another_database_is_not_gone_on_with),
         TEST(a_database_that_is_read_only_is_refused),
         TEST(an_ordinary_user_is_enough),
+        TEST(a_user_without_rights_is_told_what_to_grant),
         TEST(a_server_without_a_connection_left_says_so),
         TEST(a_node_with_more_runs_than_the_server_has_locks_is_refused),
         TEST(a_program_works_with_tables_that_still_suit_it),
