@@ -133,7 +133,7 @@ def test_a_role_that_may_not_make_the_tables_is_told_so(fleet):
     assert "may not make them" in store_checks(fleet, 78)[0]["detail"]
     assert "permission denied" in fleet.run("migrate", "deploy", "--store", code=75).stderr
     fleet.server.psql("create schema ironcron", fleet.database.name)
-    assert "permission denied for schema ironcron" in fleet.run("migrate", "deploy", "--store", code=75).stderr
+    assert "permission denied for schema ironcron" in fleet.run("migrate", "deploy", "--store", code=1).stderr
 
 
 def test_the_folder_of_the_nodes_own_files_must_be_writable(fleet):

@@ -18,11 +18,13 @@ static bool explain(const PGconn *connection, const PGresult *result, struct err
     if (state != NULL && strcmp(state, "42501") == 0) {
         const char *user = PQuser(connection);
         const char *database = PQdb(connection);
-        return error_set(err, ERROR_REFUSED,
-                         "user %s may not make the store's tables (%s), nothing was changed: run "
-                         "this as the owner of database %s, or, as that one, `grant create on "
-                         "database \"%s\" to \"%s\"`",
-                         user, message, database, database, user);
+        return error_set(
+            err, ERROR_REFUSED,
+            "user %s may not make the store's tables (%s), nothing was changed: run "
+            "this as the owner of schema ironcron, or, where there is none yet, as the "
+            "owner of database %s, who may also `grant create on database \"%s\" to "
+            "\"%s\"`",
+            user, message, database, database, user);
     }
     return error_set(err, ERROR_STORE,
                      "making the store's tables failed: %s%s%s; nothing was changed",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Locks of the PostgreSQL store are taken in one order (functions_nodes_1.sql): whatever nodes want
-// at once, they never wait for each other in a ring. And whoever is in one, with others, goes again.
+// at once, they never wait for each other in a ring. Who is in one, with others, goes again.
 #include "postgres_fleet.h"
 
 #include <stdio.h>
