@@ -52,7 +52,6 @@ struct argument {
 };
 
 #define ARGUMENT_MAX 8
-#define OPTION_MAX   12
 #define REPEAT_MAX   64
 
 struct invocation;

@@ -10,7 +10,6 @@
 
 #include "base/alloc.h"
 
-#define ROUND_S     1
 #define LAST_WORD   DURATION_S(10) // a node that may not run a job looks so long after the others
 #define BLOCKED     DURATION_S(5)  // until it is looked again whether somebody else's run is over
 #define FOLLOW_MOST DURATION_S(60)

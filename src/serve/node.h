@@ -78,7 +78,6 @@ struct node {
     struct instant armed;
     uv_timer_t tick;
     uv_fs_event_t watch;
-    bool watching;
     uv_idle_t again;     // active while a turn has left work
     int64_t store_stamp; // of the watched file, to notice a change without notification
     struct mono turned_at;

@@ -152,7 +152,9 @@ bool node_store_watch(struct node *node, struct error *err)
     const char *path = node->store->ops->watch_path(node->store);
     uv_fs_event_init(&node->loop, &node->watch);
     node->watch.data = node;
-    node->watching = path != NULL && uv_fs_event_start(&node->watch, on_watch, path, 0) == 0;
+    if (path != NULL) {
+        (void)uv_fs_event_start(&node->watch, on_watch, path, 0); // else the tick looks at the file
+    }
     return store_watch_open(&node->store_watch, &node->loop, node->store, on_event, node, err);
 }
 

@@ -24,7 +24,6 @@ struct sql_runner {
     uint64_t tick_ms; // 0 = off
     uv_idle_t *soon;  // work that start and stop have left
     uv_check_t *told; // events were told in this turn
-    bool closing;
 };
 
 void sql_runner_tells(struct sql_runner *runner);
