@@ -92,8 +92,9 @@ static bool unknown_command(const struct scan *scan, struct error *err)
         if (!command_table[i].hidden) {
             nearest_offer(&nearest, name);
         }
-        if (strncmp(name, scan->words[0], length) == 0 && name[length] == ' ') {
-            nearest.best = name; // its first word alone
+        bool begins = strncmp(name, scan->words[0], length) == 0 && name[length] == ' ';
+        if (begins && nearest.distance > 0) {
+            nearest.best = name; // its first word alone: the first of those
             nearest.distance = 0;
         }
     }

@@ -102,8 +102,8 @@ static const char *const wholes[] = {
     "jobs:\n- name: a\n  schedule: \"@daily\"\n  shell: |  # here\n    one # not a comment\n\n"
     "    two\n- {name: b, schedule: \"0 0 1 1 *\", sql: {database: app, statement: \"select 1\"},"
     " timeout: 2m}\n",
-    "{store: \"postgresql://me@h/d\", jobs: [{name: a, schedule: \"@daily\", shell: x}], "
-    "timezone: Europe/Berlin}\n",
+    ("{store: \"postgresql://me@h/d\", jobs: [{name: a, schedule: \"@daily\", shell: x}], "
+     "timezone: Europe/Berlin}\n"),
     STORE,
 };
 

@@ -216,7 +216,8 @@ static void readyz_names_each_failing_check(void **state)
     expect_body(&world, "[+] draining ok\n");
     make_ready(&world);
     assert_int_equal(ask(&world, "/readyz", NULL, NULL), 200);
-    expect_body(&world, "[+] loop ok\n[+] store ok\n[+] runner ok\n[+] draining ok\nready\n");
+    expect_body(&world, "[+] loop ok\n[+] store ok\n[+] runner ok\n[+] draining ok\n"
+                        "[+] definitions ok\nready\n");
     const struct engine_events *events = health_events(&world.health);
     error_set(&err, ERROR_STORE, "disk \"full\"");
     events->on_store(events->context, &err);

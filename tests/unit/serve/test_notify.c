@@ -243,6 +243,7 @@ static void nobody_listens(void **state)
     setenv("NOTIFY_SOCKET", longest, 1);
     notify_open(&notify, &fake_clock);
     assert_int_equal(notify.fd, -1);
+    notify_close(&notify);
     setenv("NOTIFY_SOCKET", "/tmp/ironcron-nobody-is-here", 1);
     notify_open(&notify, &fake_clock);
     assert_true(notify.fd >= 0);
