@@ -266,7 +266,7 @@ jobs:
         status, headers, text = node.get("/readyz", {"Accept": "application/json"})
         assert (status, headers["Content-Type"]) == (200, "application/json")
         assert {c["name"]: c["ok"] for c in json.loads(text)["checks"]} == {
-            "loop": True, "store": True, "runner": True, "draining": True}
+            "loop": True, "store": True, "runner": True, "draining": True, "definitions": True}
         until(lambda: node.metrics().get('job_running{job_name="slow"}') == 1, "slow runs")
         node.signal(signal.SIGTERM)
         until(lambda: node.get("/readyz")[0] == 503, "/readyz is 503 while it drains")
