@@ -1,5 +1,6 @@
 """A client of the HTTP API: through the unix socket, over TCP with a token, or with raw bytes."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -48,7 +49,8 @@ def request(connection, method, path, body=None, headers=None):
     if body is not None and not isinstance(body, (str, bytes)):
         body = json.dumps(body)
         sent.setdefault("Content-Type", "application/json")
-    connection.request(method, path, body, sent)
+    with contextlib.suppress(BrokenPipeError):  # too long a body is answered before all of it is read
+        connection.request(method, path, body, sent)
     answer = Answer(connection.getresponse())
     connection.close()
     return answer
