@@ -38,13 +38,10 @@ static void audit_on_done(struct store_op *op)
 {
     struct backfill_audit *audit = CONTAINER_OF(op, struct backfill_audit, audit.op);
     struct engine *engine = audit->engine;
-    link_answered(engine, op);
     engine->busy = true;
-    if (op->result == STORE_UNAVAILABLE || op->result == STORE_UNKNOWN) {
-        link_hold(engine, op);
+    if (!link_settled(engine, op)) {
         return;
     }
-    engine->operations--;
     engine->unsealed = true;
     store_op_release(op);
     free(audit->job);

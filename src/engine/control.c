@@ -118,12 +118,9 @@ static void intent_end_on_done(struct store_op *op)
     struct intent_end *end = CONTAINER_OF(op, struct intent_end, end.op);
     struct engine *engine = end->engine;
     engine->busy = true;
-    link_answered(engine, op);
-    if (op->result == STORE_UNAVAILABLE || op->result == STORE_UNKNOWN) {
-        link_hold(engine, op);
+    if (!link_settled(engine, op)) {
         return;
     }
-    engine->operations--;
     handling_remove(engine, end->end.intent_id);
     store_op_release(op);
     free(end->answer);

@@ -478,5 +478,7 @@ struct instant housekeeping_wake(const struct engine *engine);
 void link_answered(struct engine *engine, const struct store_op *op); // up or down, backoff
 bool link_is_open(const struct engine *engine);                       // false while backing off
 void link_hold(struct engine *engine, struct store_op *op); // submit it again, unchanged, later
-void link_resubmit(struct engine *engine);                  // what is held, once it is asked again
-void link_beat(struct engine *engine, struct mono now);     // a sign of life, when one is due
+// For what must get through, and may be done twice: true when it has ended, else it is held.
+bool link_settled(struct engine *engine, struct store_op *op);
+void link_resubmit(struct engine *engine);              // what is held, once it is asked again
+void link_beat(struct engine *engine, struct mono now); // a sign of life, when one is due

@@ -46,12 +46,9 @@ static void left_on_done(struct store_op *op)
 {
     struct left *left = CONTAINER_OF(op, struct left, decide.op);
     struct engine *engine = left->engine;
-    link_answered(engine, op);
-    if (op->result == STORE_UNAVAILABLE || op->result == STORE_UNKNOWN) {
-        link_hold(engine, op);
+    if (!link_settled(engine, op)) {
         return;
     }
-    engine->operations--;
     store_op_release(op);
     free(left);
 }

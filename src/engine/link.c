@@ -46,6 +46,17 @@ void link_hold(struct engine *engine, struct store_op *op)
     engine->held[engine->held_count++] = op;
 }
 
+bool link_settled(struct engine *engine, struct store_op *op)
+{
+    link_answered(engine, op);
+    if (op->result == STORE_UNAVAILABLE || op->result == STORE_UNKNOWN) {
+        link_hold(engine, op);
+        return false;
+    }
+    engine->operations--;
+    return true;
+}
+
 // A claim that is settled after a long silence is of no use before the store has acknowledged that
 // this node still lives.
 void link_resubmit(struct engine *engine)

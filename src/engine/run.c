@@ -389,13 +389,10 @@ static void output_on_done(struct store_op *op)
 {
     struct output_batch *batch = CONTAINER_OF(op, struct output_batch, output.op);
     struct engine *engine = batch->engine;
-    link_answered(engine, op);
     engine->busy = true;
-    if (op->result == STORE_UNAVAILABLE || op->result == STORE_UNKNOWN) {
-        link_hold(engine, op);
+    if (!link_settled(engine, op)) {
         return;
     }
-    engine->operations--;
     engine->storing_output = false;
     store_op_release(op);
     free(batch->output.chunks);

@@ -253,11 +253,11 @@ class Clock:
 
     def __init__(self, folder):
         self.path = folder / f"clock-{secrets.token_hex(4)}"
-        self.library = compiled("fleet_clock.c", folder / "clock.so", "-shared", "-fPIC")
+        self.preload = compiled("fleet_clock.c", folder / "clock.so", "-shared", "-fPIC")
         self.path.write_bytes(bytes(8))
 
     def environment(self):
-        return {"LD_PRELOAD": str(self.library), "FLEET_CLOCK": str(self.path)}
+        return {"LD_PRELOAD": str(self.preload), "FLEET_CLOCK": str(self.path)}
 
     def step(self, seconds):
         with open(self.path, "r+b") as file:
