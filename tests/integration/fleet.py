@@ -152,6 +152,12 @@ class Fleet:
               f"{self.logs()}", bound, 0.25)
         return time.monotonic() - begun
 
+    def is_beating(self, since):
+        """Each node has beaten since then, under the id that it says. One that is stopped before leaves its row."""
+        ids = [self.identity(number) for number, host in enumerate(self.hosts) if host.nodes and self.node(number).alive()]
+        beating = f"state = 'live' and last_seen > '{since}' and node = any('{{{','.join(ids)}}}'::uuid[])"
+        return self.value(f"select count(*) from ironcron.nodes where {beating}") == str(len(ids))
+
     def logs(self):
         return "\n".join(f"---- node {n}\n{host.nodes[-1].log()[-3000:]}" for n, host in enumerate(self.hosts)
                          if host.nodes)
@@ -160,8 +166,8 @@ class Fleet:
 
     def judge(self):
         """Stops what runs, and says whether all of it was right."""
-        for number in self.revive():
-            self.node(number).wait_ready()
+        since = self.now()
+        until(lambda: not self.revive() and self.is_beating(since), self.logs)
         for number, host in enumerate(self.hosts):
             if host.nodes and self.node(number).alive():
                 self.node(number).process.terminate()

@@ -95,7 +95,6 @@ def test_a_standby_is_promoted_while_the_old_primary_still_answers(fleets):
         fleet.proxies[0].to = standby.port
         fleet.proxies[0].cut()
         fleet.resumes()
-        until(lambda: fleet.value("select count(*) from ironcron.nodes where state = 'live'") == "3", "all are back")
         fleet.judge()
     finally:
         old.remove()

@@ -1,12 +1,14 @@
 """Jobs of kind sql on the store's own database: what a run does and that it did it are committed together, whoever dies
 amid it. Each run leaves a row with its id, and the rows are those of the runs that are SUCCESS, no more and no less."""
 
+import contextlib
 import json
 import random
 import time
 
 import pytest
 from conftest import until
+from fleet import Session
 from postgres import PASSWORD, Database, cluster, database  # noqa: F401: fixtures
 from postgres_store import Way, on_postgres
 
@@ -231,6 +233,22 @@ def test_who_was_ended_by_others_has_done_nothing(ironcron, store):
         until(lambda: node.logged("event=run_stale"), "it is told")
     assert last(store, "a")[0] == "LOST" and store.value("select count(*) from effect") == "0"
     assert store.value("select count(*) from ironcron.audit_log where event = 'STALE'") == "1"
+
+
+def test_the_open_transaction_of_a_dead_node_stands_in_nobodys_way(ironcron, store):
+    """Cut off before its COMMIT, it has the run's row, and the server waits for the rest of it."""
+    configure(ironcron, store, job("a", "select pg_sleep(60)"), app=store.url)
+    node = ironcron.start()
+    ironcron.run("run", "a", "--detach")
+    until(lambda: last(store, "a")[0] == "STARTED", "it runs")
+    identity = store.value("select node from ironcron.nodes where state = 'live'")
+    with contextlib.closing(Session(store)) as session:
+        session.execute(f"set application_name = 'ironcron/{identity[-12:]}/a/0'; begin")
+        session.execute("select from ironcron.run_started for update")
+        node.kill()
+        assert ironcron.start().stop() == 0
+        assert "terminating connection" in session.execute("select 1")
+    assert last(store, "a")[0] == "LOST"
 
 
 def test_amid_everything(ironcron, store, way):

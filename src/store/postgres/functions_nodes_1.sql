@@ -195,11 +195,23 @@ create function runs_to_lose(p_fences bigint[]) returns table (run_id uuid, job_
     from ironcron.run r join ironcron.job j using (job_id) where r.fence = any(p_fences) order by r.fence
 $$;
 
+-- The sessions in which dead nodes did the work of these runs on this very database: one that nobody talks
+-- to any more may have a run's row for as long as the server lets it. Of other roles than ours they stay.
+create function end_work(p_run uuid[]) returns void language sql as $$
+    select pg_terminate_backend(a.pid, 500)
+    from (select distinct node_no from ironcron.run_started where run_id = any(p_run)) r
+        join ironcron.node n using (node_no)
+        join pg_stat_activity a on left(a.application_name, 21) = 'ironcron/' || right(n.node::text, 12)
+    where n.state <> 'live' and a.datname = current_database() and a.pid <> pg_backend_pid()
+      and pg_has_role(a.usesysid, 'USAGE')
+$$;
+
 -- Guarded by state: who ended meanwhile is not lost. p_retry: for each, or null.
 create function lose(p_node uuid, p_now bigint, p_error text, p_run uuid[], p_retry bigint[])
 returns void language plpgsql as $$
 declare c int[] := array[cardinality(p_run)];
 begin
+    perform ironcron.end_work(p_run);
     perform ironcron.end_runs(p_node, ironcron.now_ms(p_now), p_run, array_fill(null::bigint, c), array_fill(4::bigint, c),
         array_fill(4::bigint, c), array_fill(null::bigint, c), array_fill(p_error, c), array_fill(0::bigint, c), p_retry,
         array_fill(null::text, c));
