@@ -332,7 +332,7 @@ static void print_next(const struct job_view *view, struct instant now)
     }
 }
 
-static bool show_job(const struct session *session, const struct overview *overview,
+static bool show_job(const struct session *session, struct overview *overview,
                      const struct job_view *view, const struct slot_strip *strip, struct error *err)
 {
     char states[128];
@@ -344,7 +344,7 @@ static bool show_job(const struct session *session, const struct overview *overv
     print_control(view->dry_run, session);
     print_control(view->throttle, session);
     print_definition(view);
-    if (!slot_strip_print(strip, session, view, overview->now, err)) {
+    if (!slot_strip_print(strip, session, overview, view, err)) {
         return false;
     }
     print_next(view, overview->now);

@@ -54,6 +54,17 @@ static void lease_cell(struct text_table *table, const struct listed_node *node,
     }
 }
 
+static void running_cell(struct text_table *table, const struct listed_node *node, bool is_fleet)
+{
+    if (node->cut_off > 0) {
+        text_table_cellf(table, COLOUR_BAD, "%zu cut off", node->cut_off);
+    } else if (is_fleet) {
+        text_table_cellf(table, COLOUR_NONE, "%d/%d", node->row.running, node->row.max_running);
+    } else {
+        text_table_cellf(table, COLOUR_NONE, "%d", node->row.running);
+    }
+}
+
 // "region=eu, disk=ssd"
 static void labels_cell(struct text_table *table, const struct store_node_row *row)
 {
@@ -88,10 +99,10 @@ static void add_node(struct text_table *table, const struct session *session,
     text_table_cell(table, COLOUR_NONE, seen);
     if (session->config->store_url != NULL) {
         lease_cell(table, node, now);
-        text_table_cellf(table, COLOUR_NONE, "%d/%d", row->running, row->max_running);
+        running_cell(table, node, true);
         labels_cell(table, row);
     } else {
-        text_table_cellf(table, COLOUR_NONE, "%d", row->running);
+        running_cell(table, node, false);
     }
     text_table_cell(table, COLOUR_NONE, row->version);
 }
@@ -122,10 +133,17 @@ static void print_nodes(const struct session *session, const struct node_list *f
     } else {
         text_table_print(table, stdout, 0);
     }
+    bool is_alone = fleet->live == 0;
     if (fleet->overdue > 0) {
-        printf("\n%zu past the lease: a live node declares %s dead by itself and takes over what "
+        printf("\n%zu past the lease: %s node declares %s dead by itself and takes over what "
                "waits. See: ironcron doctor\n",
-               fleet->overdue, fleet->overdue == 1 ? "it" : "them");
+               fleet->overdue, is_alone ? "the next" : "a live",
+               fleet->overdue == 1 ? "it" : "them");
+    }
+    if (fleet->cut_off > 0) {
+        printf("\n%zu run%s cut off with a node that is gone; %s one records that as LOST%s\n",
+               fleet->cut_off, fleet->cut_off == 1 ? " was" : "s were",
+               is_alone ? "the next" : "a live", is_alone ? ": ironcron serve" : "");
     }
 }
 
@@ -142,7 +160,8 @@ bool command_nodes(struct invocation *invocation, int *exit_out, struct error *e
 {
     AUTO(session_release) struct session session = {0};
     AUTO(node_list_release) struct node_list fleet = {0};
-    if (!session_open(&session, invocation, err) || !node_list_load(&fleet, &session, err)) {
+    if (!session_open(&session, invocation, err) || !node_list_load(&fleet, &session, err) ||
+        !node_list_count_cut_off(&fleet, session.store, err)) {
         return false;
     }
     if (invocation->json) {

@@ -7,6 +7,7 @@
 #include "cli/follow.h"
 #include "cli/intent.h"
 #include "cli/json.h"
+#include "cli/node_list.h"
 #include "cli/run.h"
 #include "cli/run_more_text.h"
 #include "cli/run_text.h"
@@ -23,6 +24,7 @@
 
 struct listing {
     const struct session *session;
+    struct node_list fleet;
     struct text_table *table; // or
     json_t *array;
 };
@@ -35,7 +37,8 @@ static void list_cells(const struct listing *listing, const struct store_run_row
     char result[512];
     uuid_format(row->run_id, id);
     format_in_zone(row->started_at, listing->session->zone, started);
-    run_duration(row, session_now(listing->session), took, sizeof took);
+    bool is_cut_off = node_list_cut_off(&listing->fleet, row);
+    run_duration(row, session_now(listing->session), is_cut_off, took, sizeof took);
     run_result(row, result, sizeof result);
     struct text_table *table = listing->table;
     text_table_cell(table, COLOUR_NONE, id);
@@ -49,7 +52,7 @@ static void list_cells(const struct listing *listing, const struct store_run_row
     } else {
         text_table_cell(table, COLOUR_NONE, run_trigger_name(row->trigger));
     }
-    text_table_cell(table, COLOUR_NONE, result);
+    text_table_cell(table, COLOUR_NONE, is_cut_off ? RUN_CUT_OFF : result);
 }
 
 static bool list_run(void *context, const struct store_run_row *row)
@@ -75,15 +78,24 @@ static struct store_run_filter filter_of(const struct invocation *invocation)
     };
 }
 
+static bool list_rows(struct listing *listing, const struct invocation *invocation,
+                      struct error *err)
+{
+    struct store_run_filter filter = filter_of(invocation);
+    struct store *store = listing->session->store;
+    bool read = node_list_load(&listing->fleet, listing->session, err) &&
+                (store == NULL || store->ops->read_runs(store, &filter, list_run, listing, err));
+    node_list_release(&listing->fleet);
+    return read;
+}
+
 static bool list_all(const struct invocation *invocation, const struct session *session,
                      struct error *err)
 {
     AUTO_TEXT_TABLE table = text_table_new("RUN|JOB|STATE|STARTED|TOOK|TRIGGER|RESULT");
     struct listing listing = {.session = session, .table = table};
     listing.array = invocation->json ? json_array() : NULL;
-    struct store_run_filter filter = filter_of(invocation);
-    if (session->store != NULL &&
-        !session->store->ops->read_runs(session->store, &filter, list_run, &listing, err)) {
+    if (!list_rows(&listing, invocation, err)) {
         json_decref(listing.array);
         return false;
     }
@@ -144,7 +156,8 @@ static void line_time(const char *name, struct instant t, const struct zone *zon
     line(name, text, COLOUR_NONE);
 }
 
-static void print_run(const struct session *session, const struct store_run_row *row)
+static void print_run(const struct session *session, const struct store_run_row *row,
+                      bool is_cut_off)
 {
     char id[UUID_TEXT_SIZE];
     char node[UUID_TEXT_SIZE];
@@ -159,8 +172,8 @@ static void print_run(const struct session *session, const struct store_run_row 
     line_time("due", row->due_at, session->zone);
     line_time("started", row->started_at, session->zone);
     line_time("ended", row->ended_at, session->zone);
-    run_duration(row, session_now(session), text, sizeof text);
-    line("took", text, COLOUR_NONE);
+    run_duration(row, session_now(session), is_cut_off, text, sizeof text);
+    line("took", is_cut_off ? RUN_CUT_OFF : text, is_cut_off ? COLOUR_BAD : COLOUR_NONE);
     line("node", node, COLOUR_NONE);
     snprintf(text, sizeof text, "%lld", (long long)row->fence);
     line("fence", text, COLOUR_NONE);
@@ -206,20 +219,33 @@ static void print_tail(const struct run_more *more, const char *tail)
     free(clean);
 }
 
+// What the node left undone is for another one.
+static void add_next(const struct session *session, const struct run_more *more, bool is_cut_off,
+                     struct buf *next)
+{
+    if (is_cut_off) {
+        buf_add_string(next, session->has_node ? "ironcron nodes" : "ironcron serve");
+    } else {
+        run_more_next(more, session->zone, next);
+    }
+}
+
 static bool show(const struct session *session, const struct run_more *more, struct error *err)
 {
     char tail[TAIL_BYTES + 1];
     AUTO(buf_release) struct buf next;
+    AUTO(node_list_release) struct node_list fleet = {0};
     buf_init(&next, 1024);
-    if (!read_tail(session->store, more, tail, err)) {
+    if (!read_tail(session->store, more, tail, err) || !node_list_load(&fleet, session, err)) {
         return false;
     }
-    print_run(session, more->run);
+    bool is_cut_off = node_list_cut_off(&fleet, more->run);
+    print_run(session, more->run, is_cut_off);
     run_more_print_facts(more);
-    run_more_print_attempts(more, session->zone, session_now(session));
+    run_more_print_attempts(more, &fleet, session->zone, session_now(session));
     run_more_print_events(more, session->zone);
     print_tail(more, tail);
-    run_more_next(more, session->zone, &next);
+    add_next(session, more, is_cut_off, &next);
     printf("\nnext  ");
     terminal_put(stdout, COLOUR_BOLD, buf_string(&next));
     putchar('\n');

@@ -73,8 +73,11 @@ static void print_run(const struct why_case *why, const char *name, const struct
     char at[FORMAT_TIME_SIZE];
     char took[80];
     char result[512];
+    const struct why_facts *facts = &why->facts;
+    bool is_own = facts->run != NULL && uuid_equal(facts->run->run_id, run->run_id);
+    bool is_cut_off = is_own && run->state == RUN_STARTED && !facts->run_is_with_node;
     uuid_format(run->run_id, id);
-    run_duration(run, why->facts.now, took, sizeof took);
+    run_duration(run, facts->now, is_cut_off, took, sizeof took);
     run_result(run, result, sizeof result);
     buf_clear(text);
     buf_printf(text, "%s, attempt %d, %s, %s, started %s, took %s%s%s", id, run->attempt,

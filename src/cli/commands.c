@@ -37,8 +37,8 @@ static const struct option next_options[] = {
     END};
 static const struct option jobs_options[] = {
     TAKES("state", 0, VALUE_JOB_STATE, "STATE",
-          "only in this state: ok, failing, running, paused, dry-run, throttled, never_ran, late, "
-          "stale"),
+          "only in this state: ok, failing, running, cut_off, paused, dry-run, throttled, "
+          "never_ran, late, stale"),
     END};
 static const struct option doctor_options[] = {
     FLAG("deep", 0, "read the whole store and look for damage"),
@@ -244,9 +244,10 @@ const struct command command_table[] = {
      jobs_options,
      "all jobs: state, schedule, next slot, last result",
      "The next slot is in the job's own zone. States: ok, failing (the last run did not succeed), "
-     "running, paused, dry-run, throttled, never_ran. PATTERN picks jobs by their names, as a "
-     "shell does; --state picks those in one state, or those that are late or stale (no success "
-     "within `must_succeed_within`).",
+     "running, cut_off (its run's node is gone, which the next node records as LOST), paused, "
+     "dry-run, throttled, never_ran. PATTERN picks jobs by their names, as a shell does; --state "
+     "picks those in one state, or those that are late or stale (no success within "
+     "`must_succeed_within`).",
      EXAMPLES{"ironcron jobs", "as a table", "ironcron jobs \"rollup-*\" --state failing",
               "of the roll-ups those that fail",
               "ironcron --json jobs --state paused | jq -r '.[].job'", "names of the paused ones",

@@ -89,17 +89,6 @@ static bool is_over(const struct doctor *doctor, const struct store_run_row *row
     return instant_before(instant_add(end, RUN_OVER_MARGIN), doctor->overview.now);
 }
 
-static bool node_lives(const struct doctor *doctor, struct uuid node)
-{
-    const struct session *session = doctor->session;
-    char id[UUID_TEXT_SIZE];
-    if (session->config->store_url != NULL) {
-        return node_list_lives(node_list_find(&doctor->overview.fleet, node));
-    }
-    uuid_format(node, id);
-    return session->has_node && strcmp(id, session->node.node) == 0;
-}
-
 static bool look_at_run(void *context, const struct store_run_row *row)
 {
     struct run_look *look = context;
@@ -110,7 +99,7 @@ static bool look_at_run(void *context, const struct store_run_row *row)
     uuid_format(row->run_id, id);
     words_relative(row->started_at, doctor->overview.now, since);
     look->running++;
-    if (!node_lives(doctor, row->node)) {
+    if (node_list_cut_off(&doctor->overview.fleet, row)) {
         look->cut_off++;
     } else if (is_over(doctor, row) && ++look->over <= SHOWN) {
         snprintf(remedy, sizeof remedy, "ironcron runs cancel %s", id);

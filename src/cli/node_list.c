@@ -25,7 +25,7 @@ bool node_list_lives(const struct listed_node *node_or_null)
     return node_or_null != NULL && strcmp(node_or_null->state, "live") == 0;
 }
 
-const struct listed_node *node_list_find(const struct node_list *fleet, struct uuid node)
+static const struct listed_node *find(const struct node_list *fleet, struct uuid node)
 {
     for (size_t i = 0; i < fleet->count; i++) {
         if (uuid_equal(fleet->nodes[i].row.node, node)) {
@@ -33,6 +33,29 @@ const struct listed_node *node_list_find(const struct node_list *fleet, struct u
         }
     }
     return NULL;
+}
+
+bool node_list_cut_off(const struct node_list *fleet, const struct store_run_row *run)
+{
+    const struct listed_node *node = find(fleet, run->node);
+    return run->state == RUN_STARTED && node != NULL && !node_list_lives(node);
+}
+
+static bool count_cut_off(void *context, const struct store_run_row *row)
+{
+    struct node_list *fleet = context;
+    if (node_list_cut_off(fleet, row)) {
+        fleet->nodes[find(fleet, row->node) - fleet->nodes].cut_off++;
+        fleet->cut_off++;
+    }
+    return true;
+}
+
+bool node_list_count_cut_off(struct node_list *fleet, struct store *store, struct error *err)
+{
+    struct store_run_filter running = {
+        .by_state = true, .state = RUN_STARTED, .since = INSTANT_NONE, .until = INSTANT_NONE};
+    return store->ops->read_runs(store, &running, count_cut_off, fleet, err);
 }
 
 // ---- loading ------------------------------------------------------------------------------------

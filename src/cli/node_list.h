@@ -8,6 +8,7 @@
 struct listed_node {
     struct store_node_row row; // texts in the fleet's arena
     const char *state;         // as node_list_state_of
+    size_t cut_off;            // of its runs, once node_list_count_cut_off was called
 };
 
 #define NODE_LIST_MAX 1000 // nodes that ended long ago are history
@@ -17,6 +18,7 @@ struct node_list {
     struct listed_node *nodes; // newest first
     size_t count;
     size_t live, overdue;
+    size_t cut_off;                // likewise
     size_t dry_run, draining;      // of those that live
     const struct listed_node *dry; // the first of those in dry-run; NULL
     const char *other_version;     // one that lives has another than the newest that lives; NULL
@@ -25,8 +27,12 @@ struct node_list {
 bool node_list_load(struct node_list *fleet, const struct session *session,
                     struct error *err) MUST_USE;
 void node_list_release(struct node_list *fleet);
-const struct listed_node *node_list_find(const struct node_list *fleet, struct uuid node); // NULL
 bool node_list_lives(const struct listed_node *node_or_null);
+// STARTED in the store, and its node is gone: nothing runs any more, and a node that lives, or the
+// next one, records it as LOST. Where the node came after the list was read nothing is cut off.
+bool node_list_cut_off(const struct node_list *fleet, const struct store_run_row *run);
+bool node_list_count_cut_off(struct node_list *fleet, struct store *store,
+                             struct error *err) MUST_USE;
 
 // "live", "stopped", "lost" as written down; "overdue": past its lease, and nobody has declared it
 // dead yet; "gone": proven to be dead.

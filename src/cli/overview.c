@@ -32,7 +32,9 @@ static bool note_running(void *context, const struct store_run_row *row)
 {
     struct loading *loading = context;
     struct job_view *view = map_get(&loading->by_name, row->job);
-    if (view != NULL) {
+    if (view != NULL && node_list_cut_off(&loading->overview->fleet, row)) {
+        view->cut_off++;
+    } else if (view != NULL) {
         view->running++;
     }
     return true;
@@ -103,10 +105,10 @@ static bool read_node(struct overview *overview, const struct session *session, 
 static bool read_store(struct loading *loading, const struct session *session, struct error *err)
 {
     struct store *store = session->store;
-    return store == NULL || (store->ops->read_jobs(store, NULL, note_job, loading, err) &&
-                             read_runs(loading, store, err) &&
-                             node_list_load(&loading->overview->fleet, session, err) &&
-                             read_node(loading->overview, session, err));
+    return store == NULL ||
+           (store->ops->read_jobs(store, NULL, note_job, loading, err) &&
+            node_list_load(&loading->overview->fleet, session, err) &&
+            read_runs(loading, store, err) && read_node(loading->overview, session, err));
 }
 
 // ---- the jobs -----------------------------------------------------------------------------------

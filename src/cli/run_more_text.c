@@ -57,8 +57,8 @@ void run_more_print_facts(const struct run_more *more)
     }
 }
 
-void run_more_print_attempts(const struct run_more *more, const struct zone *zone,
-                             struct instant now)
+void run_more_print_attempts(const struct run_more *more, const struct node_list *fleet,
+                             const struct zone *zone, struct instant now)
 {
     if (more->attempt_count < 2) {
         return;
@@ -77,10 +77,11 @@ void run_more_print_attempts(const struct run_more *more, const struct zone *zon
         text_table_cell(table, is_this ? COLOUR_BOLD : COLOUR_NONE, id);
         text_table_cell(table, run_state_colour(row->state), run_state_name(row->state));
         text_table_cell(table, COLOUR_NONE, at);
-        run_duration(row, now, text, sizeof text);
+        bool is_cut_off = node_list_cut_off(fleet, row);
+        run_duration(row, now, is_cut_off, text, sizeof text);
         text_table_cell(table, COLOUR_NONE, text);
         run_result(row, text, sizeof text);
-        text_table_cell(table, COLOUR_NONE, text);
+        text_table_cell(table, COLOUR_NONE, is_cut_off ? RUN_CUT_OFF : text);
     }
     text_table_print(table, stdout, 2);
 }

@@ -17,13 +17,14 @@ enum colour run_state_colour(enum run_state state)
     return colours[state];
 }
 
-void run_duration(const struct store_run_row *row, struct instant now, char *out, size_t size)
+void run_duration(const struct store_run_row *row, struct instant now, bool is_cut_off, char *out,
+                  size_t size)
 {
     char text[FORMAT_DURATION_SIZE];
     bool runs = row->state == RUN_STARTED;
     struct duration d = runs ? instant_since(now, row->started_at) : row->duration;
-    if (row->state == RUN_LOST) {
-        snprintf(out, size, "-"); // nobody saw the end
+    if (row->state == RUN_LOST || is_cut_off) {
+        snprintf(out, size, "-");
         return;
     }
     format_duration_human(d.us < 0 ? DURATION_US(0) : d, text);

@@ -160,15 +160,22 @@ static void print_last(const struct slot_strip *strip, const struct job_view *vi
 
 static bool print_running_run(void *context, const struct store_run_row *row)
 {
-    const struct instant *now = context;
+    const struct overview *overview = context;
     char id[UUID_TEXT_SIZE];
     char took[80];
+    bool is_cut_off = node_list_cut_off(&overview->fleet, row);
     uuid_format(row->run_id, id);
-    run_duration(row, *now, took, sizeof took);
-    heading("running");
-    printf("%s, attempt %d\n", took, row->attempt);
+    run_duration(row, overview->now, is_cut_off, took, sizeof took);
+    if (is_cut_off) {
+        heading("cut off");
+        printf("it was attempt %d, and its node is gone\n", row->attempt);
+    } else {
+        heading("running");
+        printf("%s, attempt %d\n", took, row->attempt);
+    }
     heading("");
-    terminal_print(stdout, COLOUR_DIM, "ironcron runs output %s -f", id);
+    terminal_print(stdout, COLOUR_DIM,
+                   is_cut_off ? "ironcron runs show %s" : "ironcron runs output %s -f", id);
     putchar('\n');
     return true;
 }
@@ -196,16 +203,17 @@ static void print_waiting(const struct job_view *view, const struct slot_strip *
     }
 }
 
-static bool print_present(const struct session *session, const struct job_view *view,
-                          const struct slot_strip *strip, struct instant now, struct error *err)
+static bool print_present(const struct session *session, struct overview *overview,
+                          const struct job_view *view, const struct slot_strip *strip,
+                          struct error *err)
 {
     struct store_run_filter running = {.job = view->job->name,
                                        .by_state = true,
                                        .state = RUN_STARTED,
                                        .since = INSTANT_NONE,
                                        .until = INSTANT_NONE};
-    if (session->store != NULL &&
-        !session->store->ops->read_runs(session->store, &running, print_running_run, &now, err)) {
+    if (session->store != NULL && !session->store->ops->read_runs(
+                                      session->store, &running, print_running_run, overview, err)) {
         return false;
     }
     print_waiting(view, strip);
@@ -213,13 +221,13 @@ static bool print_present(const struct session *session, const struct job_view *
 }
 
 bool slot_strip_print(const struct slot_strip *strip, const struct session *session,
-                      const struct job_view *view, struct instant now, struct error *err)
+                      struct overview *overview, const struct job_view *view, struct error *err)
 {
-    if (!print_present(session, view, strip, now, err)) {
+    if (!print_present(session, overview, view, strip, err)) {
         return false;
     }
     print_marks(strip, view->job->schedule.zone);
     print_durations(strip);
-    print_last(strip, view, now);
+    print_last(strip, view, overview->now);
     return true;
 }

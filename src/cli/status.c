@@ -51,10 +51,12 @@ static bool tally_slot(void *context, const struct store_slot_row *row)
 static bool note_running(void *context, const struct store_run_row *row)
 {
     struct status *status = ((struct loading *)context)->status;
-    if (status->running_count == STATUS_RUNNING_MAX) {
-        return false;
+    bool is_cut_off = node_list_cut_off(&status->overview.fleet, row);
+    struct run_kept *list = is_cut_off ? status->cut_off : status->running;
+    size_t *count = is_cut_off ? &status->cut_off_count : &status->running_count;
+    if (*count < STATUS_RUNNING_MAX) {
+        run_kept_copy(&list[(*count)++], row);
     }
-    run_kept_copy(&status->running[status->running_count++], row);
     return true;
 }
 
@@ -134,17 +136,22 @@ static void judge_node(struct status *status)
     const struct session *session = status->session;
     if (!session->has_node) {
         problem(status, "no node is live, so nothing runs; start one: ironcron serve");
-        if (status->running_count > 0) {
-            problem(status,
-                    "%zu run%s cut off with the last node; the next one records that as LOST",
-                    status->running_count, status->running_count == 1 ? " was" : "s were");
-        }
-        return;
     }
     // On SQLite the lock is the sign of life: an idle node writes nothing for hours.
     if (session->node_is_here && process_is_stopped(session->node.pid)) {
         problem(status, "the node's process %d is stopped; let it go on: kill -CONT %d",
                 session->node.pid, session->node.pid);
+    }
+}
+
+static void judge_cut_off(struct status *status)
+{
+    size_t count = status->cut_off_count;
+    if (count > 0) {
+        bool has_node = status->session->has_node;
+        problem(status, "%zu run%s cut off with a node that is gone; %s one records that as LOST%s",
+                count, count == 1 ? " was" : "s were", has_node ? "a live" : "the next",
+                has_node ? ": ironcron nodes" : "");
     }
 }
 
@@ -182,6 +189,7 @@ static void judge(struct status *status)
         return;
     }
     judge_node(status);
+    judge_cut_off(status);
     judge_fleet(status);
     if (status->failing > 0) {
         problem(status, "%zu job%s failing: ironcron runs --state failed --since -24h",
@@ -210,6 +218,7 @@ bool status_load(struct status *status, const struct session *session, struct er
     status->tallies = arena_alloc(arena, overview->count + 1, sizeof *status->tallies);
     status->soon = arena_alloc(arena, overview->count + 1, sizeof *status->soon);
     status->running = arena_alloc(arena, STATUS_RUNNING_MAX, sizeof *status->running);
+    status->cut_off = arena_alloc(arena, STATUS_RUNNING_MAX, sizeof *status->cut_off);
     struct stat file;
     if (session->store != NULL && session->config->store_url == NULL &&
         stat(session->config->store_path, &file) == 0) {
@@ -233,6 +242,11 @@ void status_release(struct status *status)
 {
     overview_release(&status->overview);
     arena_release(&status->arena);
+}
+
+bool status_is_trouble(const struct status *status, size_t i)
+{
+    return status->tallies[i].failed > 0 || job_view_is_failing(&status->overview.views[i]);
 }
 
 const struct store_control_row *status_dry_run(const struct status *status)

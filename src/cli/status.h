@@ -29,6 +29,8 @@ struct status {
     struct status_tally *tallies; // beside overview.views
     struct run_kept *running;
     size_t running_count;
+    struct run_kept *cut_off; // STARTED, and their node is gone
+    size_t cut_off_count;
     struct status_soon *soon; // by due
     size_t soon_count;
     int64_t store_bytes;      // of its file; -1 = there is none
@@ -42,5 +44,7 @@ struct status {
 
 bool status_load(struct status *status, const struct session *session, struct error *err) MUST_USE;
 void status_release(struct status *status);
+// Of the job of overview.views[i]: its last run, or one of the last 24 hours, did not succeed.
+bool status_is_trouble(const struct status *status, size_t i);
 // Who put everything into dry-run; NULL when nobody did by a control.
 const struct store_control_row *status_dry_run(const struct status *status);

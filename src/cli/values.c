@@ -116,8 +116,8 @@ static bool check_job_state(const char *what, const char *text, struct error *er
         }
     }
     return refuse(what, text,
-                  "a state of a job: ok, failing, running, paused, dry-run, throttled, never_ran, "
-                  "late or stale",
+                  "a state of a job: ok, failing, running, cut_off, paused, dry-run, throttled, "
+                  "never_ran, late or stale",
                   job_view_state_words, err);
 }
 

@@ -8,6 +8,7 @@
 #define LATE_AFTER DURATION_S(10)
 // Where the job's jitter is not known.
 #define LATE_RECORDED DURATION_S(3600)
+#define STATES_MAX    8
 
 // Freshness: the last success is older than must_succeed_within, or no run has ever succeeded.
 static void judge_freshness(struct job_view *view, struct instant now)
@@ -52,7 +53,7 @@ bool job_view_is_failing(const struct job_view *view)
 }
 
 // Writes each state that applies, the first being the one that decides.
-static size_t states_of(const struct job_view *view, const char *states[7])
+static size_t states_of(const struct job_view *view, const char *states[STATES_MAX])
 {
     size_t count = 0;
     if (view->pause != NULL) {
@@ -67,13 +68,16 @@ static size_t states_of(const struct job_view *view, const char *states[7])
     if (view->running > 0) {
         states[count++] = "running";
     }
+    if (view->cut_off > 0) {
+        states[count++] = "cut_off";
+    }
     if (view->waiting > 0) {
         states[count++] = "waiting";
     }
     if (job_view_is_failing(view)) {
         states[count++] = "failing";
     }
-    if (view->last == NULL && view->running == 0) {
+    if (view->last == NULL && view->running + view->cut_off == 0) {
         states[count++] = "never_ran";
     }
     if (count == 0) {
@@ -84,18 +88,18 @@ static size_t states_of(const struct job_view *view, const char *states[7])
 
 const char *job_view_state(const struct job_view *view)
 {
-    const char *states[7];
+    const char *states[STATES_MAX];
     (void)states_of(view, states);
     return states[0];
 }
 
-const char *const job_view_state_words[] = {"ok",      "failing",   "running",   "paused",
-                                            "dry-run", "throttled", "never_ran", "late",
-                                            "stale",   NULL};
+const char *const job_view_state_words[] = {"ok",     "failing", "running",   "cut_off",
+                                            "paused", "dry-run", "throttled", "never_ran",
+                                            "late",   "stale",   NULL};
 
 bool job_view_has_state(const struct job_view *view, const char *state)
 {
-    const char *states[7];
+    const char *states[STATES_MAX];
     size_t count = states_of(view, states);
     for (size_t i = 0; i < count; i++) {
         if (strcmp(states[i], state) == 0) {
@@ -108,14 +112,15 @@ bool job_view_has_state(const struct job_view *view, const char *state)
 
 void job_view_states(const struct job_view *view, char *out, size_t size)
 {
-    const char *states[7];
+    const char *states[STATES_MAX];
     size_t count = states_of(view, states);
     out[0] = '\0';
     for (size_t i = 0; i < count; i++) {
         size_t used = strlen(out);
-        bool is_new = strcmp(states[i], "never_ran") == 0;
-        snprintf(out + used, size - used, "%s%s", i > 0 ? ", " : "",
-                 is_new ? "never ran" : states[i]);
+        snprintf(out + used, size - used, "%s%s", i > 0 ? ", " : "", states[i]);
+        for (char *gap = strchr(out + used, '_'); gap != NULL; gap = strchr(gap, '_')) {
+            *gap = ' ';
+        }
         used = strlen(out);
         if (strcmp(states[i], "throttled") == 0) {
             snprintf(out + used, size - used, " x%d", view->throttle->value);

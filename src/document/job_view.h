@@ -19,6 +19,7 @@ struct job_view {
     struct instant last_success; // INSTANT_NONE
     bool is_stale;               // no success within must_succeed_within
     int running;
+    int cut_off;                // STARTED, and their node is gone; not among those that run
     int waiting;                // slots that wait for other jobs (after)
     struct store_run_row *last; // the last run that ended; NULL
     const struct store_control_row *pause, *dry_run, *throttle; // NULL
@@ -27,8 +28,8 @@ struct job_view {
 // Controls and dates that follow from what the store says: to be called once that is filled in.
 void job_view_judge(struct job_view *view, const struct control_set *controls, struct instant now);
 bool job_view_is_failing(const struct job_view *view);
-// One word, the first that applies: paused, dry-run, throttled, running, waiting, failing,
-// never_ran, ok.
+// One word, the first that applies: paused, dry-run, throttled, running, cut_off, waiting,
+// failing, never_ran, ok.
 const char *job_view_state(const struct job_view *view);
 // Is it one of those that apply? Besides: "late", "stale" (no success within must_succeed_within).
 bool job_view_has_state(const struct job_view *view, const char *state);
