@@ -27,6 +27,7 @@ bool error_set(struct error *err, enum error_code code, const char *format, ...)
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     err->code = code;
+    err->remedy = 0;
     memcpy(err->text, text, sizeof text);
     utf8_trim_partial(err->text);
     return false;
@@ -45,12 +46,40 @@ bool error_wrap(struct error *err, const char *format, ...)
     memcpy(err->text, text, sizeof err->text - 1);
     err->text[sizeof err->text - 1] = '\0';
     utf8_trim_partial(err->text);
+    err->remedy += err->remedy > 0 ? strlen(context) + 2 : 0;
+    err->remedy = err->remedy < strlen(err->text) ? err->remedy : 0;
     return false;
+}
+
+bool error_mend(struct error *err, const char *format, ...)
+{
+    CHECK(err != NULL && err->code != ERROR_NONE);
+    char remedy[sizeof err->text];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(remedy, sizeof remedy, format, args);
+    va_end(args);
+    struct error cause = *err;
+    (void)error_set(err, cause.code, "%s: %s", cause.text, remedy);
+    size_t begins = strlen(cause.text) + 2;
+    err->remedy = begins < strlen(err->text) ? begins : 0;
+    return false;
+}
+
+const char *error_remedy(const struct error *err)
+{
+    return err->remedy > 0 ? err->text + err->remedy : NULL;
+}
+
+int error_cause_length(const struct error *err)
+{
+    return (int)(err->remedy > 0 ? err->remedy - 2 : strlen(err->text));
 }
 
 void error_reset(struct error *err)
 {
     err->code = ERROR_NONE;
+    err->remedy = 0;
     err->text[0] = '\0';
 }
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/attributes.h"
 
@@ -21,6 +22,7 @@ enum error_code {
 struct error {
     enum error_code code;
     char text[2048];
+    size_t remedy; // where in the text "what to do" begins (error_mend); 0 = it is not apart
 };
 
 #define ERROR_INIT ((struct error){.code = ERROR_NONE})
@@ -29,6 +31,10 @@ struct error {
 bool error_set(struct error *err, enum error_code code, const char *format, ...) PRINTF(3, 4);
 // Puts "context: " before the text, keeps the code; always returns false.
 bool error_wrap(struct error *err, const char *format, ...) PRINTF(2, 3);
+// Puts ": what to do" behind the text, which is known apart from then on; always returns false.
+bool error_mend(struct error *err, const char *format, ...) PRINTF(2, 3);
+const char *error_remedy(const struct error *err); // NULL = none is known apart
+int error_cause_length(const struct error *err);   // of the text without the remedy
 void error_reset(struct error *err);
 
 int error_exit_code(enum error_code code);

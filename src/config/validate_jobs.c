@@ -51,7 +51,14 @@ static void complain(struct inspection *inspection, struct tally *tally,
     validate_add(inspection->report, result, name, detail, remedy);
 }
 
-static void conclude(struct inspection *inspection, const struct tally *tally, const char *fine)
+static const char *plural(size_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
+// "3 programs found" where nothing was wrong with them; of none nothing is said.
+static void conclude(struct inspection *inspection, const struct tally *tally, size_t count,
+                     const char *what, const char *fine)
 {
     if (tally->left_out > 0) {
         char detail[128];
@@ -59,16 +66,11 @@ static void conclude(struct inspection *inspection, const struct tally *tally, c
         validate_add(inspection->report,
                      tally == &inspection->variable_tally ? VALIDATE_WARNING : VALIDATE_FAILED,
                      tally->kind, detail, "mend those above first");
-    } else if (tally->lines == 0 && fine != NULL) {
+    } else if (tally->lines == 0 && count > 0) {
         char name[32];
         snprintf(name, sizeof name, "%ss", tally->kind);
-        validate_ok(inspection->report, name, "%s", fine);
+        validate_ok(inspection->report, name, "%zu %s%s%s", count, what, plural(count), fine);
     }
-}
-
-static const char *plural(size_t count)
-{
-    return count == 1 ? "" : "s";
 }
 
 // ---- users --------------------------------------------------------------------------------------
@@ -271,18 +273,12 @@ static void inspect_job(struct inspection *inspection, const struct job *job)
 
 static void conclude_all(struct inspection *inspection)
 {
-    char fine[128];
-    size_t count = inspection->users.live;
-    snprintf(fine, sizeof fine, "%zu user%s, all usable", count, plural(count));
-    conclude(inspection, &inspection->user_tally, fine);
-    count = inspection->programs.live;
-    snprintf(fine, sizeof fine, "%zu program%s found", count, plural(count));
-    conclude(inspection, &inspection->command_tally, fine);
-    count = inspection->folders.live;
-    snprintf(fine, sizeof fine, "%zu folder%s found", count, plural(count));
-    conclude(inspection, &inspection->workdir_tally, count == 0 ? NULL : fine);
-    conclude(inspection, &inspection->limit_tally, NULL);
-    conclude(inspection, &inspection->variable_tally, NULL);
+    conclude(inspection, &inspection->user_tally, inspection->users.live, "user", ", all usable");
+    conclude(inspection, &inspection->command_tally, inspection->programs.live, "program",
+             " found");
+    conclude(inspection, &inspection->workdir_tally, inspection->folders.live, "folder", " found");
+    conclude(inspection, &inspection->limit_tally, 0, NULL, NULL);
+    conclude(inspection, &inspection->variable_tally, 0, NULL, NULL);
 }
 
 static void inspection_release(struct inspection *inspection)

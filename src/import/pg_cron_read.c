@@ -135,6 +135,9 @@ static PGconn *connect_to(const char *url, struct pg_cron *source, struct error 
     PGconn *connection = PQconnectdbParams(keys, values, 1);
     if (PQstatus(connection) != CONNECTION_OK) {
         (void)fail(connection, ERROR_UNAVAILABLE, "the database cannot be reached", err);
+        if (PQconnectionNeedsPassword(connection) != 0) {
+            (void)error_mend(err, "give one in $PGPASSWORD or ~/.pgpass");
+        }
         PQfinish(connection);
         return NULL;
     }

@@ -95,6 +95,17 @@ static void errors_are_built_outwards(void **state)
     assert_string_equal(err.text, "running y: no job x");
     assert_false(error_set(&err, ERROR_IO, "again: %s", err.text)); // from itself
     assert_string_equal(err.text, "again: running y: no job x");
+    assert_null(error_remedy(&err));
+    assert_int_equal(error_cause_length(&err), strlen(err.text));
+    assert_false(error_mend(&err, "make %s", "x"));
+    assert_false(error_wrap(&err, "at last"));
+    assert_string_equal(err.text, "at last: again: running y: no job x: make x");
+    assert_string_equal(error_remedy(&err), "make x");
+    assert_int_equal(error_cause_length(&err), strlen("at last: again: running y: no job x"));
+    for (int i = 0; i < 300; i++) { // cut off, it is not pointed to any more
+        assert_false(error_wrap(&err, "far away"));
+    }
+    assert_null(error_remedy(&err));
     assert_int_equal(error_exit_code(ERROR_CONFIG), 78);
     assert_int_equal(error_exit_code(ERROR_UNAVAILABLE), 75);
     assert_int_equal(error_http_status(ERROR_NOT_FOUND), 404);
