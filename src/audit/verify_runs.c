@@ -102,7 +102,8 @@ static void take_run_event(struct portion *portion, const struct store_audit_row
     }
     bump(&witness->ends);
     witness->audit_state = (uint8_t)state;
-    witness->ended_old = verification_is_old(row->at, v->kept_from);
+    // It may have ended long before that was recorded, but not before it began.
+    witness->ended_old = verification_is_old(witness->at, v->kept_from);
 }
 
 static bool take_audit(void *context, const struct store_audit_row *row)
@@ -181,6 +182,22 @@ static bool take_run(void *context, const struct store_run_row *row)
             is_fresh(v, row->started_at) || verification_is_old(row->started_at, v->audit_from);
         witness->end_may_lack =
             open || is_fresh(v, row->ended_at) || verification_is_old(row->ended_at, v->audit_from);
+    }
+    return true;
+}
+
+// The end of a run may be recorded long after it (the store was away): while runs were read, also
+// of some that had ended before.
+static bool take_late_end(void *context, const struct store_audit_row *row)
+{
+    struct portion *portion = context;
+    enum run_state state;
+    if (is_end(row->event, &state) && !uuid_is_nil(row->run_id)) {
+        uint32_t job = verification_name(portion->v, row->job);
+        struct witness *witness = get(portion, row->run_id, job, row->at);
+        if (witness != NULL) {
+            witness->end_may_lack = true;
+        }
     }
     return true;
 }
@@ -356,9 +373,12 @@ static bool verify_portion(struct portion *portion, struct error *err)
     struct store_slot_filter slots = {.since = INSTANT_NONE, .until = INSTANT_NONE};
     struct store_audit_filter audit = {.since = INSTANT_NONE, .until = INSTANT_NONE};
     struct store_run_filter runs = {.since = INSTANT_NONE, .until = INSTANT_NONE};
+    struct store_audit_filter late = {.since = portion->v->settled, .until = INSTANT_NONE};
     if (!ops->read_slots(store, &slots, take_slot, portion, err) ||
         !ops->read_audit(store, &audit, take_audit, portion, err) ||
-        !ops->read_runs(store, &runs, take_run, portion, err)) {
+        !ops->read_runs(store, &runs, take_run, portion, err) ||
+        (portion->v->options->node_is_live &&
+         !ops->read_audit(store, &late, take_late_end, portion, err))) {
         return false;
     }
     for (size_t i = 0; i < portion->witnesses.count; i++) {

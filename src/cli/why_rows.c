@@ -154,6 +154,31 @@ static bool note_event(void *context, const struct store_audit_row *row)
     return why->event_count < WHY_EVENTS_MAX && !uuid_is_nil(row->run_id);
 }
 
+static bool has_end(const struct why_case *why)
+{
+    for (size_t i = 0; i < why->event_count; i++) {
+        enum run_state state;
+        if (uuid_equal(why->events[i].run_id, why->facts.run->run_id) &&
+            run_state_parse(why->events[i].event, &state) && run_state_is_final(state)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// What ended while the store was away was recorded when it was back.
+static bool read_late_events(struct event_search *search, struct store *store,
+                             struct store_audit_filter filter, struct error *err)
+{
+    if (instant_is_none(filter.until) || has_end(search->why) ||
+        search->why->event_count == WHY_EVENTS_MAX) {
+        return true;
+    }
+    filter.since = filter.until;
+    filter.until = instant_add(filter.since, DURATION_S(86400));
+    return store->ops->read_audit(store, &filter, note_event, search, err);
+}
+
 bool why_rows_events(struct why_case *why, struct store *store, struct error *err)
 {
     struct why_facts *facts = &why->facts;
@@ -172,7 +197,8 @@ bool why_rows_events(struct why_case *why, struct store *store, struct error *er
     if (facts->run != NULL && is_over && !instant_is_none(facts->run->ended_at)) {
         filter.until = instant_add(facts->run->ended_at, DURATION_S(60));
     }
-    return store->ops->read_audit(store, &filter, note_event, &search, err);
+    return store->ops->read_audit(store, &filter, note_event, &search, err) &&
+           read_late_events(&search, store, filter, err);
 }
 
 // ---- output, and trouble before -----------------------------------------------------------------

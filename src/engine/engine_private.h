@@ -67,6 +67,7 @@ struct engine_job {
     struct instant waiting_due; // the slot that waits, when wait is not WAIT_NONE
     enum run_trigger waiting_trigger;
     enum engine_wait wait;
+    struct instant replace_again;  // another node is asked once more to end what runs there
     struct engine_job *next_ready; // in the queue for capacity
     struct instant last_success;
     struct engine_run_live *runs; // STARTED here, newest first
@@ -202,6 +203,7 @@ struct fleet { // of a node that is not alone
     struct mono fence_at; // … and this is when it is our turn
     bool fence_wanted;    // something that waits here is not known yet
     bool fencing;
+    struct uuid fencing_id;    // of a fencing of which nobody knows yet whether it was done; or nil
     struct marks_batch *marks; // being filled in this turn
     struct engine_job **watched;
     size_t watched_count, watched_capacity;
@@ -441,7 +443,8 @@ void marks_turn(struct engine *engine);
 // Is a pending intent this node's to carry out now? If not now, it is looked at again.
 bool intents_is_ours(struct engine *engine, const struct store_intent *intent);
 void intents_begin(struct engine *engine); // of a reading of all that are pending
-void intents_replace(struct engine *engine, struct engine_job *job); // runs of other nodes
+void intents_replace(struct engine *engine, struct engine_job *job);       // runs of other nodes
+void intents_replace_again(struct engine *engine, struct engine_job *job); // until they have ended
 
 // fence.c
 void fence_consider(struct engine *engine, bool orphans); // after each answer

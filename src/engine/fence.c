@@ -198,6 +198,7 @@ static void fence_on_done(struct store_op *op)
     link_answered(engine, op);
     if (op->result == STORE_OK) {
         engine->fleet.fence_wanted = false;
+        engine->fleet.fencing_id = (struct uuid){{0}};
         for (size_t i = 0; i < fencing->fence.fenced_count; i++) {
             events->on_fenced(events->context, fencing->fence.fenced[i]);
         }
@@ -214,12 +215,25 @@ static void fence_on_done(struct store_op *op)
     free(fencing);
 }
 
+// The same until it has been answered, so that what was done at the first time is not missed.
+static struct uuid fencing_id(struct engine *engine)
+{
+    struct uuid *id = &engine->fleet.fencing_id;
+    if (uuid_is_nil(*id)) {
+        uint8_t bytes[10];
+        engine->options.random(bytes, sizeof bytes);
+        *id = uuid_v7(instant_ms(engine_now(engine)), bytes);
+    }
+    return *id;
+}
+
 static void fence_submit(struct engine *engine)
 {
     struct fencing *fencing = alloc_zero(1, sizeof *fencing);
     fencing->engine = engine;
     fencing->fence = (struct store_op_fence){.op = {.kind = STORE_FENCE, .done = fence_on_done},
                                              .node = engine->options.node,
+                                             .fencing_id = fencing_id(engine),
                                              .lost_retry = lost_retry,
                                              .lost_context = engine};
     fence_except(engine, fencing);

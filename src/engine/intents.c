@@ -15,6 +15,8 @@
 #define NOBODY_HAS DURATION_S(2)     // then a run that is to be cancelled is nowhere
 #define ALL_SAW    DURATION_MS(2500) // then every node has ended its runs of a job
 #define NONE_SAW   DURATION_S(4)     // then there were none
+// Who could not see the wish that its run make way is asked again: the first one has been answered.
+#define REPLACE_EVERY DURATION_S(10)
 
 struct intent_seen { // to cancel a job, here
     struct uuid intent_id;
@@ -242,12 +244,14 @@ static void put_on_done(struct store_op *op)
     free(replacing);
 }
 
-// The same for the same slot, whoever asks for it and however often: of the job, the slot, and this
+// The same for the same slot, whoever asks for it: of the job, the slot, the time since, and this
 // purpose.
-static struct uuid replacing_id(const struct engine_job *job)
+static struct uuid replacing_id(const struct engine *engine, const struct engine_job *job)
 {
     uint64_t due = (uint64_t)instant_ms(job->waiting_due);
-    uint64_t number = (uint64_t)job->job_id;
+    int64_t since = instant_since(engine_now(engine), job->waiting_due).us;
+    uint64_t asking = (uint64_t)(since < 0 ? 0 : since / REPLACE_EVERY.us);
+    uint64_t number = (uint64_t)job->job_id | asking << 40;
     uint8_t rest[10] = {'r', 'e'};
     for (int i = 0; i < 8; i++) {
         rest[9 - i] = (uint8_t)(number >> (8 * i));
@@ -264,11 +268,21 @@ void intents_replace(struct engine *engine, struct engine_job *job)
              (long long)instant_ms(job->waiting_due));
     replacing->put =
         (struct store_op_intent_put){.op = {.kind = STORE_INTENT_PUT, .done = put_on_done},
-                                     .intent = {.intent_id = replacing_id(job),
+                                     .intent = {.intent_id = replacing_id(engine, job),
                                                 .kind = INTENT_CANCEL,
                                                 .job = replacing->job,
                                                 .params = replacing->params,
                                                 .actor = "overlap: replace"}};
+    job->replace_again = instant_add(engine_now(engine), REPLACE_EVERY);
     engine->operations++;
     store_submit(engine->options.store, &replacing->put.op);
+}
+
+void intents_replace_again(struct engine *engine, struct engine_job *job)
+{
+    bool waits = job->wait == WAIT_OVERLAP && job->job->overlap == JOB_OVERLAP_REPLACE;
+    if (waits && (job->runs_elsewhere || job->waits_elsewhere) &&
+        !instant_before(engine_now(engine), job->replace_again)) {
+        intents_replace(engine, job);
+    }
 }

@@ -70,6 +70,7 @@ static void understand(struct engine *engine, struct engine_job *job, const stru
     struct instant now = engine_now(engine);
     take_over(engine, job, mark);
     verdict_go_on(engine, job);
+    intents_replace_again(engine, job);
     if (!heap_contains(&job->planned)) {
         return; // it waits for something here, or something of it is in the store
     }

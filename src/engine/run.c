@@ -272,7 +272,7 @@ static void run_succeeded(struct engine_run_live *run)
 }
 
 // The end is durable: tell the watchers, free the place, let the next one go.
-static void run_finished(struct engine_run_live *run, bool stale, struct instant ended_at)
+static void run_finished(struct engine_run_live *run, bool stale, struct instant now)
 {
     struct engine *engine = run->engine;
     struct engine_job *job = run->job;
@@ -283,7 +283,7 @@ static void run_finished(struct engine_run_live *run, bool stale, struct instant
         events->on_ended(events->context, &run->facts, run->state, run->failure, run->duration,
                          run->error);
         if (run->state == RUN_SUCCESS) {
-            job->last_success = ended_at;
+            job->last_success = store_ended_at(run->facts.started_at, run->duration, now);
         }
         if (!instant_is_none(run->retry_at)) {
             retry_add(engine, job, run->facts.due_at, run->facts.attempt + 1, run->retry_at);

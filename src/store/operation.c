@@ -279,7 +279,8 @@ static bool check_marks(const struct store_op_marks *op, struct error *err)
 
 static bool check_ids(struct uuid a, struct uuid b, struct error *err)
 {
-    return (!uuid_is_nil(a) && !uuid_is_nil(b)) || bad(err, "a node or an intent without id");
+    return (!uuid_is_nil(a) && !uuid_is_nil(b)) ||
+           bad(err, "a node, an intent or a fencing without id");
 }
 
 bool operation_check(const struct store_op *op, struct error *err)
@@ -312,6 +313,8 @@ bool operation_check(const struct store_op *op, struct error *err)
         return check_version(AS(op, store_op_version), err);
     case STORE_MARKS:
         return check_marks(AS(op, store_op_marks), err);
+    case STORE_FENCE:
+        return check_ids(AS(op, store_op_fence)->node, AS(op, store_op_fence)->fencing_id, err);
     case STORE_INTENT_OWN:
         return check_ids(AS(op, store_op_intent_own)->node, AS(op, store_op_intent_own)->intent_id,
                          err);

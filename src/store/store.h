@@ -137,10 +137,12 @@ struct store_end {
     enum run_failure failure;
     bool has_exit_code;
     int exit_code;
-    const char *error;        // NULL or at most 4 KB
-    struct duration duration; // by the node's boot clock
-    struct instant retry_at;  // not none: the slot stays open and attempt + 1 is due then
-    const char *detail;       // JSON for the audit row, or NULL
+    const char *error; // NULL or at most 4 KB
+    // By the node's boot clock. The run ended so long after it was claimed, however much later that
+    // is recorded (store_ended_at); the audit row has the time of recording.
+    struct duration duration;
+    struct instant retry_at; // not none: the slot stays open and attempt + 1 is due then
+    const char *detail;      // JSON for the audit row, or NULL
     // Its effect was on the store's own database, and its SUCCESS may have been committed with it
     // (ironcron.finish_own): then that end stands, and `succeeded` is set.
     bool settles;
@@ -153,8 +155,17 @@ struct store_op_finish {
     struct uuid node;
     struct store_end *ends;
     size_t end_count;
-    struct instant now; // out: the store's clock, the ended_at of all of them
+    struct instant now; // out: the store's clock
 };
+// When a run ended, by the store's clock, of which its node knows how long it took: not before it
+// began and not after `now`.
+static inline struct instant store_ended_at(struct instant started_at, struct duration duration,
+                                            struct instant now)
+{
+    int64_t ms = instant_ms(started_at) + duration_ms(duration);
+    ms = ms < instant_ms(now) ? ms : instant_ms(now);
+    return instant_from_ms(ms < instant_ms(started_at) ? instant_ms(started_at) : ms);
+}
 
 // Appends to a run's output. `offset` = bytes of this run's output before it (a repeat is
 // recognised, what overlaps is cut). REFUSED when the run is unknown or bytes before `offset` are

@@ -19,8 +19,8 @@
 // each of those gets state 'lost'. Each STARTED run of a node that does not live becomes LOST
 // (audited, in the order of the claims), its slot stays open when lost_retry says so, else becomes
 // LOST. What waits on nodes that do not live (attempts to come, slots that wait for others,
-// intents) becomes this node's when it is alone; else STORE_FENCE takes it over. REFUSED when this
-// node was declared dead meanwhile.
+// intents) becomes this node's when it is alone (intents nobody's); else STORE_FENCE takes it over.
+// REFUSED when this node was declared dead meanwhile.
 // Audit: NODE_STARTED with detail {"dry_run":…,"host":…,"version":…}.
 struct store_lost {
     int64_t job_id;
@@ -152,12 +152,14 @@ struct store_op_beat {
 // Fences each other member that is overdue, by id: the node is 'lost' (audit NODE_FENCED with
 // detail {"host":…,"node":…}), its sessions in the store's server are ended. Then each STARTED run
 // of a node that does not live becomes LOST as in JOIN, and what waits on such nodes becomes this
-// one's, but for slots of the jobs in `except`, which stay for other nodes. A repeat is harmless:
-// `waiting` always is all that waits on this node, new or not.
+// one's, but for slots of the jobs in `except`, which stay for other nodes, and intents, which are
+// nobody's again. A repeat under the same id names the same nodes and runs once more, and what has
+// come since; `waiting` always is all that waits on this node, new or not.
 struct store_op_fence {
     struct store_op op;
     struct uuid node;
-    const int64_t *except; // job ids
+    struct uuid fencing_id; // chosen by the caller
+    const int64_t *except;  // job ids
     size_t except_count;
     struct instant (*lost_retry)(void *context, const struct store_lost *lost, struct instant now);
     void *lost_context;

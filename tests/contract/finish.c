@@ -42,7 +42,7 @@ static void an_end_carries_its_facts(void **state)
     CALL_OK(c, &finish);
     contract_holds(
         c, PART_RUNS,
-        "run 1 #2 a due +1000 attempt 1 schedule FAILED node #1 started +0 ended +2500 took 2400 "
+        "run 1 #2 a due +1000 attempt 1 schedule FAILED node #1 started +0 ended +2400 took 2400 "
         "exit 3 exit error exit status 3\n");
     // The repeat of a lost answer: nothing more is written.
     contract_advance(&c->clock, 100);
@@ -54,6 +54,38 @@ static void an_end_carries_its_facts(void **state)
                    "audit 0 +0 STARTED a run #2 node #1 by - {\"attempt\":1,\"due_at\":"
                    "\"2025-11-24T16:00:01.000Z\",\"trigger\":\"schedule\"}\n"
                    "audit 0 +2500 FAILED a run #2 node #1 by - {\"cpu_ms\":7}\n");
+}
+
+// What ended while nobody could be told is recorded as of then; the audit has when it was recorded.
+static void an_end_that_is_told_late(void **state)
+{
+    struct contract *c = *state;
+    int64_t job = contract_publish(c, "a", "s");
+    struct store_slot slots[3] = {contract_claim(c, job, 1000), contract_claim(c, job, 2000),
+                                  contract_claim(c, job, 3000)};
+    const struct duration durations[3] = {DURATION_MS(700), DURATION_MS(90000), DURATION_MS(-5)};
+    struct store_end ends[3];
+    for (int i = 0; i < 3; i++) {
+        ends[i] = (struct store_end){.run_id = slots[i].run_id,
+                                     .fence = slots[i].fence,
+                                     .state = i == 1 ? RUN_FAILED : RUN_SUCCESS,
+                                     .duration = durations[i]};
+    }
+    contract_advance(&c->clock, 60000);
+    struct store_op_finish finish = {
+        .op.kind = STORE_FINISH, .node = c->node, .ends = ends, .end_count = 3};
+    CALL_OK(c, &finish);
+    assert_true(finish.now.us == at_ms(60000).us);
+    store_op_release(&finish.op);
+    char *runs = contract_dump(c->store, PART_RUNS);
+    assert_non_null(strstr(runs, "started +0 ended +700 took 700"));
+    assert_non_null(strstr(runs, "started +0 ended +60000 took 90000")); // not later than now
+    assert_non_null(strstr(runs, "started +0 ended +0 took"));           // nor before it began
+    free(runs);
+    contract_holds(c, PART_JOBS, "job 1 a s mark +3000 success +700 throttle 0\n");
+    char *audit = contract_dump(c->store, PART_AUDIT);
+    assert_non_null(strstr(audit, "+60000 SUCCESS a run #2"));
+    free(audit);
 }
 
 static void a_stale_end_changes_nothing(void **state)
@@ -242,6 +274,7 @@ static void a_bad_chunk_takes_none_of_its_operation(void **state)
 static const struct CMUnitTest tests[] = {
     CONTRACT_TEST(each_final_state_closes_the_slot),
     CONTRACT_TEST(an_end_carries_its_facts),
+    CONTRACT_TEST(an_end_that_is_told_late),
     CONTRACT_TEST(a_stale_end_changes_nothing),
     CONTRACT_TEST(an_end_of_an_older_attempt_leaves_the_slot),
     CONTRACT_TEST(a_success_that_was_there_settles),

@@ -22,7 +22,7 @@ static void lose_run(struct model_store *store, const struct model_losing *losin
     if (losing->retry != NULL && lost.trigger != TRIGGER_MANUAL) {
         retry_at = losing->retry(losing->context, &lost, store->now);
     }
-    model_run_finish(store, run, RUN_LOST, retry_at);
+    model_run_finish(store, run, RUN_LOST, store->now, retry_at);
     run->row.failure = FAILURE_LOST;
     run->row.error = alloc_string(operation_lost_error);
     model_audit_add(store, "LOST", run->job->name, run->row.run_id, losing->node, NULL, NULL);
@@ -114,22 +114,23 @@ void model_take_over(struct model_store *store, int64_t node_no, const int64_t *
     }
     for (size_t i = 0; i < store->intent_count; i++) {
         if (is_orphan(store, &store->intents[i])) {
-            store->intents[i].node = store->nodes[node_no - 1].row.node;
+            store->intents[i].node = (struct uuid){{0}};
         }
     }
 }
 
 // ---- the operation ------------------------------------------------------------------------------
 
-static void fence_node(struct model_store *store, struct store_op_fence *op,
-                       struct model_node *node)
+static void fence_node(struct model_store *store, const struct store_op_fence *op,
+                       struct model_node *by, struct model_node *node)
 {
     const struct uuid nil = {{0}};
     char *detail = operation_fenced_detail(node->row.host, node->row.node);
     node->row.state = "lost";
     node->row.running = 0;
     model_audit_add(store, "NODE_FENCED", NULL, nil, op->node, NULL, detail);
-    op->fenced[op->fenced_count++] = node->row.node;
+    ARRAY_RESERVE(by->fenced, by->fenced_count, by->fenced_capacity);
+    by->fenced[by->fenced_count++] = node->row.node;
     free(detail);
 }
 
@@ -140,7 +141,8 @@ static int compare_nodes(const void *a, const void *b)
     return memcmp((*x)->row.node.bytes, (*y)->row.node.bytes, sizeof(struct uuid));
 }
 
-static void fence_overdue(struct model_store *store, struct store_op_fence *op)
+static void fence_overdue(struct model_store *store, const struct store_op_fence *op,
+                          struct model_node *by)
 {
     struct model_node **overdue = alloc_zero(store->node_count, sizeof(struct model_node *));
     size_t count = 0;
@@ -151,12 +153,21 @@ static void fence_overdue(struct model_store *store, struct store_op_fence *op)
         }
     }
     qsort(overdue, count, sizeof *overdue, compare_nodes);
-    op->fenced = arena_alloc(&op->op.arena, count, sizeof *op->fenced);
-    op->fenced_count = 0;
     for (size_t i = 0; i < count; i++) {
-        fence_node(store, op, overdue[i]);
+        fence_node(store, op, by, overdue[i]);
     }
     free(overdue);
+}
+
+static void answer(struct store_op_fence *op, const struct model_node *by)
+{
+    op->fenced_count = by->fenced_count;
+    op->fenced = arena_alloc(&op->op.arena, by->fenced_count, sizeof *op->fenced);
+    for (size_t i = 0; i < by->fenced_count; i++) {
+        op->fenced[i] = by->fenced[i];
+    }
+    op->lost = model_lost_copy(&by->fencing_lost, &op->op.arena);
+    op->lost_count = by->fencing_lost.count;
 }
 
 enum store_result model_fence(struct model_store *store, struct store_op *base)
@@ -167,13 +178,15 @@ enum store_result model_fence(struct model_store *store, struct store_op *base)
         return model_not_live(&base->err);
     }
     op->now = store->now;
-    fence_overdue(store, op);
-    struct model_lost lost = {.count = 0};
-    struct model_losing losing = {op->node, op->lost_retry, op->lost_context, &lost};
+    struct model_node *by = &store->nodes[number - 1];
+    if (!uuid_equal(by->fencing_id, op->fencing_id)) {
+        by->fencing_id = op->fencing_id;
+        by->fenced_count = by->fencing_lost.count = 0;
+    }
+    fence_overdue(store, op, by);
+    struct model_losing losing = {op->node, op->lost_retry, op->lost_context, &by->fencing_lost};
     model_lose_runs(store, &losing);
-    op->lost = model_lost_copy(&lost, &base->arena);
-    op->lost_count = lost.count;
-    free(lost.lost);
+    answer(op, by);
     model_take_over(store, number, op->except, op->except_count);
     op->waiting = model_retries(store, number, &base->arena, &op->waiting_count);
     return STORE_OK;

@@ -6,11 +6,16 @@
 
 #include "base/alloc.h"
 
+static struct instant later(struct instant a, struct instant b)
+{
+    return instant_is_none(a) || instant_before(a, b) ? b : a;
+}
+
 void model_run_finish(struct model_store *store, struct model_run *run, enum run_state state,
-                      struct instant retry_at)
+                      struct instant ended_at, struct instant retry_at)
 {
     run->row.state = state;
-    run->row.ended_at = store->now;
+    run->row.ended_at = ended_at;
     run->job->started--;
     store->nodes[run->node_no - 1].started--;
     run->job->last_run = run;
@@ -22,14 +27,15 @@ void model_run_finish(struct model_store *store, struct model_run *run, enum run
         model_slot_wait(store, run->job, slot, retry_at);
     }
     if (state == RUN_SUCCESS) {
-        run->job->last_success = store->now;
+        run->job->last_success = later(run->job->last_success, ended_at);
     }
 }
 
 static void write_end(struct model_store *store, const struct store_op_finish *op,
                       const struct store_end *end, struct model_run *run)
 {
-    model_run_finish(store, run, end->state, end->retry_at);
+    struct instant ended_at = store_ended_at(run->row.started_at, end->duration, store->now);
+    model_run_finish(store, run, end->state, ended_at, end->retry_at);
     run->row.failure = end->failure;
     run->row.has_exit_code = end->has_exit_code;
     run->row.exit_code = end->has_exit_code ? end->exit_code : 0;

@@ -71,6 +71,11 @@ struct model_node {
     bool full;
     int started;            // runs in state STARTED
     struct model_lost lost; // of its join
+    // Of its last fencing:
+    struct uuid fencing_id;
+    struct uuid *fenced;
+    size_t fenced_count, fenced_capacity;
+    struct model_lost fencing_lost;
 };
 
 // What all sessions share.
@@ -143,7 +148,7 @@ void model_intent_free(struct store_intent *intent);    // its texts
 void model_control_free(struct store_control_row *row); // its texts
 // model_finish.c: the state, the slot, the job's facts; the caller adds the audit row.
 void model_run_finish(struct model_store *store, struct model_run *run, enum run_state state,
-                      struct instant retry_at);
+                      struct instant ended_at, struct instant retry_at);
 
 typedef enum store_result model_op_fn(struct model_store *store, struct store_op *op);
 model_op_fn model_join, model_beat, model_leave;      // model_node.c

@@ -169,6 +169,8 @@ static void free_nodes(struct model_store *store)
         free_text(store->nodes[i].row.version);
         free_text(store->nodes[i].row.labels);
         free(store->nodes[i].lost.lost);
+        free(store->nodes[i].fenced);
+        free(store->nodes[i].fencing_lost.lost);
     }
     free(store->nodes);
 }

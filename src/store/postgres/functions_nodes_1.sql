@@ -165,17 +165,26 @@ begin
 end $$;
 
 -- Who has not been heard of for too long is dead. Each claim holds its node's row: it has come before,
--- and is among the runs that are lost, or it finds its node dead.
-create function fence_begin(p_node uuid, p_now bigint) returns table (at bigint, fenced uuid[], fenced_count int)
+-- and is among the runs that are lost, or it finds its node dead. Under the id of its last fencing a node is
+-- told again whom and what that one found.
+create function fence_begin(p_node uuid, p_now bigint, p_id uuid)
+returns table (at bigint, fenced uuid[], fenced_count int)
 language plpgsql as $$
 declare
     v_now bigint := ironcron.now_ms(p_now);
     v_up bigint := ironcron.up_since(p_now);
+    v_no bigint;
     v_fenced uuid[] := '{}';
+    v_lost bigint[] := '{}';
     n record;
 begin
     perform pg_advisory_xact_lock(1768124270, 5);
-    perform ironcron.live_node(p_node);
+    v_no := ironcron.live_node(p_node);
+    select fencing_nodes, fencing_runs into n from ironcron.node where node_no = v_no and fencing = p_id;
+    if found then
+        v_fenced := n.fencing_nodes;
+        v_lost := n.fencing_runs;
+    end if;
     for n in select o.node_no, o.node, o.host from ironcron.node o
              where ironcron.is_overdue(o, v_now, v_up) and o.node <> p_node order by o.node
     loop
@@ -186,6 +195,9 @@ begin
         perform ironcron.audit_add(v_now, 'NODE_FENCED', null, null, null, p_node, null,
             format('{"host":%s,"node":"%s"}', to_json(n.host), n.node));
     end loop;
+    v_lost := v_lost || ironcron.lost_runs();
+    update ironcron.node set fencing = p_id, fencing_nodes = v_fenced, fencing_runs = v_lost
+    where node_no = v_no and cardinality(v_fenced) + cardinality(v_lost) > 0;
     return query select v_now, v_fenced, cardinality(v_fenced);
 end $$;
 
@@ -213,12 +225,13 @@ declare c int[] := array[cardinality(p_run)];
 begin
     perform ironcron.end_work(p_run);
     perform ironcron.end_runs(p_node, ironcron.now_ms(p_now), p_run, array_fill(null::bigint, c), array_fill(4::bigint, c),
-        array_fill(4::bigint, c), array_fill(null::bigint, c), array_fill(p_error, c), array_fill(0::bigint, c), p_retry,
+        array_fill(4::bigint, c), array_fill(null::bigint, c), array_fill(p_error, c), array_fill(null::bigint, c), p_retry,
         array_fill(null::text, c));
 end $$;
 
--- What waits on nodes that do not live becomes this one's, if it is to, but for slots of some jobs. What
--- somebody has in hand just now is left for the next time.
+-- What waits on nodes that do not live becomes this one's, if it is to, but for slots of some jobs, and
+-- intents, which are for whoever may carry them out. What somebody has in hand just now is left for the next
+-- time.
 create function take_over(p_node uuid, p_adopts boolean, p_except bigint[]) returns void language plpgsql as $$
 declare v_no bigint;
 begin
@@ -228,7 +241,7 @@ begin
         from (select w.job_id, w.due_at from ironcron.slot_waiting w join ironcron.node n using (node_no)
               where n.state <> 'live' and w.job_id <> all (p_except) for update of w skip locked) w
         where s.job_id = w.job_id and s.due_at = w.due_at;
-        update ironcron.intent i set node_no = v_no
+        update ironcron.intent i set node_no = null
         from (select w.id from ironcron.intent w join ironcron.node n using (node_no)
               where w.state = 0 and n.state <> 'live' for update of w skip locked) w
         where i.id = w.id;

@@ -301,7 +301,8 @@ end $$;
 -- ---- runs ----------------------------------------------------------------------------------------
 
 -- Ends those of these different runs that are STARTED and have the fence that is given. Answers how
--- many. Locks runs by id, then their jobs by number (functions_nodes_1.sql).
+-- many. A run ended when its node saw it, however late that is told; where nobody knows how long it took
+-- (null), now. Locks runs by id, then their jobs by number (functions_nodes_1.sql).
 create function end_runs(p_node uuid, p_now bigint, p_run uuid[], p_fence bigint[], p_state bigint[],
     p_failure bigint[], p_exit bigint[], p_error text[], p_duration bigint[], p_retry bigint[],
     p_detail text[])
@@ -314,12 +315,13 @@ begin
         delete from ironcron.run_started r
         using (select run_id, ord::int from unnest(p_run) with ordinality as u (run_id, ord) order by run_id) i
         where r.run_id = i.run_id and r.fence = coalesce(p_fence[i.ord], r.fence)
-        returning r.*, i.ord
+        returning r.*, i.ord, case when p_duration[i.ord] is null then p_now else
+            greatest(r.started_at, least(p_now, r.started_at + p_duration[i.ord])) end as ended_at
     ), ended as (
         insert into ironcron.run_ended (run_id, fence, job_id, due_at, started_at, ended_at, duration, node_no,
                                         attempt, exit_code, trigger, state, failure, error)
-        select run_id, fence, job_id, due_at, started_at, p_now, p_duration[ord], node_no, attempt, p_exit[ord],
-               trigger, p_state[ord], p_failure[ord], p_error[ord] from gone
+        select run_id, fence, job_id, due_at, started_at, ended_at, coalesce(p_duration[ord], 0), node_no, attempt,
+               p_exit[ord], trigger, p_state[ord], p_failure[ord], p_error[ord] from gone
     ), closed as (
         insert into ironcron.slot_closed (job_id, due_at, node_no, run_id, attempt, outcome, reason)
         select job_id, due_at, node_no, run_id, attempt, p_state[ord], 0
@@ -331,8 +333,9 @@ begin
     ), jobs as (
         update ironcron.job b
         set running = b.running - l.ended, last_run = p_run[l.ord],
-            last_success = case when l.succeeded then p_now else b.last_success end
-        from (select job_id, count(*) as ended, max(ord) as ord, bool_or(p_state[ord] = 1) as succeeded
+            last_success = greatest(b.last_success, l.succeeded)
+        from (select job_id, count(*) as ended, max(ord) as ord,
+                     max(ended_at) filter (where p_state[ord] = 1) as succeeded
               from gone group by job_id order by job_id) l
         where b.job_id = l.job_id
     ), audits as (

@@ -75,12 +75,16 @@ void send_end_sessions(struct postgres_store *store, struct task *task)
 
 static void send_fence_begin(struct postgres_store *store, struct task *task)
 {
+    const struct store_op_fence *op = CONTAINER_OF(task->op, struct store_op_fence, op);
     struct parameters parameters;
     task_begin(store, task);
-    put_node(&parameters, CONTAINER_OF(task->op, struct store_op_fence, op)->node);
+    put_node(&parameters, op->node);
     put_now(store, &parameters);
+    put_uuid(&parameters, op->fencing_id);
     task_send(store, PG_FENCE, &parameters);
-    task_send_plain(store, PG_FENCE_LOST);
+    put_node(&parameters, op->node);
+    put_uuid(&parameters, op->fencing_id);
+    task_send(store, PG_FENCE_LOST, &parameters);
 }
 
 static void send_fence_end(struct postgres_store *store, struct task *task)

@@ -8,7 +8,8 @@ set local search_path = ironcron, pg_temp;
 create table meta (key text primary key, value text not null);
 
 -- valid_until: of its last beat, null where a node has no lease. owes: declared dead or stopped with
--- something left behind. backend, backend_start: the session that it works on.
+-- something left behind. backend, backend_start: the session that it works on. lost_runs: those that its
+-- start found; fencing, with nodes and runs: its last one, for the repeat of a lost answer.
 create table node (
     node_no bigint generated always as identity primary key,
     node uuid not null unique, host text not null, version text not null,
@@ -18,7 +19,8 @@ create table node (
     dry_run boolean not null, is_full boolean not null default false,
     draining boolean not null default false, labels text, owes boolean not null default false,
     backend int, backend_start timestamptz,
-    lost_runs bigint[] not null default '{}') with (fillfactor = 50);
+    lost_runs bigint[] not null default '{}',
+    fencing uuid, fencing_nodes uuid[] not null default '{}', fencing_runs bigint[] not null default '{}') with (fillfactor = 50);
 create index node_live on node (node) where state = 'live';
 create index node_owes on node (node_no) where owes;
 

@@ -8,6 +8,7 @@ struct run_found {
     int64_t job_id;
     int64_t due_ms;
     enum run_trigger trigger;
+    struct instant started_at;
 };
 
 static struct run_found run_find(struct sqlite_store *store, const struct store_end *end)
@@ -21,6 +22,7 @@ static struct run_found run_find(struct sqlite_store *store, const struct store_
             .job_id = sqlite3_column_int64(row, 2),
             .due_ms = sqlite3_column_int64(row, 3),
             .trigger = (enum run_trigger)sqlite3_column_int(row, 4),
+            .started_at = column_instant(row, 5),
         };
         sql_end(row);
     }
@@ -51,14 +53,14 @@ static int64_t job_of_run(struct sqlite_store *store, const struct uuid *run_id)
 static void write_end(struct sqlite_store *store, const struct store_op_finish *op,
                       const struct store_end *end, const struct run_found *run)
 {
-    int64_t now = instant_ms(store->now);
+    struct instant ended_at = store_ended_at(run->started_at, end->duration, store->now);
     struct sql_value error = end->error == NULL ? sql_text(NULL)
                                                 : sql_bytes(SQL_KIND_TEXT, end->error,
                                                             operation_error_length(end->error));
     sql_run(store, SQL_RUN_END,
-            VALUES(sql_int(end->fence), sql_int(now), sql_int(end->state), sql_int(end->failure),
-                   sql_int_or_null(end->has_exit_code, end->exit_code), error,
-                   sql_int(duration_ms(end->duration))));
+            VALUES(sql_int(end->fence), sql_instant(ended_at), sql_int(end->state),
+                   sql_int(end->failure), sql_int_or_null(end->has_exit_code, end->exit_code),
+                   error, sql_int(duration_ms(end->duration))));
     if (run->trigger != TRIGGER_MANUAL) {
         bool retries = operation_has(end->retry_at);
         sql_run(store, SQL_SLOT_END,
@@ -68,7 +70,7 @@ static void write_end(struct sqlite_store *store, const struct store_op_finish *
     }
     sql_run(store, SQL_JOB_ENDED,
             VALUES(sql_int(run->job_id), sql_int(end->fence),
-                   sql_int_or_null(end->state == RUN_SUCCESS, now)));
+                   sql_int_or_null(end->state == RUN_SUCCESS, instant_ms(ended_at))));
     write_audit(store, op, end, run_state_name(end->state), run->job_id);
 }
 

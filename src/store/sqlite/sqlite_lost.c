@@ -100,11 +100,10 @@ struct store_lost *sqlite_lost_of_join(struct sqlite_store *store, int64_t audit
     return lost_of(runs, *count_out, arena);
 }
 
-void sqlite_take_over(struct sqlite_store *store, const struct uuid *node, int64_t node_no,
-                      const char *except)
+void sqlite_take_over(struct sqlite_store *store, int64_t node_no, const char *except)
 {
     sql_run(store, SQL_SLOT_TAKE_OVER, VALUES(sql_int(node_no), sql_text(except)));
-    sql_run(store, SQL_INTENT_TAKE_OVER, VALUES(sql_uuid(node)));
+    sql_run(store, SQL_INTENT_TAKE_OVER, NULL, 0);
 }
 
 static void take_over_but(struct sqlite_store *store, const struct store_op_fence *op,
@@ -117,7 +116,7 @@ static void take_over_but(struct sqlite_store *store, const struct store_op_fenc
         buf_printf(&except, "%s%lld", i == 0 ? "" : ",", (long long)op->except[i]);
     }
     buf_add_char(&except, ']');
-    sqlite_take_over(store, &op->node, number, buf_string(&except));
+    sqlite_take_over(store, number, buf_string(&except));
     buf_release(&except);
 }
 

@@ -42,7 +42,7 @@ static void join_new(struct sqlite_store *store, struct store_op_join *op)
     sql_run(store, SQL_NODE_JOIN_LOST,
             VALUES(sql_uuid(&op->node), sql_int((int64_t)op->lost_count)));
     if (op->alone) {
-        sqlite_take_over(store, &op->node, number, "[]");
+        sqlite_take_over(store, number, "[]");
     }
 }
 

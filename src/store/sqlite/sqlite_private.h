@@ -161,10 +161,9 @@ void sqlite_lose_runs(struct sqlite_store *store, struct sqlite_losing *losing);
 // Those of a join, again.
 struct store_lost *sqlite_lost_of_join(struct sqlite_store *store, int64_t audit, int64_t lost,
                                        struct arena *arena, size_t *count_out);
-// What waits on nodes that do not live becomes this node's.
+// What waits on nodes that do not live becomes this node's, and intents nobody's.
 // `except`: a JSON array of job ids.
-void sqlite_take_over(struct sqlite_store *store, const struct uuid *node, int64_t node_no,
-                      const char *except);
+void sqlite_take_over(struct sqlite_store *store, int64_t node_no, const char *except);
 // Those of one node, or (0) of all.
 struct store_retry *sqlite_retries(struct sqlite_store *store, int64_t node_no, struct arena *arena,
                                    size_t *count_out);

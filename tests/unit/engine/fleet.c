@@ -201,6 +201,7 @@ static void counting_submit(struct store *store, struct store_op *op)
 {
     struct fleet_node *node = node_of(store);
     node->operations[op->kind]++;
+    node->doubtful = node->doubtful || op->kind == node->doubtful_from;
     enum model_fault fault = node->cut        ? MODEL_FAULT_UNAVAILABLE
                              : node->doubtful ? MODEL_FAULT_UNKNOWN_APPLIED
                                               : MODEL_FAULT_NONE;
@@ -282,6 +283,7 @@ void fleet_start_after(struct fleet *fleet, int index, struct uuid predecessor)
     fleet_random(bytes, sizeof bytes);
     node->id = uuid_v7(instant_ms(fleet->now), bytes);
     node->hung = node->cut = node->slow = node->doubtful = false;
+    node->doubtful_from = STORE_OP_COUNT;
     node->deadline = mono_add(fleet->mono, LEASE);
     node->version = fleet->version;
     open_store(node);

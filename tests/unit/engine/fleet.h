@@ -32,10 +32,12 @@ struct fleet_node {
     struct mono deadline; // of its runner
     struct uuid id;
     const char *labels;
-    bool hung;            // its loop does not turn; its runner lives until the deadline
-    bool cut;             // its store does not answer
-    bool slow;            // its store answers when it no longer is
-    bool doubtful;        // what it submits is done, and the answers are lost
+    bool hung;     // its loop does not turn; its runner lives until the deadline
+    bool cut;      // its store does not answer
+    bool slow;     // its store answers when it no longer is
+    bool doubtful; // what it submits is done, and the answers are lost
+    enum store_op_kind
+        doubtful_from;    // it becomes so with the first of these; STORE_OP_COUNT = never
     struct duration skew; // of its clock
     int max_running;
     bool dry_run;

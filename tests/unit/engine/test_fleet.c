@@ -229,6 +229,33 @@ static void a_node_cut_off_is_fenced(void **state)
     fleet_free(f);
 }
 
+// Whom it has fenced, and what was lost by that, is learnt also where the first answer is lost:
+// somebody has to end what the dead one does on other databases.
+static void a_fencing_whose_answer_is_lost(void **state)
+{
+    (void)state;
+    struct fleet *f = fleet_new(START);
+    fleet_job(f, "a", "1 0 * * *");
+    f->takes = DURATION_S(3000);
+    fleet_start_all(f, 2);
+    fleet_advance(f, DURATION_S(40));
+    int hung = fleet_runner(f, "a");
+    f->nodes[hung].hung = true;
+    struct fleet_node *other = &f->nodes[1 - hung];
+    other->doubtful_from = STORE_FENCE;
+    for (int i = 0; i < 100 && !other->doubtful; i++) {
+        fleet_advance(f, DURATION_S(1));
+    }
+    assert_string_equal(fleet_outcome(f, "a", "2026-03-10T00:01:00Z"), "LOST");
+    assert_int_equal(f->fenced + f->ended[RUN_LOST], 0);
+    other->doubtful_from = STORE_OP_COUNT;
+    other->doubtful = false;
+    fleet_advance(f, DURATION_S(10));
+    assert_int_equal(f->fenced, 1);
+    assert_int_equal(f->ended[RUN_LOST], 1);
+    fleet_free(f);
+}
+
 // What waits on a node that dies or leaves is taken over, and tried as often as it should be.
 static void attempts_that_wait_are_taken_over(void **state)
 {
@@ -433,6 +460,7 @@ int main(void)
         cmocka_unit_test(a_claim_that_comes_too_late),
         cmocka_unit_test(a_late_answer_lengthens_no_trust),
         cmocka_unit_test(a_doubtful_claim_is_settled),
+        cmocka_unit_test(a_fencing_whose_answer_is_lost),
         cmocka_unit_test(a_fenced_node_ends_everything),
         cmocka_unit_test(a_node_cut_off_is_fenced),
         cmocka_unit_test(attempts_that_wait_are_taken_over),

@@ -15,6 +15,9 @@
 
 #define START "2026-03-10T00:00:30Z"
 
+#define BACKFILL_OF_TWO                                                                            \
+    "{\"force\":\"true\",\"from\":\"2026-03-10T00:01:00Z\",\"to\":\"2026-03-10T00:02:00Z\"}"
+
 static void run_by_hand(struct fleet *f, const char *job)
 {
     fleet_wish(f, &(struct store_intent){.kind = INTENT_RUN, .job = job});
@@ -53,6 +56,27 @@ static void overlap_across_nodes(void **state)
         assert_string_equal(fleet_outcome(f, "a", "2026-03-10T00:02:00Z"), last);
         fleet_free(f);
     }
+}
+
+// The node that has the run does not see the first wish in time: it is asked again until it does.
+static void a_run_elsewhere_makes_way_in_the_end(void **state)
+{
+    (void)state;
+    struct fleet *f = fleet_new(START);
+    fleet_job(f, "a", "1,2 0 * * *")->overlap = JOB_OVERLAP_REPLACE;
+    f->takes = DURATION_S(3000);
+    fleet_start_all(f, 3);
+    fleet_advance(f, DURATION_S(40));
+    int first = fleet_runner(f, "a");
+    fleet_drain(f, first);
+    fleet_advance(f, DURATION_S(49)); // 00:01:59
+    f->nodes[first].cut = true;
+    fleet_advance(f, DURATION_S(9));
+    f->nodes[first].cut = false;
+    fleet_advance(f, DURATION_S(22)); // 00:02:30
+    assert_string_equal(fleet_outcome(f, "a", "2026-03-10T00:01:00Z"), "CANCELLED");
+    assert_int_equal(fleet_count(f, "a", -1), 2);
+    fleet_free(f);
 }
 
 // An attempt that waits elsewhere stands in the way of newer slots.
@@ -152,6 +176,32 @@ static void labels_bind_what_is_left(void **state)
     assert_int_equal(f->run_count, 2);
     assert_int_equal(f->runs[1].node, 3);
     assert_string_equal(fleet_outcome(f, "a", "2026-03-10T00:01:00Z"), "FAILED");
+    fleet_free(f);
+}
+
+// A wish that a dead node had taken as well: who fences that one may not be one that may carry it
+// out.
+static void labels_bind_what_was_wished(void **state)
+{
+    (void)state;
+    const struct job_variable eu[] = {{"region", "eu"}, {NULL, NULL}};
+    struct fleet *f = fleet_new(START);
+    fleet_job(f, "a", "1,2 0 * * *")->nodes = eu;
+    f->nodes[0].labels = f->nodes[3].labels = "{\"region\":\"eu\"}";
+    fleet_start_all(f, 3);
+    fleet_advance(f, DURATION_S(120)); // 00:02:30
+    f->takes = DURATION_S(3000);
+    struct uuid id = fleet_wish(
+        f, &(struct store_intent){.kind = INTENT_BACKFILL, .job = "a", .params = BACKFILL_OF_TWO});
+    fleet_advance(f, DURATION_S(5));
+    assert_int_equal(f->run_count, 3);
+    f->takes = DURATION_S(1);
+    fleet_kill(f, 0);
+    fleet_start(f, 3); // the only one that may
+    fleet_advance(f, DURATION_S(110));
+    assert_string_equal(fleet_answer(f, id),
+                        "DONE {\"failed\":1,\"passed_over\":0,\"slots\":2,\"succeeded\":1}");
+    assert_int_equal(fleet_count(f, "a", 3), 1);
     fleet_free(f);
 }
 
@@ -343,10 +393,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(overlap_across_nodes),
+        cmocka_unit_test(a_run_elsewhere_makes_way_in_the_end),
         cmocka_unit_test(a_waiting_attempt_elsewhere_blocks),
         cmocka_unit_test(only_the_stores_clock_counts),
         cmocka_unit_test(labels_bind),
         cmocka_unit_test(labels_bind_what_is_left),
+        cmocka_unit_test(labels_bind_what_was_wished),
         cmocka_unit_test(one_dry_node_makes_all_dry),
         cmocka_unit_test(reboot_is_due_once_a_boot_of_each_host),
         cmocka_unit_test(nobody_was_there),

@@ -118,7 +118,8 @@ static void nobody_is_overdue_before_the_store_was_up_for_as_long(void **state)
     store_op_release(&join.op);
     contract_advance(&c->clock, 100000);
     model_store_up_since(c->store, at_ms(60000));
-    struct store_op_fence fence = {.op.kind = STORE_FENCE, .node = c->node};
+    struct store_op_fence fence = {
+        .op.kind = STORE_FENCE, .node = c->node, .fencing_id = contract_id(c)};
     CALL_OK(c, &fence);
     assert_int_equal(fence.fenced_count, 0);
     store_op_release(&fence.op);

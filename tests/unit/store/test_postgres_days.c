@@ -121,7 +121,13 @@ static void a_day_waits_for_what_is_open(void **state)
     prune(days, 3 * DAY_MS); // one still runs
     is(days, "select count(*) from ironcron.run_ended_20251125", "1");
     contract_advance(&c->clock, DAY_MS);
-    contract_end(c, &runs, RUN_SUCCESS, INSTANT_NONE);
+    struct store_end end = {.run_id = runs.run_id,
+                            .fence = runs.fence,
+                            .state = RUN_SUCCESS,
+                            .duration = DURATION_MS(DAY_MS)};
+    struct store_op_finish finish = {
+        .op.kind = STORE_FINISH, .node = c->node, .ends = &end, .end_count = 1};
+    CALL_OK(c, &finish);
     prune(days, DAY_MS + TOMORROW); // it ended at that instant, not before
     is(days, "select count(*) from ironcron.run_ended_20251125", "2");
     prune(days, DAY_MS + TOMORROW + 1);

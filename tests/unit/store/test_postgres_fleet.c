@@ -8,10 +8,11 @@
 
 #include "postgres_cluster.h"
 
-static struct store_op_fence fence_of(const struct contract *c)
+static struct store_op_fence fence_of(struct contract *c)
 {
     return (struct store_op_fence){.op = {.kind = STORE_FENCE, .done = fleet_ended},
-                                   .node = c->node};
+                                   .node = c->node,
+                                   .fencing_id = contract_id(c)};
 }
 
 static void is_fenced(struct fleet *fleet, const struct store_op_fence *fence, int number)

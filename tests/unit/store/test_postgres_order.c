@@ -150,6 +150,7 @@ static void make_other(struct crowd *crowd, struct act *act, struct contract *no
     case 0:
         act->fence = (struct store_op_fence){.op.kind = STORE_FENCE,
                                              .node = node->node,
+                                             .fencing_id = contract_id(node),
                                              .lost_retry = retry_some,
                                              .lost_context = crowd};
         break;
