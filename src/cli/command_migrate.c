@@ -123,14 +123,12 @@ bool command_migrate_status(struct invocation *invocation, int *exit_out, struct
     if (!begin(&migration, err)) {
         return false;
     }
-    struct postgres_facts facts = {0};
+    int oldest = 0;
     const char *url = migration.session.config->store_url;
-    if (url != NULL &&
-        !postgres_facts_read(url, "ironcron/migrate", invocation->clock, &facts, err)) {
+    if (url != NULL && !postgres_store_look(url, &migration.from, &oldest, err)) {
         return false;
     }
-    migration.from = facts.schema;
-    migration.fits = facts.schema >= migration.to && facts.schema_oldest <= migration.to;
+    migration.fits = migration.from >= migration.to && oldest <= migration.to;
     *exit_out = url == NULL || migration.fits ? 0 : 1;
     if (invocation->json) {
         print_json(&migration, migration.from);

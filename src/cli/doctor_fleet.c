@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "cli/words.h"
-#include "store/postgres/postgres_facts.h"
+#include "serve/store_trial.h"
 
 #define SHOWN       5
 #define SKEW_MOST   DURATION_S(2)
@@ -80,7 +80,7 @@ static void tell_room(struct doctor *doctor, const struct postgres_facts *facts)
         doctor_add(doctor, "server", DOCTOR_TODO,
                    "raise max_connections, or end what holds them: select * from pg_stat_activity",
                    "%d connections are left (max_connections is %d)", facts->connections_left,
-                   facts->connections_most);
+                   facts->connections_setting);
     }
     if ((int64_t)facts->locks * 100 > (int64_t)facts->locks_most * LOCKS_SHARE) {
         doctor_add(doctor, "server", DOCTOR_TODO, "raise max_locks_per_transaction",
@@ -133,14 +133,51 @@ static void tell_locks(struct doctor *doctor, const struct postgres_health *heal
     }
 }
 
+static void tell_error(struct doctor *doctor, enum doctor_level level, const struct error *err)
+{
+    const char *remedy = error_remedy(err);
+    doctor_add(doctor, "store", level, remedy != NULL ? remedy : "ironcron validate", "%.*s",
+               error_cause_length(err), err->text);
+}
+
+// What keeps the next start of this host's node from going on with the store.
+static void tell_trial(struct doctor *doctor, const struct store_trial *trial,
+                       const struct postgres_facts *facts)
+{
+    struct error err = ERROR_INIT;
+    if (!store_trial_memory(trial, &err)) {
+        tell_error(doctor, DOCTOR_TODO, &err);
+    }
+    if (!store_trial_room(trial, &err)) {
+        tell_error(doctor, DOCTOR_TODO, &err);
+    }
+    if (!store_trial_connections(trial, facts, &err)) {
+        tell_error(doctor, DOCTOR_NOTE, &err);
+    }
+}
+
+static bool try_server(struct doctor *doctor, struct postgres_facts *facts_out, struct error *err)
+{
+    const struct session *session = doctor->session;
+    struct store_trial trial;
+    struct error why = ERROR_INIT;
+    bool works = store_trial_begin(&trial, session->config, "doctor", session->clock, &why);
+    bool read = postgres_facts_read(session->store, session->clock, trial.own, facts_out, err);
+    if (read && works) {
+        tell_trial(doctor, &trial, facts_out);
+    } else if (!works) {
+        tell_error(doctor, DOCTOR_TODO, &why);
+    }
+    store_trial_end(&trial);
+    return read;
+}
+
 bool doctor_server(struct doctor *doctor, struct error *err)
 {
     const struct session *session = doctor->session;
     struct postgres_facts facts;
     struct postgres_health health;
-    if (!postgres_facts_read(session->config->store_url, "ironcron/doctor", session->clock, &facts,
-                             err) ||
-        !postgres_health_read(session->store, &health, err)) {
+    if (!try_server(doctor, &facts, err) || !postgres_health_read(session->store, &health, err)) {
         return false;
     }
     doctor_add(doctor, "store", DOCTOR_OK, NULL, "%s, %.1f MB, %s, %d connections left",

@@ -11,18 +11,17 @@
 
 #define PATH_SIZE 4200
 #define REMEDY                                                                                     \
-    "Correct `store:`, or where it is meant (a restored backup, a new database): ironcron doctor " \
-    "--accept-rewind"
+    "correct `store:`, or where it is meant (a restored backup, a new database), run `ironcron "   \
+    "doctor --accept-rewind`"
 
 // ---- looking ------------------------------------------------------------------------------------
 
 static bool unreadable(const char *path, const char *why, struct error *err)
 {
-    return error_set(
-        err, ERROR_ENVIRONMENT,
-        "what this host has seen of its store cannot be read from %s (%s). Restore the "
-        "file, or have it written anew: ironcron doctor --accept-rewind",
-        path, why);
+    (void)error_set(err, ERROR_ENVIRONMENT,
+                    "what this host has seen of its store cannot be read from %s (%s)", path, why);
+    return error_mend(err, "restore the file, or have it written anew by `ironcron doctor "
+                           "--accept-rewind`");
 }
 
 static bool compare(const char *path, json_t *seen, const struct store_op_identity *now,
@@ -37,20 +36,22 @@ static bool compare(const char *path, json_t *seen, const struct store_op_identi
         return unreadable(path, "it does not say what it should", err);
     }
     if (strcmp(system, now->system) != 0 || database != now->database) {
-        return error_set(err, ERROR_REFUSED,
-                         "the store is another database than the one that this host worked on "
-                         "before (server %s, database %" JSON_INTEGER_FORMAT "; now server %s, "
-                         "database %" PRId64 "; see %s). " REMEDY,
-                         system, database, now->system, now->database, path);
+        (void)error_set(err, ERROR_REFUSED,
+                        "the store is another database than the one that this host worked on "
+                        "before (server %s, database %" JSON_INTEGER_FORMAT "; now server %s, "
+                        "database %" PRId64 "; see %s)",
+                        system, database, now->system, now->database, path);
+        return error_mend(err, REMEDY);
     }
     if (sealed > now->sealed || timeline > now->timeline) {
-        return error_set(
+        (void)error_set(
             err, ERROR_REFUSED,
             "the store went back in time: this host has seen its audit up to row "
             "%" JSON_INTEGER_FORMAT " on timeline %" JSON_INTEGER_FORMAT ", now it ends "
             "at %" PRId64 " on timeline %" PRId64 ", and slots that have run since would "
-            "run again (seen: %s). " REMEDY,
+            "run again (seen: %s)",
             sealed, timeline, now->sealed, now->timeline, path);
+        return error_mend(err, REMEDY);
     }
     return true;
 }

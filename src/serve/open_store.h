@@ -9,6 +9,7 @@
 
 enum open_store_how {
     OPEN_STORE_READ,
+    OPEN_STORE_TRY,   // as a node would, to see whether it could work there; writes nothing
     OPEN_STORE_WRITE, // a file of SQLite is made when there is none; tables on PostgreSQL are not
 };
 

@@ -4,16 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "store/postgres/postgres_facts.h"
-#include "store/postgres/postgres_store.h"
+#include "serve/store_trial.h"
 
-#define TEXT_SIZE    1024
-#define SERVER_LEAST 15
-#define SKEW_MOST    DURATION_S(2)
-#define CONNECTIONS  10 // fewer left: a few more nodes or pools, and somebody is refused
-#define MIGRATE      "ironcron migrate deploy --store"
-#define DIRECT_REMEDY                                                                              \
-    "name the server's own port in \"store\", or set the proxy's pool_mode to session"
+#define TEXT_SIZE   2048
+#define SKEW_MOST   DURATION_S(2)
+#define CONNECTIONS 10 // fewer left: a few more nodes or pools, and somebody is refused
+#define REMEDY      "start it, or correct \"store\": host, port, user, password, database"
 
 struct look {
     const struct config *config;
@@ -29,88 +25,48 @@ static void tell(struct look *look, enum validate_result result, const char *det
     validate_add(look->report, result, "store", detail, remedy);
 }
 
-static void fail(struct look *look, enum error_code code, const char *detail, const char *remedy)
+static void tell_error(struct look *look, enum validate_result result, const struct error *err)
 {
-    tell(look, VALIDATE_FAILED, detail, remedy);
-    look->report->code = code;
+    char detail[TEXT_SIZE];
+    const char *remedy = error_remedy(err);
+    remedy = remedy == NULL ? REMEDY : remedy;
+    snprintf(detail, sizeof detail, "%.*s", error_cause_length(err), err->text);
+    if (result == VALIDATE_FAILED && err->code == ERROR_UNAVAILABLE) {
+        look->told++;
+        validate_add_away(look->report, "store", detail, remedy);
+        return;
+    }
+    tell(look, result, detail, remedy);
+    if (result == VALIDATE_FAILED) {
+        look->report->code = err->code;
+    }
 }
 
 // ---- one check each -----------------------------------------------------------------------------
 
-static void check_server(struct look *look)
+static void check_rights(struct look *look)
+{
+    if (!look->facts.may_write) {
+        tell(look, VALIDATE_FAILED, "this role may not write all tables of schema ironcron",
+             "use the role that ran `ironcron migrate deploy --store`, which owns them");
+    }
+}
+
+static void check_connections(struct look *look, const struct store_trial *trial)
 {
     const struct postgres_facts *facts = &look->facts;
-    char detail[TEXT_SIZE];
-    if (facts->server_major < SERVER_LEAST) {
-        snprintf(detail, sizeof detail, "%s is %s; ironcron needs %d or later", look->config->store,
-                 facts->server, SERVER_LEAST);
-        fail(look, ERROR_VERSION, detail, "keep the store on a newer server");
-    }
-    if (facts->is_standby) {
-        snprintf(detail, sizeof detail, "%s is a standby, which cannot be written",
-                 look->config->store);
-        fail(look, ERROR_ENVIRONMENT, detail,
-             "name the primary in \"store\", or all servers with ?target_session_attrs=read-write");
-    } else if (facts->is_read_only) {
-        fail(look, ERROR_ENVIRONMENT, "default_transaction_read_only is on, so nothing is written",
-             "set it off for this role or database");
-    }
-}
-
-static void check_schema(struct look *look)
-{
-    int wanted = postgres_store_version();
-    int found = look->facts.schema;
-    char detail[TEXT_SIZE];
-    if (found == 0) {
-        snprintf(detail, sizeof detail, "%s has no tables of ironcron yet%s", look->config->store,
-                 look->facts.may_create ? "" : ", and this role may not make them");
-        fail(look, ERROR_VERSION, detail,
-             look->facts.may_create ? MIGRATE : MIGRATE " as a role with CREATE on this database");
-    } else if (found < wanted || look->facts.schema_oldest > wanted) {
-        snprintf(detail, sizeof detail,
-                 "the store's tables are of version %d, this ironcron (%s) works on version %d",
-                 found, IRONCRON_VERSION, wanted);
-        fail(look, ERROR_VERSION, detail,
-             found < wanted ? MIGRATE : "install the ironcron that made them, or a later one");
-    } else if (!look->facts.may_write) {
-        fail(look, ERROR_ENVIRONMENT, "this role may not write all tables of schema ironcron",
-             "use the role that ran `" MIGRATE "`, which owns them");
-    }
-}
-
-static void check_sessions(struct look *look)
-{
-    if (look->facts.loses_sessions) {
-        fail(look, ERROR_ENVIRONMENT,
-             "a proxy in front of the store gives each transaction another session, so that one "
-             "node's locks do not keep another out",
-             DIRECT_REMEDY);
-    } else if (look->facts.has_proxy) {
-        tell(look, VALIDATE_WARNING, "there is a proxy in front of the store",
-             "its pool_mode must be session; better name the server's own port");
-    }
-}
-
-static void check_room(struct look *look)
-{
-    const struct postgres_facts *facts = &look->facts;
+    struct error err = ERROR_INIT;
     char detail[TEXT_SIZE];
     if (facts->connections_left < CONNECTIONS) {
         snprintf(detail, sizeof detail,
                  "%d more connections can be made (max_connections is %d); each node holds one, "
                  "each command that looks takes one",
-                 facts->connections_left, facts->connections_most);
+                 facts->connections_left, facts->connections_setting);
         tell(look, VALIDATE_WARNING, detail,
              "raise max_connections, or end what holds them: select * from pg_stat_activity");
     }
-    int wanted = facts->locks + look->config->max_running;
-    if (wanted > facts->locks_most - facts->locks_most / 5) {
-        snprintf(detail, sizeof detail,
-                 "the server's lock table has room for %d, %d are taken, and this node may add %d",
-                 facts->locks_most, facts->locks, look->config->max_running);
-        tell(look, VALIDATE_WARNING, detail,
-             "raise max_locks_per_transaction, or lower node.max_running");
+    if (!store_trial_connections(trial, facts, &err)) {
+        tell_error(look, VALIDATE_WARNING, &err);
     }
 }
 
@@ -134,24 +90,36 @@ static void check_promises(struct look *look)
 
 // ---- all ----------------------------------------------------------------------------------------
 
+static void check_all(struct look *look, const struct store_trial *trial)
+{
+    struct error err = ERROR_INIT;
+    if (!store_trial_memory(trial, &err)) {
+        tell_error(look, VALIDATE_FAILED, &err);
+    }
+    if (!store_trial_facts(trial, &look->facts, &err)) {
+        tell_error(look, VALIDATE_FAILED, &err);
+        return;
+    }
+    check_rights(look);
+    if (!store_trial_room(trial, &err)) {
+        tell_error(look, VALIDATE_FAILED, &err);
+    }
+    check_connections(look, trial);
+    check_promises(look);
+}
+
 void validate_postgresql_store(const struct config *config, const struct validate_options *options,
                                struct validate_report *report)
 {
     struct look look = {.config = config, .report = report};
+    struct store_trial trial;
     struct error err = ERROR_INIT;
-    if (!postgres_facts_read(config->store_url, "ironcron/validate", options->clock, &look.facts,
-                             &err)) {
-        validate_add_away(report, "store", err.text,
-                          "start it, or correct \"store\": host, port, user, password, database");
-        return;
+    if (store_trial_begin(&trial, config, "validate", options->clock, &err)) {
+        check_all(&look, &trial);
+    } else {
+        tell_error(&look, VALIDATE_FAILED, &err);
     }
-    check_server(&look);
-    if (!look.facts.is_standby) {
-        check_schema(&look);
-        check_sessions(&look);
-        check_room(&look);
-        check_promises(&look);
-    }
+    store_trial_end(&trial);
     if (look.told == 0) {
         validate_ok(report, "store", "%s answers: %s, tables of version %d, %d connections left",
                     config->store, look.facts.server, look.facts.schema,

@@ -121,6 +121,34 @@ class Database:
         self.cluster.psql(f"drop database if exists {self.name} with (force)", check=False)
 
 
+class Pooler:
+    """A PgBouncer in front of a cluster."""
+
+    def __init__(self, cluster, mode):
+        self.port = free_port()
+        folder = cluster.folder / f"pooler-{self.port}"
+        folder.mkdir()
+        (folder / "users").write_text(f'"tester" "{PASSWORD}"\n')
+        (folder / "ini").write_text(
+            f"[databases]\n* = host=127.0.0.1 port={cluster.port}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n"
+            f"listen_port = {self.port}\nauth_type = scram-sha-256\nauth_file = {folder}/users\nunix_socket_dir =\n"
+            f"pool_mode = {mode}\nlogfile = {folder}/log\n")
+        if os.geteuid() == 0:
+            for path in (folder, folder / "users", folder / "ini"):
+                shutil.chown(path, "postgres", "postgres")
+        self.process = subprocess.Popen([*unprivileged(), "/usr/sbin/pgbouncer", folder / "ini"],
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        until(self.answers, "the pooler listens")
+
+    def answers(self):
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+
+
 @pytest.fixture(scope="session")
 def cluster():
     """Stays up; who stops clusters has one of their own (`own_cluster`)."""

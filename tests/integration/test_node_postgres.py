@@ -7,7 +7,7 @@ import signal
 
 import pytest
 from conftest import Ironcron, until
-from postgres import Database, cluster, database, own_cluster  # noqa: F401: fixtures
+from postgres import Database, Pooler, cluster, database, own_cluster  # noqa: F401: fixtures
 from postgres_store import on_postgres
 
 FAR = 'schedule: "0 0 1 1 *"'
@@ -63,10 +63,20 @@ def test_an_outage_of_the_store(ironcron, own_cluster):  # noqa: F811
 
 # ---- which store it is ----------------------------------------------------------------------------
 
-def refused(ironcron):
+def refused_by_serve(ironcron):
     node = ironcron.start(ready=False)
     assert node.wait() == 1
     return node.log()
+
+
+def refused(ironcron):
+    """What serve logs; validate and doctor say the same, with the remedy."""
+    log = refused_by_serve(ironcron)
+    for told in (ironcron.json("validate", code=1), ironcron.json("doctor", code=1)):
+        remedies = [check["remedy"] for check in told["checks"] if check["check"] == "store" and check["remedy"]]
+        assert any("ironcron doctor --accept-rewind" in remedy for remedy in remedies), told
+    assert "all checks passed" not in ironcron.run("validate", code=1).stdout
+    return log
 
 
 def test_a_store_that_went_back_in_time_is_refused(ironcron, database):  # noqa: F811
@@ -84,6 +94,7 @@ def test_a_store_that_went_back_in_time_is_refused(ironcron, database):  # noqa:
     assert "another database" in refused(ironcron)
     assert database.value("select count(*) from ironcron.audit_log") == rows  # nothing was written there
     ironcron.run("doctor", "--accept-rewind")
+    ironcron.run("validate")
     assert "nothing to accept" in ironcron.run("doctor", "--accept-rewind").stdout
     accepted = database.execute("select actor, detail from ironcron.audit_log where event = 'REWIND_ACCEPTED'")
     assert len(accepted) == 1 and "@" in accepted[0][0] and "another database" in accepted[0][1]
@@ -91,6 +102,53 @@ def test_a_store_that_went_back_in_time_is_refused(ironcron, database):  # noqa:
     with ironcron.serve():
         assert "stop it first" in ironcron.run("doctor", "--accept-rewind", code=1).stderr
     ironcron.run("audit", "verify")
+
+
+def store_lines(program, command, code):
+    return [check for check in program.json(command, code=code)["checks"] if check["check"] == "store" and check["remedy"]]
+
+
+@pytest.mark.parametrize("mode, code", [("session", 0), ("transaction", 78), ("statement", 78)])
+def test_a_pooler_is_found_by_validate_as_by_serve(ironcron, database, mode, code):  # noqa: F811
+    pooler = Pooler(database.cluster, mode)
+    try:
+        on_postgres(ironcron, database, TICK)
+        ironcron.config_path.write_text(ironcron.config_path.read_text().replace(f":{database.cluster.port}/", f":{pooler.port}/"))
+        told = store_lines(ironcron, "validate", code)
+        assert [check["result"] for check in told if "fsync" not in check["detail"]] == ([] if code == 0 else ["failed"])
+        if code == 0:
+            with ironcron.serve():
+                until(lambda: succeeded(database) >= 1, "it runs")
+            return
+        assert ["the server's own port" in check["remedy"] for check in told] == [True]
+        assert ironcron.start(ready=False).wait() == code
+        assert "locks do not hold through it" in told[0]["detail"] and "locks do not hold through it" in ironcron.nodes[-1].log()
+    finally:
+        pooler.stop()
+
+
+def test_a_fleet_is_told_of_the_connections_that_it_may_take(ironcron, database):  # noqa: F811
+    text = f"jobs: [ {{ name: a, {FAR}, sql: {{ database: app, statement: select 1 }} }} ]\n"
+    on_postgres(ironcron, database, text, app=database.url)
+
+    def told(command, code):
+        return [check for check in store_lines(ironcron, command, code) if "connections" in check["detail"]]
+
+    assert told("validate", 0) == []
+    others = ("insert into ironcron.node (node, host, version, started_at, last_seen, state, running, lease, grace, valid_until, "
+              "dry_run, max_running, labels) select gen_random_uuid(), 'h' || n, '1', 1, 1, 'live', 0, 60000, 10000, "
+              "9999999999999, false, 4, '{}' from generate_series(1, 49) n")
+    database.execute(others)
+    check, = told("validate", 0)
+    assert check["result"] == "warning"
+    assert "50 nodes at work may have 300 connections" in check["detail"] and "57 can be made" in check["detail"]
+    assert "raise max_connections to 313 (it is 60)" in check["remedy"] and '"connections"' in check["remedy"]
+    check, = told("doctor", None)
+    assert check["result"] == "note" and "raise max_connections to 313" in check["remedy"]
+    database.execute("update ironcron.node set max_running = 1000")  # more than the lock table can hold
+    failed, = [check for check in store_lines(ironcron, "validate", 1) if check["result"] == "failed"]
+    assert "room for" in failed["detail"] and "raise max_locks_per_transaction" in failed["remedy"]
+    assert "raise max_locks_per_transaction" in refused_by_serve(ironcron)
 
 
 # ---- among others ---------------------------------------------------------------------------------

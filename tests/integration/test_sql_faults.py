@@ -4,13 +4,11 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 
 import pytest
 from conftest import until
-from postgres import (PASSWORD, Cluster, Database, cluster, database, free_port, own_cluster,  # noqa: F401: fixtures
-                      unprivileged)
+from postgres import PASSWORD, Cluster, Database, Pooler, cluster, database, own_cluster  # noqa: F401: fixtures
 from sql_jobs import FAR, checks, config, last, run_once, sleeping, statement
 
 
@@ -223,37 +221,9 @@ def test_a_schedule_runs_it(ironcron, database):
     assert len(ours) == int(database.value("select count(*) from t"))
 
 
-class Proxy:
-    """A PgBouncer in front of a cluster."""
-
-    def __init__(self, cluster, mode):
-        self.port = free_port()
-        folder = cluster.folder / f"proxy-{self.port}"
-        folder.mkdir()
-        (folder / "users").write_text(f'"tester" "{PASSWORD}"\n')
-        (folder / "ini").write_text(
-            f"[databases]\n* = host=127.0.0.1 port={cluster.port}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n"
-            f"listen_port = {self.port}\nauth_type = scram-sha-256\nauth_file = {folder}/users\nunix_socket_dir =\n"
-            f"pool_mode = {mode}\nlogfile = {folder}/log\n")
-        if os.geteuid() == 0:
-            for path in (folder, folder / "users", folder / "ini"):
-                shutil.chown(path, "postgres", "postgres")
-        self.process = subprocess.Popen([*unprivileged(), "/usr/sbin/pgbouncer", folder / "ini"],
-                                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        until(self.answers, "the proxy listens")
-
-    def answers(self):
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
-
-    def stop(self):
-        self.process.kill()
-        self.process.wait()
-
-
 @pytest.mark.parametrize("mode", ["transaction", "session"])
 def test_a_proxy_is_found_out(ironcron, database, mode):
-    proxy = Proxy(database.cluster, mode)
+    proxy = Pooler(database.cluster, mode)
     try:
         database.url = database.url.replace(f":{database.cluster.port}/", f":{proxy.port}/")
         config(ironcron, database, {"a": statement("select 1"), "slow": (statement("select pg_sleep(600)"), "timeout: 1s")})

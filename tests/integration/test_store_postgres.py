@@ -113,13 +113,13 @@ def store_checks(fleet, code=0):
 
 
 def test_validate_says_what_is_wrong_with_the_server_and_how_to_mend_it(fleet):
-    assert [check["remedy"] for check in store_checks(fleet, 78)][0] == "ironcron migrate deploy --store"
+    assert [check["remedy"] for check in store_checks(fleet, 78)] == ["run `ironcron migrate deploy --store`"]
     fleet.deploy()
     checks = store_checks(fleet)
     assert {check["result"] for check in checks} == {"warning"}
     assert any(check["remedy"] == "set fsync = on" for check in checks)  # the cluster of the tests is fast, not safe
     fleet.server.psql(f"alter database {fleet.database.name} set default_transaction_read_only = on")
-    assert any("default_transaction_read_only" in check["detail"] for check in store_checks(fleet, 1))
+    assert any("default_transaction_read_only" in check["detail"] for check in store_checks(fleet, 75))
     fleet.server.psql(f"alter database {fleet.database.name} reset default_transaction_read_only")
     fleet.server.psql(f"alter database {fleet.database.name} connection limit 5")
     assert any("more connections can be made" in check["detail"] for check in store_checks(fleet))

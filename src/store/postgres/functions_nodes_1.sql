@@ -122,18 +122,20 @@ $$;
 
 -- Each run may have a lock, and so has each node. The server's table has room for so many at least; a
 -- quarter of it is other programs'.
-create function check_room(p_max_running int) returns void language plpgsql as $$
+create function check_room(p_max_running int, p_but uuid) returns void language plpgsql stable as $$
 declare
     v_each int := current_setting('max_locks_per_transaction');
     v_sessions int := current_setting('max_connections')::int + current_setting('max_prepared_transactions')::int;
     v_wanted bigint := p_max_running + 1
-        + (select coalesce(sum(max_running + 1), 0) from ironcron.node where state = 'live');
+        + (select coalesce(sum(max_running + 1), 0) from ironcron.node
+           where state = 'live' and node is distinct from p_but);
 begin
     if v_wanted > v_each * v_sessions * 3 / 4 then
         raise exception using errcode = 'IC001', message = format(
-            'the live nodes together may run %s jobs at once, and the store''s server has room for %s locks: raise '
-            'max_locks_per_transaction there from %s to %s and start it again, or lower node.max_running',
-            v_wanted, v_each * v_sessions, v_each, v_wanted * 4 / 3 / v_sessions + 1);
+            'the live nodes together may run %s jobs at once, and the store''s server has room for %s locks',
+            v_wanted, v_each * v_sessions), hint = format(
+            'raise max_locks_per_transaction there from %s to %s and start it again, or lower node.max_running',
+            v_each, v_wanted * 4 / 3 / v_sessions + 1);
     end if;
 end $$;
 
@@ -154,7 +156,7 @@ begin
     perform ironcron.audit_add(v_now, 'NODE_STARTED', null, null, null, p_node, null, p_detail);
     update ironcron.node set state = 'lost', running = 0, owes = true
     where state = 'live' and (p_alone or node = p_dead);
-    perform ironcron.check_room(p_max_running);
+    perform ironcron.check_room(p_max_running, p_node);
     insert into ironcron.node (node, host, version, started_at, last_seen, state, running, lease, grace, valid_until,
                                dry_run, max_running, labels, lost_runs)
     values (p_node, p_host, p_version, v_now, v_now, 'live', 0, p_lease, p_grace, v_now + nullif(p_lease, 0),

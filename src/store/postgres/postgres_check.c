@@ -12,6 +12,7 @@
 
 #define POSTGRES_VERSION_MIN 150000
 #define SETTINGS_SIZE        600
+#define MIGRATE              "run `ironcron migrate deploy --store`"
 
 static bool ask(struct postgres_store *store, PGconn *connection, const char *sql,
                 struct error *err)
@@ -35,7 +36,8 @@ static const char server_sql[] =
     " (select count(*) from pg_stat_activity where backend_type = 'client backend'),"
     " set_config('synchronous_commit', case when current_setting('synchronous_commit') in"
     "  ('off', 'local', 'remote_write') then 'on' else current_setting('synchronous_commit') end,"
-    "  false), (select count(set_config(name, value, false)) from (values %s) s (name, value))";
+    "  false), has_database_privilege(current_database(), 'create'),"
+    " (select count(set_config(name, value, false)) from (values %s) s (name, value))";
 
 static bool ask_server(struct postgres_store *store, struct error *err)
 {
@@ -55,34 +57,37 @@ static bool ask_server(struct postgres_store *store, struct error *err)
     return ask(store, store->connection, sql, err);
 }
 
+static bool fail_bare(bool may_create, const char *where, struct error *err)
+{
+    (void)error_set(err, ERROR_VERSION, "the store (%s) has no tables of ironcron yet%s", where,
+                    may_create ? "" : ", and this role may not make them");
+    return error_mend(err, may_create ? MIGRATE : MIGRATE " as a role with CREATE there");
+}
+
 static bool is_primary(struct postgres_store *store, const PGresult *result, const char *where,
                        struct error *err)
 {
     if (field_int(result, 0, 3) < POSTGRES_VERSION_MIN) {
-        return error_set(err, ERROR_VERSION,
-                         "the store (%s) is PostgreSQL %s; ironcron needs 15 or later", where,
-                         PQparameterStatus(store->connection, "server_version"));
+        (void)error_set(err, ERROR_VERSION, "the store (%s) is PostgreSQL %s", where,
+                        PQparameterStatus(store->connection, "server_version"));
+        return error_mend(err, "ironcron needs 15 or later: keep the store on such a server");
     }
     if (field_bool(result, 0, 0)) {
-        return error_set(err, ERROR_UNAVAILABLE,
-                         "the store (%s) is a standby, which cannot be written: give the primary's "
-                         "address in `store:`",
-                         where);
+        (void)error_set(err, ERROR_UNAVAILABLE,
+                        "the store (%s) is a standby, which cannot be written", where);
+        return error_mend(err, "give the primary's address in `store:`, or those of all servers "
+                               "with ?target_session_attrs=read-write");
     }
     if (field_bool(result, 0, 1)) {
-        return error_set(err, ERROR_UNAVAILABLE,
-                         "the store (%s) is read-only (default_transaction_read_only is on): turn "
-                         "that off for the user of ironcron",
-                         where);
+        (void)error_set(err, ERROR_UNAVAILABLE,
+                        "the store (%s) is read-only (default_transaction_read_only is on)", where);
+        return error_mend(err, "turn that off for the user of ironcron");
     }
-    if (!field_bool(result, 0, 2)) {
-        return error_set(err, ERROR_VERSION,
-                         "the store (%s) has no tables of ironcron yet: run `ironcron migrate "
-                         "deploy --store`",
-                         where);
-    }
-    return true;
+    return field_bool(result, 0, 2) || fail_bare(field_bool(result, 0, 12), where, err);
 }
+
+#define MOVED                                                                                      \
+    "was moved on purpose, run `ironcron doctor --accept-rewind` and start the node afresh"
 
 // The same as the one where this node's rows are: a lock, and a row that is not there, say nothing
 // in another one.
@@ -93,25 +98,27 @@ static bool is_same(const struct postgres_identity *before, const struct postgre
         return true;
     }
     if (strcmp(before->system, now->system) != 0) {
-        return error_set(err, ERROR_REFUSED,
-                         "the store (%s) is on another server than before (system identifier %s, "
-                         "not %s): give the former one's address in `store:`, or, when the store "
-                         "was moved on purpose, start the node afresh",
-                         where, now->system, before->system);
+        (void)error_set(err, ERROR_REFUSED,
+                        "the store (%s) is on another server than before (system identifier %s, "
+                        "not %s)",
+                        where, now->system, before->system);
+        return error_mend(err, "give the former one's address in `store:`, or, when it " MOVED);
     }
     if (before->database != now->database) {
-        return error_set(err, ERROR_REFUSED,
-                         "the store (%s) is another database than before (its number is %lld, not "
-                         "%lld): give the former one's name in `store:`, or, when the store was "
-                         "moved on purpose, start the node afresh",
-                         where, (long long)now->database, (long long)before->database);
+        (void)error_set(err, ERROR_REFUSED,
+                        "the store (%s) is another database than before (its number is %lld, not "
+                        "%lld)",
+                        where, (long long)now->database, (long long)before->database);
+        return error_mend(err, "give the former one's name in `store:`, or, when it " MOVED);
     }
-    return now->timeline >= before->timeline ||
-           error_set(err, ERROR_REFUSED,
-                     "the store (%s) is a former primary (timeline %lld, and %lld was seen "
-                     "already): what it holds is out of date; stop it, and give the present "
-                     "primary's address in `store:`",
-                     where, (long long)now->timeline, (long long)before->timeline);
+    if (now->timeline < before->timeline) {
+        (void)error_set(err, ERROR_REFUSED,
+                        "the store (%s) is a former primary (timeline %lld, and %lld was seen "
+                        "already), and what it holds is out of date",
+                        where, (long long)now->timeline, (long long)before->timeline);
+        return error_mend(err, "stop it, and give the present primary's address in `store:`");
+    }
+    return true;
 }
 
 static bool take_server(struct postgres_store *store, const PGresult *result, struct error *err)
@@ -149,17 +156,20 @@ static bool take_schema(struct postgres_store *store, const PGresult *result, st
     long long oldest = field_int(result, 0, 1);
     link_describe(store, where, sizeof where);
     if (version < postgres_store_version()) {
-        return error_set(err, ERROR_VERSION,
-                         "the tables of the store (%s) have version %lld, and this ironcron (%s) "
-                         "needs %d: run `ironcron migrate deploy --store`",
-                         where, version, IRONCRON_VERSION, postgres_store_version());
+        (void)error_set(err, ERROR_VERSION,
+                        "the tables of the store (%s) have version %lld, and this ironcron (%s) "
+                        "needs %d",
+                        where, version, IRONCRON_VERSION, postgres_store_version());
+        return error_mend(err, MIGRATE);
     }
-    return oldest <= postgres_store_version() ||
-           error_set(err, ERROR_VERSION,
-                     "the tables of the store (%s) have version %lld, which this ironcron (%s, "
-                     "version %d) is too old for: install the ironcron that made them, or a later "
-                     "one",
-                     where, version, IRONCRON_VERSION, postgres_store_version());
+    if (oldest > postgres_store_version()) {
+        (void)error_set(err, ERROR_VERSION,
+                        "the tables of the store (%s) have version %lld, which this ironcron (%s, "
+                        "version %d) is too old for",
+                        where, version, IRONCRON_VERSION, postgres_store_version());
+        return error_mend(err, "install the ironcron that made them, or a later one");
+    }
+    return true;
 }
 
 // ---- the session --------------------------------------------------------------------------------
@@ -173,12 +183,12 @@ static bool fail_proof(struct postgres_store *store, const char *what, struct er
 {
     char where[300];
     link_describe(store, where, sizeof where);
-    return error_set(err, ERROR_CONFIG,
-                     "the store (%s) %s: a connection pooler (pgbouncer with pool_mode = "
-                     "transaction or statement?) is in between, and locks do not hold through it; "
-                     "give the server's own port in `store:`, mostly 5432, or a pool with "
-                     "pool_mode = session",
-                     where, what);
+    (void)error_set(err, ERROR_CONFIG,
+                    "the store (%s) %s: a connection pooler (pgbouncer with pool_mode = "
+                    "transaction or statement?) is in between, and locks do not hold through it",
+                    where, what);
+    return error_mend(err, "give the server's own port in `store:`, mostly 5432, or a pool with "
+                           "pool_mode = session");
 }
 
 static bool ask_lock(struct postgres_store *store, struct error *err)
@@ -250,9 +260,6 @@ static bool take_locks(struct postgres_store *store, const PGresult *result, str
     (void)err;
     store->seen = store->found;
     locks_settled(store);
-    if (store->options.identity != NULL) {
-        *store->options.identity = store->seen;
-    }
     return true;
 }
 
@@ -261,17 +268,24 @@ static bool take_locks(struct postgres_store *store, const PGresult *result, str
 static const struct {
     bool (*ask)(struct postgres_store *store, struct error *err);
     bool (*take)(struct postgres_store *store, const PGresult *result, struct error *err);
+    enum { ALWAYS, TO_WORK, TO_WRITE } when;
     bool on_prover;
-    bool writes; // not asked where only reading is meant
 } steps[] = {
-    {ask_server, take_server, false, false}, {ask_schema, take_schema, false, false},
-    {ask_lock, take_lock, false, true},      {ask_prover, take_prover, true, true},
-    {ask_unlock, take_unlock, false, true},  {ask_locks, take_locks, false, true},
+    {ask_server, take_server, ALWAYS, false},  {ask_schema, take_schema, ALWAYS, false},
+    {ask_lock, take_lock, TO_WORK, false},     {ask_prover, take_prover, TO_WORK, true},
+    {ask_unlock, take_unlock, TO_WORK, false}, {ask_locks, take_locks, TO_WRITE, false},
 };
+
+// What is read needs no session of its own; who only tries leaves no trace.
+static bool is_left_out(const struct postgres_store *store)
+{
+    return (steps[store->step].when >= TO_WORK && store->only_reads) ||
+           (steps[store->step].when >= TO_WRITE && store->options.only_tries);
+}
 
 static bool begin_step(struct postgres_store *store, struct error *err)
 {
-    while (store->step < ARRAY_LENGTH(steps) && steps[store->step].writes && store->only_reads) {
+    while (store->step < ARRAY_LENGTH(steps) && is_left_out(store)) {
         store->step++;
     }
     if (store->step == ARRAY_LENGTH(steps)) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What a PostgreSQL server and the store on it are like right now: for who checks them before a
-// start, and for who looks for trouble. Reads only, and blocks, within a few seconds.
+// What a PostgreSQL server and the store on it are like right now, beyond what each connection is
+// checked for (postgres_check.h): for who looks before a start, and for who looks for trouble.
+// Reads only, and blocks.
 #pragma once
 
 #include "base/error.h"
@@ -8,26 +9,27 @@
 #include "time/clock.h"
 
 struct postgres_facts {
-    char server[64];  // "PostgreSQL 15.8"
-    int server_major; // 15
-    bool is_standby;
-    bool is_read_only; // default_transaction_read_only
-    int schema;        // version of the store's tables; 0 = there are none yet
-    int schema_oldest; // the oldest version that a program must know to work on them
-    bool may_create;   // the schema, in this database
-    bool may_write;    // into all tables of the schema; without tables true
+    char server[64]; // "PostgreSQL 15.8"
+    int schema;      // version of the store's tables
+    bool may_write;  // into all of them
     bool is_fsync;
-    bool has_proxy;        // not every answer comes from the session that we began
-    bool loses_sessions;   // a lock that one session holds does not keep another one out
-    int connections_left;  // for this role, of the server, the database and the role itself
-    int connections_most;  // the server's max_connections
-    int locks, locks_most; // in its lock table
-    struct duration skew;  // the server's clock less this host's
+    int nodes;                // that live, but for `own`
+    int connections_left;     // for this role, of the server, the database and the role itself
+    int connections_most;     // for this role, when nobody else had any
+    int connections_setting;  // the server's max_connections
+    int connections_reserved; // of those, for superusers
+    int locks, locks_most;    // in its lock table
+    struct duration skew;     // the server's clock less this host's
 };
 
-// Opens a connection of its own (two, for the sessions) and closes it.
-bool postgres_facts_read(const char *url, const char *application_name, struct clock *clock,
+// own: the node that lives here or did last; nil = none.
+bool postgres_facts_read(struct store *store, struct clock *clock, struct uuid own,
                          struct postgres_facts *facts_out, struct error *err) MUST_USE;
+// Is there room for another node's locks? One that joins asks the same.
+bool postgres_facts_room(struct store *store, int max_running, struct uuid own,
+                         struct error *err) MUST_USE;
+// Do two URLs name one server, as far as words can tell?
+bool postgres_facts_same_server(const char *url, const char *other);
 
 // The clock of an open store. The first thing that a command asks, since it says as well whether
 // the store can be reached and is one that we may use.

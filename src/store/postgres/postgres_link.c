@@ -36,17 +36,16 @@ static bool fail_full(const struct postgres_store *store, const char *what, cons
 {
     const struct connections *had = &store->connections;
     if (had->maximum == 0) { // it never told
-        return error_set(err, ERROR_UNAVAILABLE,
-                         "the store (%s) has no connection left (%s): raise max_connections, or "
-                         "end sessions that nobody needs",
-                         where, what);
+        (void)error_set(err, ERROR_UNAVAILABLE, "the store (%s) has no connection left (%s)", where,
+                        what);
+    } else {
+        (void)error_set(err, ERROR_UNAVAILABLE,
+                        "the store (%s) has no connection left: max_connections is %d, %d of them "
+                        "reserved, %d were in use when this node last connected; a node needs two "
+                        "to connect and one from then on",
+                        where, had->maximum, had->reserved, had->used);
     }
-    return error_set(err, ERROR_UNAVAILABLE,
-                     "the store (%s) has no connection left: max_connections is %d, %d of them "
-                     "reserved, %d were in use when this node last connected; a node needs two to "
-                     "connect and one from then on. Raise max_connections, or end sessions that "
-                     "nobody needs",
-                     where, had->maximum, had->reserved, had->used);
+    return error_mend(err, "raise max_connections, or end sessions that nobody needs");
 }
 
 static bool fail_on(struct postgres_store *store, const PGconn *connection, const char *doing,
@@ -59,8 +58,12 @@ static bool fail_on(struct postgres_store *store, const PGconn *connection, cons
     if (strstr(what, "53300") != NULL) {
         return fail_full(store, what, where, err);
     }
-    return error_set(err, ERROR_UNAVAILABLE, "the store (%s) %s: %s", where, doing,
-                     what[0] == '\0' ? "it closed the connection" : what);
+    (void)error_set(err, ERROR_UNAVAILABLE, "the store (%s) %s: %s", where, doing,
+                    what[0] == '\0' ? "it closed the connection" : what);
+    if (PQconnectionNeedsPassword(connection) != 0) {
+        (void)error_mend(err, "give one in $PGPASSWORD or ~/.pgpass, or by ${NAME} in `store:`");
+    }
+    return false;
 }
 
 bool link_fail(struct postgres_store *store, const char *doing, struct error *err)
@@ -76,12 +79,15 @@ void link_explain(const struct postgres_store *store, const PGresult *result, st
     link_describe(store, where, sizeof where);
     if (state != NULL && strcmp(state, "IC001") == 0) {
         error_set(err, ERROR_REFUSED, "%s", message);
-        return;
+    } else {
+        error_set(err, ERROR_STORE, "the store (%s) answers: %s (SQLSTATE %s)", where,
+                  message == NULL ? "nothing that makes sense" : message,
+                  state == NULL ? "none" : state);
     }
     const char *hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
-    error_set(err, ERROR_STORE, "the store (%s) answers: %s (SQLSTATE %s)%s%s", where,
-              message == NULL ? "nothing that makes sense" : message,
-              state == NULL ? "none" : state, hint == NULL ? "" : ": ", hint == NULL ? "" : hint);
+    if (hint != NULL) {
+        (void)error_mend(err, "%s", hint);
+    }
 }
 
 void link_close(struct postgres_store *store)

@@ -42,8 +42,8 @@ static bool run(PGconn *connection, const char *sql, struct error *err)
     return good;
 }
 
-// 0 when there is no schema yet.
-static bool version_of(PGconn *connection, int *version_out, struct error *err)
+// schema_version, or schema_oldest; 0 when there is no schema yet.
+static bool version_of(PGconn *connection, const char *key, int *version_out, struct error *err)
 {
     PGresult *there = PQexec(connection, "select to_regclass('ironcron.meta') is not null");
     // A schema that is another role's must not be looked into at all.
@@ -54,8 +54,9 @@ static bool version_of(PGconn *connection, int *version_out, struct error *err)
     if (!exists) {
         return told;
     }
-    PGresult *result =
-        PQexec(connection, "select value::int from ironcron.meta where key = 'schema_version'");
+    char sql[96];
+    snprintf(sql, sizeof sql, "select value::int from ironcron.meta where key = '%s'", key);
+    PGresult *result = PQexec(connection, sql);
     bool good = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1;
     *version_out = good ? (int)strtol(PQgetvalue(result, 0, 0), NULL, 10) : 0;
     PQclear(result);
@@ -92,7 +93,7 @@ static bool migrate(PGconn *connection, const struct postgres_migration *steps, 
                     int *from_out, bool *more_out, struct error *err)
 {
     if (!run(connection, "begin", err) || !run(connection, MIGRATE_LOCK, err) ||
-        !version_of(connection, from_out, err)) {
+        !version_of(connection, "schema_version", from_out, err)) {
         return false;
     }
     if (*from_out > steps[count - 1].version) {
@@ -119,21 +120,36 @@ static bool migrate_all(PGconn *connection, const struct postgres_migration *ste
     return good;
 }
 
-bool postgres_migrate_by(const char *url, const struct postgres_migration *steps, size_t count,
-                         int *from_out, struct error *err)
+static bool connect_to(const char *url, PGconn **connection_out, struct error *err)
 {
     const char *const keys[] = {"dbname", "application_name", "connect_timeout", NULL};
     const char *const values[] = {url, "ironcron migrate", "10", NULL};
-    PGconn *connection = PQconnectdbParams(keys, values, 1);
-    bool good = PQstatus(connection) == CONNECTION_OK;
-    if (!good) {
+    PGconn *connection = *connection_out = PQconnectdbParams(keys, values, 1);
+    if (PQstatus(connection) != CONNECTION_OK) {
         char what[300];
         const char *message = PQerrorMessage(connection);
         snprintf(what, sizeof what, "%.*s", (int)strcspn(message, "\n"), message);
-        error_set(err, ERROR_UNAVAILABLE, "the store cannot be reached: %s", what);
+        return error_set(err, ERROR_UNAVAILABLE, "the store cannot be reached: %s", what);
     }
-    good = good && run(connection, "set client_min_messages = warning", err) &&
-           migrate_all(connection, steps, count, from_out, err);
+    return run(connection, "set client_min_messages = warning", err);
+}
+
+bool postgres_migrate_by(const char *url, const struct postgres_migration *steps, size_t count,
+                         int *from_out, struct error *err)
+{
+    PGconn *connection = NULL;
+    bool good =
+        connect_to(url, &connection, err) && migrate_all(connection, steps, count, from_out, err);
+    PQfinish(connection);
+    return good;
+}
+
+bool postgres_store_look(const char *url, int *version_out, int *oldest_out, struct error *err)
+{
+    PGconn *connection = NULL;
+    bool good = connect_to(url, &connection, err) &&
+                version_of(connection, "schema_version", version_out, err) &&
+                version_of(connection, "schema_oldest", oldest_out, err);
     PQfinish(connection);
     return good;
 }

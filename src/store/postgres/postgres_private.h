@@ -50,6 +50,14 @@ struct task {
     void *state;    // likewise; freed at the end
 };
 
+// Which database: a store never goes on with another one. What a host has seen of it in former
+// lives is for serve/node_state.h.
+struct postgres_identity {
+    char system[24];  // the server's system identifier; empty = not known yet
+    int64_t database; // oid
+    int64_t timeline; // rises with each promotion
+};
+
 // Of the server, when a connection was last made.
 struct connections {
     int maximum; // 0 = it never told

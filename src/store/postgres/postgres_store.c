@@ -472,9 +472,6 @@ bool postgres_store_open(const struct postgres_store_options *options, struct st
     if (store->options.call_deadline.us == 0) {
         store->options.call_deadline = CALL_DEADLINE;
     }
-    if (options->identity != NULL) {
-        store->seen = *options->identity;
-    }
     store->url = alloc_string(options->url);
     store->application_name = alloc_string(options->application_name);
     *store_out = &store->store;

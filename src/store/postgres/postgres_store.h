@@ -8,13 +8,6 @@
 #include "store/store.h"
 #include "time/clock.h"
 
-// Which database: a node never goes on with another one.
-struct postgres_identity {
-    char system[24];  // the server's system identifier; empty = not known yet
-    int64_t database; // oid
-    int64_t timeline; // rises with each promotion
-};
-
 struct postgres_store_options {
     const char *url;               // postgresql://…; no password is ever shown
     const char *application_name;  // what pg_stat_activity shows
@@ -22,8 +15,7 @@ struct postgres_store_options {
     // Only for tests: the store's clock. NULL = the database's, which is what decides otherwise.
     struct clock *store_clock;
     struct clock *clock; // of this machine: for deadlines
-    // In: what was seen before, and must be again. Out: what is seen now. NULL: only kept here.
-    struct postgres_identity *identity;
+    bool only_tries;     // goes through all checks, and writes nothing: not to be given what writes
 };
 
 // Does not connect: the first operation does, and so does the first after a connection was lost.
@@ -34,5 +26,9 @@ bool postgres_store_open(const struct postgres_store_options *options, struct st
 // Makes the schema, or brings it up to this program's version, under a lock; nothing to do is fine.
 // Blocks. *from_out: the version found, 0 = none.
 bool postgres_store_migrate(const char *url, int *from_out, struct error *err) MUST_USE;
+// The version of the tables that are there, and the oldest that a program must know to work on
+// them; 0 = there are none. Blocks.
+bool postgres_store_look(const char *url, int *version_out, int *oldest_out,
+                         struct error *err) MUST_USE;
 // The version that this program wants.
 int postgres_store_version(void);

@@ -11,6 +11,7 @@
 #include "base/attributes.h"
 #include "postgres_around.h"
 #include "postgres_cluster.h"
+#include "store/postgres/postgres_private.h"
 #include "store/postgres/postgres_schema.h"
 
 static int setup(void **state)
@@ -26,27 +27,53 @@ static int teardown(void **state)
     return 0;
 }
 
-// Whether a node can join there; err says why not.
-static bool joins(const char *url, struct postgres_identity *identity, struct error *err)
+static struct store *open_at(const char *url, bool only_tries, struct error *err)
 {
     struct store *store = NULL;
     struct postgres_store_options options = {.url = url,
                                              .application_name = "ironcron under test",
                                              .call_deadline = DURATION_S(20),
-                                             .clock = clock_system(),
-                                             .identity = identity};
+                                             .only_tries = only_tries,
+                                             .clock = clock_system()};
+    return postgres_store_open(&options, &store, err) ? store : NULL;
+}
+
+// Whether a node can join there, as if its connection had been to the one of `identity` before; err
+// says why not.
+static bool joins(const char *url, struct postgres_identity *identity, struct error *err)
+{
+    struct store *store = open_at(url, false, err);
     struct store_op_join join = {
         .op.kind = STORE_JOIN, .host = "h", .version = "1", .alone = true, .max_running = 4};
     join.node = (struct uuid){{0x01, 0x99, 0, 0, 0, 0, 0x70, 0, 0x80, 0, 0, 0, 0, 0, 0, 1}};
-    if (!postgres_store_open(&options, &store, err)) {
+    if (store == NULL) {
         return false;
+    }
+    if (identity != NULL) {
+        postgres_of(store)->seen = *identity;
     }
     bool joined = store_call(store, &join.op, err);
     if (joined) {
         store_op_release(&join.op);
     }
+    if (joined && identity != NULL) {
+        *identity = postgres_of(store)->seen;
+    }
     store_close(store);
     return joined;
+}
+
+// Who only tries is told the same.
+static bool could_work(const char *url, struct error *err)
+{
+    struct store *store = open_at(url, true, err);
+    struct store_op_identity identity = {.op.kind = STORE_IDENTITY};
+    bool done = store != NULL && store_call(store, &identity.op, err);
+    if (done) {
+        store_op_release(&identity.op);
+    }
+    store_close(store);
+    return done;
 }
 
 static void is_refused(const char *url, struct postgres_identity *identity, enum error_code code,
@@ -54,15 +81,22 @@ static void is_refused(const char *url, struct postgres_identity *identity, enum
 {
     struct error err = ERROR_INIT;
     assert_false(joins(url, identity, &err));
-    if (strstr(err.text, why) == NULL || strstr(err.text, remedy) == NULL || err.code != code) {
+    const char *mends = error_remedy(&err);
+    if (strstr(err.text, why) == NULL || mends == NULL || strstr(mends, remedy) == NULL ||
+        err.code != code) {
         fail_msg("refused with code %d: %s", (int)err.code, err.text);
+    }
+    struct error tried = ERROR_INIT;
+    if (identity == NULL) {
+        assert_false(could_work(url, &tried));
+        assert_non_null(strstr(tried.text, why));
     }
 }
 
 static void is_taken(const char *url, struct postgres_identity *identity)
 {
     struct error err = ERROR_INIT;
-    if (!joins(url, identity, &err)) {
+    if (!joins(url, identity, &err) || !could_work(url, &err)) {
         fail_msg("%s", err.text);
     }
 }
@@ -122,8 +156,15 @@ static void a_standby_is_refused_until_it_is_promoted_and_then_the_old_primary_i
     struct postgres_identity identity = {.database = 0};
     is_taken(*state, &identity);
     char *standby = postgres_standby_start(*state);
+    is_refused(standby, NULL, ERROR_UNAVAILABLE, "is a standby", "the primary's address");
     is_refused(standby, &identity, ERROR_UNAVAILABLE, "is a standby", "the primary's address");
     postgres_standby_promote();
+    struct error err = ERROR_INIT;
+    assert_true(could_work(standby, &err));
+    char *untouched = first_line(
+        postgres_cluster_psql(standby, "select value from ironcron.meta where key = 'timeline'"));
+    assert_string_equal(untouched, "1"); // who only tries writes nothing
+    free(untouched);
     is_taken(standby, &identity);
     assert_int_equal(identity.timeline, 2);
     is_refused(*state, &identity, ERROR_REFUSED, "former primary", "the present primary's address");
@@ -238,7 +279,7 @@ static void a_server_without_a_connection_left_says_so(void **state)
     assert_true(count > 20 && count < MANY);
     is_refused(*state, NULL, ERROR_UNAVAILABLE, "no connection left", "raise max_connections");
     give_back(connections, &count); // one is too few, and now the figures are known
-    is_refused(*state, NULL, ERROR_UNAVAILABLE, "max_connections is 40", "a node needs two");
+    is_refused(*state, NULL, ERROR_UNAVAILABLE, "max_connections is 40", "raise max_connections");
     give_back(connections, &count); // the one that was refused has gone by then
     is_taken(*state, NULL);
     while (count > 0) {
