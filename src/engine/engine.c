@@ -89,13 +89,25 @@ static struct instant sooner(struct instant a, struct instant b)
     return instant_before(a, b) ? a : b;
 }
 
+// Nothing is decided by controls that are out of date, nor while they are being read.
+static bool may_decide(const struct engine *engine)
+{
+    return !engine->draining && link_is_open(engine) && !engine->store_changed &&
+           !engine->reading_intents && fleet_may_act(engine);
+}
+
+// What is due is no reason to wake up as long as nothing may be decided: an answer comes first, and
+// it wakes the owner by itself.
 static struct instant next_wake(const struct engine *engine)
 {
     if (engine->draining || !link_is_open(engine)) {
         return INSTANT_NONE; // the owner's tick goes on
     }
-    struct instant wake = sooner(planner_wake(engine), housekeeping_wake(engine));
-    wake = sooner(wake, sooner(after_wake(engine), fleet_wake(engine)));
+    struct instant wake = sooner(housekeeping_wake(engine), fleet_wake(engine));
+    if (!may_decide(engine)) {
+        return wake;
+    }
+    wake = sooner(wake, sooner(planner_wake(engine), after_wake(engine)));
     if (engine->retries.count > 0) {
         const struct engine_retry *retry =
             CONTAINER_OF(heap_top(&engine->retries), struct engine_retry, planned);
@@ -113,13 +125,6 @@ static void notice_gap(struct engine *engine)
         engine->store_changed = true;
     }
     engine->turned_at = now;
-}
-
-// Nothing is decided by controls that are out of date, nor while they are being read.
-static bool may_decide(const struct engine *engine)
-{
-    return !engine->draining && link_is_open(engine) && !engine->store_changed &&
-           !engine->reading_intents && fleet_may_act(engine);
 }
 
 struct instant engine_turn(struct engine *engine)

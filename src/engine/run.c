@@ -339,9 +339,20 @@ static void finish_on_done(struct store_op *op)
     free(batch);
 }
 
+static size_t ended_count(const struct engine *engine)
+{
+    size_t count = 0;
+    for (const struct engine_run_live *run = engine->ended_first;
+         run != NULL && count < STORE_BATCH_MAX; run = run->next_ended) {
+        count++;
+    }
+    return count;
+}
+
 static void finish_flush(struct engine *engine)
 {
-    if (engine->ended_first == NULL || engine->finishing) {
+    size_t count = ended_count(engine);
+    if (count == 0 || engine->finishing) {
         return;
     }
     struct finish_batch *batch = alloc_zero(1, sizeof *batch);
@@ -349,24 +360,23 @@ static void finish_flush(struct engine *engine)
     batch->finish.op.kind = STORE_FINISH;
     batch->finish.op.done = finish_on_done;
     batch->finish.node = engine->options.node;
-    batch->finish.ends = alloc_zero(STORE_BATCH_MAX, sizeof *batch->finish.ends);
-    batch->runs = alloc_zero(STORE_BATCH_MAX, sizeof(struct engine_run_live *));
-    size_t count = 0;
-    for (struct engine_run_live *run;
-         (run = engine->ended_first) != NULL && count < STORE_BATCH_MAX; count++) {
+    batch->finish.ends = alloc_zero(count, sizeof *batch->finish.ends);
+    batch->runs = alloc_zero(count, sizeof(struct engine_run_live *));
+    for (size_t i = 0; i < count; i++) {
+        struct engine_run_live *run = engine->ended_first;
         engine->ended_first = run->next_ended;
-        batch->runs[count] = run;
-        batch->finish.ends[count] = (struct store_end){.run_id = run->facts.run_id,
-                                                       .fence = run->facts.fence,
-                                                       .state = run->state,
-                                                       .failure = run->failure,
-                                                       .has_exit_code = run->has_exit_code,
-                                                       .exit_code = run->exit_code,
-                                                       .error = run->error,
-                                                       .duration = run->duration,
-                                                       .retry_at = run->retry_at,
-                                                       .detail = run->detail,
-                                                       .settles = run->settles};
+        batch->runs[i] = run;
+        batch->finish.ends[i] = (struct store_end){.run_id = run->facts.run_id,
+                                                   .fence = run->facts.fence,
+                                                   .state = run->state,
+                                                   .failure = run->failure,
+                                                   .has_exit_code = run->has_exit_code,
+                                                   .exit_code = run->exit_code,
+                                                   .error = run->error,
+                                                   .duration = run->duration,
+                                                   .retry_at = run->retry_at,
+                                                   .detail = run->detail,
+                                                   .settles = run->settles};
     }
     if (engine->ended_first == NULL) {
         engine->ended_last = NULL;

@@ -92,8 +92,11 @@ static struct model_run *run_add(const struct deciding *deciding, struct model_j
         .started_at = store->now,
         .ended_at = dry ? store->now : INSTANT_NONE,
     };
-    job->started += !dry;
-    store->nodes[run->node_no - 1].started += !dry;
+    if (!dry) {
+        job->started++;
+        ARRAY_RESERVE(store->open, store->open_count, store->open_capacity);
+        store->open[store->open_count++] = run;
+    }
     job->last_run = dry ? run : job->last_run;
     uuid_format(slot->run_id, run->id_text);
     ARRAY_RESERVE(store->runs, store->run_count, store->run_capacity);

@@ -31,10 +31,15 @@ static void lose_run(struct model_store *store, const struct model_losing *losin
     all->lost[all->count++] = lost;
 }
 
+static bool is_of_dead(const struct model_store *store, const struct model_run *run)
+{
+    return !model_node_lives(store, run->node_no);
+}
+
 static bool has_runs_of_dead(const struct model_store *store)
 {
-    for (size_t i = 0; i < store->node_count; i++) {
-        if (store->nodes[i].started > 0 && !model_node_lives(store, (int64_t)i + 1)) {
+    for (size_t i = 0; i < store->open_count; i++) {
+        if (is_of_dead(store, store->open[i])) {
             return true;
         }
     }
@@ -43,10 +48,11 @@ static bool has_runs_of_dead(const struct model_store *store)
 
 void model_lose_runs(struct model_store *store, const struct model_losing *losing)
 {
-    for (size_t i = 0; has_runs_of_dead(store) && i < store->run_count; i++) {
-        struct model_run *run = store->runs[i];
-        if (run->row.state == RUN_STARTED && !model_node_lives(store, run->node_no)) {
-            lose_run(store, losing, run);
+    for (size_t i = 0; i < store->open_count;) {
+        if (is_of_dead(store, store->open[i])) {
+            lose_run(store, losing, store->open[i]); // it is taken out
+        } else {
+            i++;
         }
     }
 }
@@ -65,15 +71,8 @@ struct store_lost *model_lost_copy(const struct model_lost *lost, struct arena *
 
 static bool is_orphan(const struct model_store *store, const struct store_intent *intent)
 {
-    if (intent->state != INTENT_PENDING || uuid_is_nil(intent->node)) {
-        return false;
-    }
-    for (size_t i = 0; i < store->node_count; i++) {
-        if (uuid_equal(store->nodes[i].row.node, intent->node)) {
-            return !model_node_lives(store, (int64_t)i + 1);
-        }
-    }
-    return true;
+    return intent->state == INTENT_PENDING && !uuid_is_nil(intent->node) &&
+           model_live_node(store, intent->node) == 0;
 }
 
 bool model_has_orphans(const struct model_store *store)
@@ -122,12 +121,11 @@ void model_take_over(struct model_store *store, int64_t node_no, const int64_t *
 // ---- the operation ------------------------------------------------------------------------------
 
 static void fence_node(struct model_store *store, const struct store_op_fence *op,
-                       struct model_node *by, struct model_node *node)
+                       struct model_node *by, const struct model_node *node)
 {
     const struct uuid nil = {{0}};
     char *detail = operation_fenced_detail(node->row.host, node->row.node);
-    node->row.state = "lost";
-    node->row.running = 0;
+    model_node_end(store, node - store->nodes + 1, "lost");
     model_audit_add(store, "NODE_FENCED", NULL, nil, op->node, NULL, detail);
     ARRAY_RESERVE(by->fenced, by->fenced_count, by->fenced_capacity);
     by->fenced[by->fenced_count++] = node->row.node;
@@ -144,10 +142,10 @@ static int compare_nodes(const void *a, const void *b)
 static void fence_overdue(struct model_store *store, const struct store_op_fence *op,
                           struct model_node *by)
 {
-    struct model_node **overdue = alloc_zero(store->node_count, sizeof(struct model_node *));
+    const struct model_node **overdue = alloc_zero(store->live_count, sizeof(struct model_node *));
     size_t count = 0;
-    for (size_t i = 0; i < store->node_count; i++) {
-        struct model_node *node = &store->nodes[i];
+    for (size_t i = 0; i < store->live_count; i++) {
+        const struct model_node *node = &store->nodes[store->live[i] - 1];
         if (!uuid_equal(node->row.node, op->node) && model_is_overdue(store, node)) {
             overdue[count++] = node;
         }

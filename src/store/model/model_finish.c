@@ -11,13 +11,24 @@ static struct instant later(struct instant a, struct instant b)
     return instant_is_none(a) || instant_before(a, b) ? b : a;
 }
 
+static void open_remove(struct model_store *store, const struct model_run *run)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < store->open_count; i++) {
+        if (store->open[i] != run) {
+            store->open[left++] = store->open[i];
+        }
+    }
+    store->open_count = left;
+}
+
 void model_run_finish(struct model_store *store, struct model_run *run, enum run_state state,
                       struct instant ended_at, struct instant retry_at)
 {
     run->row.state = state;
     run->row.ended_at = ended_at;
     run->job->started--;
-    store->nodes[run->node_no - 1].started--;
+    open_remove(store, run);
     run->job->last_run = run;
     struct model_slot *slot =
         run->row.trigger == TRIGGER_MANUAL ? NULL : model_slot_at(run->job, run->row.due_at);

@@ -32,13 +32,26 @@ static struct instant valid_until(const struct model_store *store, const struct 
     return node->lease.us > 0 ? instant_add(store->now, node->lease) : INSTANT_NONE;
 }
 
+void model_node_end(struct model_store *store, int64_t node_no, const char *state)
+{
+    struct store_node_row *row = &store->nodes[node_no - 1].row;
+    size_t left = 0;
+    row->state = state;
+    row->running = 0;
+    for (size_t i = 0; i < store->live_count; i++) {
+        if (store->live[i] != node_no) {
+            store->live[left++] = store->live[i];
+        }
+    }
+    store->live_count = left;
+}
+
 static void declare_dead(struct model_store *store, const struct store_op_join *op)
 {
-    for (size_t i = 0; i < store->node_count; i++) {
-        struct store_node_row *row = &store->nodes[i].row;
-        if (strcmp(row->state, "live") == 0 && (op->alone || uuid_equal(row->node, op->dead))) {
-            row->state = "lost";
-            row->running = 0;
+    for (size_t i = store->live_count; i > 0; i--) {
+        int64_t number = store->live[i - 1];
+        if (op->alone || uuid_equal(store->nodes[number - 1].row.node, op->dead)) {
+            model_node_end(store, number, "lost");
         }
     }
 }
@@ -59,6 +72,8 @@ static struct model_node *node_add(struct model_store *store, const struct store
                                 .lease = op->lease,
                                 .grace = op->grace};
     node->row.valid_until = valid_until(store, node);
+    ARRAY_RESERVE(store->live, store->live_count, store->live_capacity);
+    store->live[store->live_count++] = (int64_t)store->node_count;
     return node;
 }
 
@@ -122,21 +137,19 @@ static int compare_members(const void *a, const void *b)
 static void answer_members(const struct model_store *store, struct store_op_beat *op)
 {
     struct arena *arena = &op->op.arena;
-    op->members = arena_alloc(arena, store->node_count, sizeof *op->members);
-    op->member_count = 0;
-    for (size_t i = 0; i < store->node_count; i++) {
-        const struct model_node *node = &store->nodes[i];
+    op->members = arena_alloc(arena, store->live_count, sizeof *op->members);
+    op->member_count = store->live_count;
+    for (size_t i = 0; i < store->live_count; i++) {
+        const struct model_node *node = &store->nodes[store->live[i] - 1];
         const struct store_node_row *row = &node->row;
-        if (strcmp(row->state, "live") == 0) {
-            op->members[op->member_count++] = (struct store_member){
-                .node = row->node,
-                .host = arena_string(arena, row->host),
-                .labels = row->labels == NULL ? NULL : arena_string(arena, row->labels),
-                .dry_run = row->dry_run,
-                .draining = row->draining,
-                .full = node->full,
-                .is_overdue = model_is_overdue(store, node)};
-        }
+        op->members[i] = (struct store_member){
+            .node = row->node,
+            .host = arena_string(arena, row->host),
+            .labels = row->labels == NULL ? NULL : arena_string(arena, row->labels),
+            .dry_run = row->dry_run,
+            .draining = row->draining,
+            .full = node->full,
+            .is_overdue = model_is_overdue(store, node)};
     }
     qsort(op->members, op->member_count, sizeof *op->members, compare_members);
 }
@@ -169,8 +182,7 @@ enum store_result model_leave(struct model_store *store, struct store_op *base)
     }
     if (strcmp(node->row.state, "live") == 0) {
         const struct uuid nil = {{0}};
-        node->row.state = "stopped";
-        node->row.running = 0;
+        model_node_end(store, node - store->nodes + 1, "stopped");
         node->row.last_seen = store->now;
         model_audit_add(store, "NODE_STOPPED", NULL, nil, op->node, NULL, NULL);
     }

@@ -69,7 +69,6 @@ struct model_node {
     struct store_node_row row;
     struct duration lease, grace;
     bool full;
-    int started;            // runs in state STARTED
     struct model_lost lost; // of its join
     // Of its last fencing:
     struct uuid fencing_id;
@@ -92,11 +91,15 @@ struct model_store {
     struct model_run **runs; // by fence
     size_t run_count, run_capacity;
     struct map runs_by_id;
+    struct model_run **open; // in state STARTED, by fence
+    size_t open_count, open_capacity;
     int64_t last_fence;
     struct model_waiting *waiting; // in no order
     size_t waiting_count, waiting_capacity;
     struct model_node *nodes; // [node_no - 1]
     size_t node_count, node_capacity;
+    int64_t *live; // numbers of those that live, ascending
+    size_t live_count, live_capacity;
     struct store_control_row *controls; // texts owned
     size_t control_count, control_capacity;
     struct store_intent *intents; // texts owned
@@ -139,7 +142,7 @@ struct model_slot *model_slot_add(struct model_job *job, struct instant due_at);
 // Until when the slot waits; none = no more.
 void model_slot_wait(struct model_store *store, struct model_job *job, struct model_slot *slot,
                      struct instant retry_at);
-int64_t model_live_node(struct model_store *store, struct uuid node); // its number, or 0
+int64_t model_live_node(const struct model_store *store, struct uuid node); // its number, or 0
 void model_audit_add(struct model_store *store, const char *event, const char *job,
                      struct uuid run_id, struct uuid node, const char *actor, const char *detail);
 void model_run_free(struct model_run *run);
@@ -164,6 +167,7 @@ model_op_fn model_prune;                             // model_prune.c
 
 // model_node.c
 bool model_node_lives(const struct model_store *store, int64_t node_no);
+void model_node_end(struct model_store *store, int64_t node_no, const char *state);
 bool model_is_overdue(const struct model_store *store, const struct model_node *node);
 enum store_result model_not_live(struct error *err);
 // model_fence.c: each STARTED run of a node that does not live becomes LOST.

@@ -173,6 +173,7 @@ static void free_nodes(struct model_store *store)
         free(store->nodes[i].fencing_lost.lost);
     }
     free(store->nodes);
+    free(store->live);
 }
 
 static void free_operators_rows(struct model_store *store)
@@ -199,6 +200,7 @@ static void free_model(struct model_store *store)
         model_run_free(store->runs[i]);
     }
     free(store->runs);
+    free(store->open);
     map_release(&store->runs_by_id);
     for (size_t i = 0; i < store->job_count; i++) {
         job_free(store->jobs[i]);
@@ -361,12 +363,12 @@ void model_slot_wait(struct model_store *store, struct model_job *job, struct mo
     slot->retry_at = waits ? instant_from_ms(instant_ms(retry_at)) : INSTANT_NONE;
 }
 
-int64_t model_live_node(struct model_store *store, struct uuid node)
+int64_t model_live_node(const struct model_store *store, struct uuid node)
 {
-    for (size_t i = store->node_count; i > 0; i--) {
-        const struct store_node_row *row = &store->nodes[i - 1].row;
-        if (uuid_equal(row->node, node)) {
-            return strcmp(row->state, "live") == 0 ? (int64_t)i : 0;
+    for (size_t i = store->live_count; i > 0; i--) {
+        int64_t number = store->live[i - 1];
+        if (uuid_equal(store->nodes[number - 1].row.node, node)) {
+            return number;
         }
     }
     return 0;

@@ -150,6 +150,7 @@ static struct engine_options options_of(struct sim_node *node, struct uuid befor
                                    .lease = SIM_LEASE,
                                    .margin = margin,
                                    .grace = SIM_GRACE,
+                                   .history = {SIM_KEPT, SIM_KEPT, SIM_KEPT},
                                    .booted_at = INSTANT_NONE,
                                    .schedules = true,
                                    .predecessor = before,
@@ -322,6 +323,10 @@ void sim_advance(struct sim *sim, struct duration by)
         if ((sim_time(sim).us - 8000000) / 60000000 != minute) {
             sim_judge_minute(sim);
         }
+        if (mono_since(sim->now, sim->judged).us >= SIM_JUDGED.us) {
+            sim->judged = sim->now;
+            sim_judge_ledger(sim, false);
+        }
     }
 }
 
@@ -434,9 +439,7 @@ void sim_release(struct sim *sim)
         sim->now = mono_add(sim->now, DURATION_S(30));
         sim_late_work(sim);
     }
-    for (int i = 0; i < SIM_JOBS; i++) {
-        free(sim->history[i]);
-    }
+    free(sim->history);
     free(sim->late);
     store_close(sim->store);
     zone_cache_free(sim->zones);
@@ -463,5 +466,6 @@ void sim_finish(struct sim *sim)
             sim_break(sim, JUDGE_LEDGER, "%s does not come to rest", sim->nodes[i].host);
         }
     }
-    sim_judge_ledger(sim);
+    sim_judge_ledger(sim, true);
+    sim_judge_history(sim);
 }

@@ -7,9 +7,11 @@
 #include "engine/engine.h"
 #include "store/model/model_store.h"
 
-#define SIM_NODES 5
-#define SIM_JOBS  28
-#define SIM_OPEN  64 // runs of a node at once
+#define SIM_NODES  5
+#define SIM_JOBS   28
+#define SIM_OPEN   64                   // runs of a node at once
+#define SIM_KEPT   DURATION_S(6 * 3600) // history, by the nodes
+#define SIM_JUDGED DURATION_S(2 * 3600) // how often the ledger is
 
 enum sim_judge {   // what was broken
     JUDGE_OVERLAP, // two runs of a job that forbids it executed at once
@@ -121,8 +123,9 @@ struct sim {
     char names[SIM_JOBS][16];
     enum job_overlap overlaps[SIM_JOBS];
     int64_t takes_ms[SIM_JOBS];
-    struct sim_execution *history[SIM_JOBS];
-    size_t history_count[SIM_JOBS], history_capacity[SIM_JOBS];
+    struct sim_execution *history; // all that was executed
+    size_t history_count, history_capacity;
+    struct mono judged; // the ledger, last
     int open_of_job[SIM_JOBS];
     int wishes[SIM_JOBS], granted[SIM_JOBS]; // RUN intents, manual executions
     int executions, fenced, left, unknown, versions, late_writes;
@@ -178,7 +181,8 @@ bool sim_bug_believes(struct sim_node *node, struct store_op *op); // in place o
 void sim_break(struct sim *sim, enum sim_judge judge, const char *format, ...) PRINTF(3, 4);
 void sim_judge_start(struct sim_node *node, const struct sim_execution *execution);
 void sim_judge_minute(struct sim *sim);
-void sim_judge_ledger(struct sim *sim);
+void sim_judge_ledger(struct sim *sim, bool in_the_end);
+void sim_judge_history(struct sim *sim);
 
 // sim_jobs.c
 void sim_jobs_draw(struct sim *sim);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "store/model/model_private.h"
 
 const char *sim_bug_name(enum sim_bug bug)
@@ -39,7 +40,8 @@ static void before_finish(struct sim_node *node, struct store_op_finish *op)
         if (run != NULL && run->row.state == RUN_LOST) {
             run->row.state = RUN_STARTED;
             run->job->started++;
-            model->nodes[run->node_no - 1].started++;
+            ARRAY_RESERVE(model->open, model->open_count, model->open_capacity);
+            model->open[model->open_count++] = run;
             free((char *)(uintptr_t)run->row.error);
             run->row.error = NULL;
         }
@@ -50,9 +52,14 @@ static void before_finish(struct sim_node *node, struct store_op_finish *op)
 static void before_fence(struct sim_node *node)
 {
     struct model_store *model = model_of(node->store);
-    for (size_t i = 0; i < model->node_count && node->sim->bug == BUG_RUNS_NOT_LOST; i++) {
-        model->nodes[i].started = 0;
+    size_t left = 0;
+    for (size_t i = 0; i < model->open_count && node->sim->bug == BUG_RUNS_NOT_LOST; i++) {
+        const struct model_node *of = &model->nodes[model->open[i]->node_no - 1];
+        if (!model_is_overdue(model, of)) {
+            model->open[left++] = model->open[i];
+        }
     }
+    model->open_count = node->sim->bug == BUG_RUNS_NOT_LOST ? left : model->open_count;
 }
 
 void sim_bug_before(struct sim_node *node, struct store_op *op)

@@ -42,17 +42,8 @@ void sim_break(struct sim *sim, enum sim_judge judge, const char *format, ...)
 
 // ---- at each start ------------------------------------------------------------------------------
 
-static void judge_twice(struct sim *sim, const struct sim_execution *new)
+static void judge_wish(struct sim *sim, const struct sim_execution *new)
 {
-    const struct sim_execution *past = sim->history[new->job];
-    for (size_t i = sim->history_count[new->job]; i-- > 0;) {
-        bool same = new->trigger != TRIGGER_MANUAL &&past[i].trigger !=
-                    TRIGGER_MANUAL &&past[i].attempt ==
-                    new->attempt &&instant_equal(past[i].due_at, new->due_at);
-        if (same || uuid_equal(past[i].run_id, new->run_id)) {
-            sim_break(sim, JUDGE_TWICE, "%s attempt %d", sim->names[new->job], new->attempt);
-        }
-    }
     if (new->trigger == TRIGGER_MANUAL && ++sim->granted[new->job] > sim->wishes[new->job]) {
         sim_break(sim, JUDGE_TWICE, "%s ran more often than was wished", sim->names[new->job]);
     }
@@ -80,10 +71,10 @@ void sim_judge_start(struct sim_node *node, const struct sim_execution *new)
     if (!mono_before(sim->now, node->deadline)) {
         sim_break(sim, JUDGE_TRUST, "%s on %s", sim->names[job], node->host);
     }
-    judge_twice(sim, new);
+    judge_wish(sim, new);
     judge_claim(node, new);
-    ARRAY_RESERVE(sim->history[job], sim->history_count[job], sim->history_capacity[job]);
-    sim->history[job][sim->history_count[job]++] = *new;
+    ARRAY_RESERVE(sim->history, sim->history_count, sim->history_capacity);
+    sim->history[sim->history_count++] = *new;
 }
 
 // ---- each minute --------------------------------------------------------------------------------
@@ -116,15 +107,67 @@ void sim_judge_minute(struct sim *sim)
 
 // ---- in the end ---------------------------------------------------------------------------------
 
+static int compare_attempts(const void *a, const void *b)
+{
+    const struct sim_execution *x = a;
+    const struct sim_execution *y = b;
+    int64_t differences[] = {(x->trigger == TRIGGER_MANUAL) - (y->trigger == TRIGGER_MANUAL),
+                             x->job - y->job, x->due_at.us - y->due_at.us, x->attempt - y->attempt,
+                             x->began.us - y->began.us};
+    for (size_t i = 0; i < ARRAY_LENGTH(differences); i++) {
+        if (differences[i] != 0) {
+            return differences[i] < 0 ? -1 : 1;
+        }
+    }
+    return 0;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    const struct sim_execution *x = a;
+    const struct sim_execution *y = b;
+    return memcmp(x->run_id.bytes, y->run_id.bytes, sizeof x->run_id.bytes);
+}
+
+static void judge_twice(struct sim *sim, const struct sim_execution *a,
+                        const struct sim_execution *b)
+{
+    char due[FORMAT_TIME_SIZE];
+    format_utc_ms(a->due_at, due);
+    sim_break(sim, JUDGE_TWICE, "%s due %s attempt %d (%s, %s)", sim->names[a->job], due,
+              a->attempt, run_trigger_name(a->trigger), run_trigger_name(b->trigger));
+}
+
+void sim_judge_history(struct sim *sim)
+{
+    struct sim_execution *all = sim->history;
+    size_t count = sim->history_count;
+    qsort(all, count, sizeof *all, compare_attempts);
+    for (size_t i = 1; i < count; i++) {
+        bool same = all[i].trigger != TRIGGER_MANUAL && all[i].job == all[i - 1].job &&
+                    all[i].attempt == all[i - 1].attempt &&
+                    instant_equal(all[i].due_at, all[i - 1].due_at);
+        if (same) {
+            judge_twice(sim, &all[i - 1], &all[i]);
+        }
+    }
+    qsort(all, count, sizeof *all, compare_ids);
+    for (size_t i = 1; i < count; i++) {
+        if (compare_ids(&all[i], &all[i - 1]) == 0) {
+            judge_twice(sim, &all[i - 1], &all[i]);
+        }
+    }
+}
+
 static void take_finding(void *context, const struct verify_finding *finding)
 {
     struct sim *sim = context;
     sim_break(sim, JUDGE_LEDGER, "%s: %s", verify_kind_name(finding->kind), finding->text);
 }
 
-void sim_judge_ledger(struct sim *sim)
+void sim_judge_ledger(struct sim *sim, bool in_the_end)
 {
-    struct verify_options options = {.since = INSTANT_NONE};
+    struct verify_options options = {.since = INSTANT_NONE, .node_is_live = !in_the_end};
     struct verify_report report;
     struct error err = ERROR_INIT;
     if (!verify_store(sim->store, &options, &report, &err)) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Hours of a fleet under crashes, cuts, silences, stopped nodes, clocks that jump, operators and
 // new definitions, in virtual time, from a seed; then the same with bugs seeded, each of which a
-// judge must notice. IRONCRON_SEED replays one seed, IRONCRON_SEEDS says how many to try
-// (IRONCRON_BUG_SEEDS for each bug), IRONCRON_MINUTES how long each lasts (2880 are two days),
-// IRONCRON_BUG names the one bug to seed.
+// judge must notice. By hand: IRONCRON_SEEDS=100 tries so many from IRONCRON_SEED (1) on, of
+// IRONCRON_HOURS (48) each, and nothing else; IRONCRON_SEED alone repeats that one. IRONCRON_BUG
+// seeds the bug of that name, in up to IRONCRON_SEEDS (12) lives, and nothing else.
 #include "sim.h"
 
 #include <setjmp.h>
@@ -17,6 +17,15 @@
 #include <string.h>
 
 #include "base/attributes.h"
+
+#define SHORT_LIFE    20 // minutes
+#define SHORT_LIVES   24
+#define TWO_DAYS_SEED 49 // of three nodes
+
+static bool with_a_bug(void)
+{
+    return getenv("IRONCRON_BUG") != NULL;
+}
 
 static uint64_t number_of(const char *name, uint64_t otherwise)
 {
@@ -190,15 +199,20 @@ static int life_of(uint64_t seed, uint64_t minutes, enum sim_bug bug, int *caugh
 // What these seeds found once: a job that was planned while its attempt was being given up, a claim
 // that was forgotten when its repeat did not reach the store, slots of definitions that were not in
 // force any more.
-static const struct {
+static const struct life {
     uint64_t seed, minutes;
 } found[] = {{4, 60}, {7, 60}, {6, 20}};
+
+static bool by_hand(void)
+{
+    return getenv("IRONCRON_SEED") != NULL || getenv("IRONCRON_SEEDS") != NULL;
+}
 
 static void what_was_found_stays_mended(void **state)
 {
     (void)state;
     int bad = 0;
-    for (size_t i = 0; i < ARRAY_LENGTH(found) && getenv("IRONCRON_SEED") == NULL; i++) {
+    for (size_t i = 0; i < ARRAY_LENGTH(found) && !by_hand() && !with_a_bug(); i++) {
         bad += life_of(found[i].seed, found[i].minutes, BUG_NONE, NULL) > 0;
     }
     assert_int_equal(bad, 0);
@@ -207,14 +221,23 @@ static void what_was_found_stays_mended(void **state)
 static void nothing_breaks(void **state)
 {
     (void)state;
-    bool one = getenv("IRONCRON_SEED") != NULL;
+    bool one = getenv("IRONCRON_SEEDS") == NULL;
     uint64_t first = number_of("IRONCRON_SEED", 1);
-    uint64_t count = one ? 1 : number_of("IRONCRON_SEEDS", 12);
+    uint64_t count = !by_hand() ? SHORT_LIVES : one ? 1 : number_of("IRONCRON_SEEDS", 0);
+    uint64_t minutes = by_hand() ? 60 * number_of("IRONCRON_HOURS", 48) : SHORT_LIFE;
     int bad = 0;
-    for (uint64_t i = 0; i < count; i++) {
-        bad += life_of(first + i, number_of("IRONCRON_MINUTES", 20), BUG_NONE, NULL) > 0;
+    for (uint64_t i = 0; i < count && !with_a_bug(); i++) {
+        bad += life_of(first + i, minutes, BUG_NONE, NULL) > 0;
     }
     assert_int_equal(bad, 0);
+}
+
+static void nothing_breaks_in_two_days(void **state)
+{
+    (void)state;
+    if (!by_hand() && !with_a_bug()) {
+        assert_int_equal(life_of(TWO_DAYS_SEED, 48 * 60, BUG_NONE, NULL), 0);
+    }
 }
 
 // ---- with bugs ----------------------------------------------------------------------------------
@@ -229,13 +252,12 @@ static const enum sim_judge judges[BUG_COUNT] = {
     [BUG_OUTDATED] = JUDGE_LEDGER,      [BUG_FALSE_DEATH] = JUDGE_OVERLAP,
     [BUG_LAZY_NEIGHBOUR] = JUDGE_LATE,
 };
-#define BUG_SEEDS 12
 
 static bool is_caught(enum sim_bug bug)
 {
-    for (uint64_t seed = 1; seed <= number_of("IRONCRON_BUG_SEEDS", BUG_SEEDS); seed++) {
+    for (uint64_t seed = 1; seed <= number_of("IRONCRON_SEEDS", 12); seed++) {
         int caught_by[JUDGE_COUNT] = {0};
-        (void)life_of(seed, number_of("IRONCRON_MINUTES", 20), bug, caught_by);
+        (void)life_of(seed, SHORT_LIFE, bug, caught_by);
         if (caught_by[judges[bug]] > 0) {
             print_message("%s: caught by the judge of %s, seed %llu\n", sim_bug_name(bug),
                           sim_judge_name(judges[bug]), (unsigned long long)seed);
@@ -252,15 +274,16 @@ static void seeded_bugs_are_caught(void **state)
     const char *only = getenv("IRONCRON_BUG");
     int missed = 0;
     for (enum sim_bug bug = BUG_NONE + 1; bug < BUG_COUNT; bug++) {
-        missed += (only == NULL || strcmp(only, sim_bug_name(bug)) == 0) && !is_caught(bug);
+        bool wanted = only == NULL ? !by_hand() : strcmp(only, sim_bug_name(bug)) == 0;
+        missed += wanted && !is_caught(bug);
     }
     assert_int_equal(missed, 0);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(what_was_found_stays_mended),
-                                       cmocka_unit_test(nothing_breaks),
-                                       cmocka_unit_test(seeded_bugs_are_caught)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_was_found_stays_mended), cmocka_unit_test(nothing_breaks),
+        cmocka_unit_test(nothing_breaks_in_two_days), cmocka_unit_test(seeded_bugs_are_caught)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
