@@ -160,6 +160,7 @@ static void job_comes_back(struct engine *engine, struct engine_job *job)
 struct engine_job *engine_job_put(struct engine *engine, const struct job *definition)
 {
     struct engine_job *job = map_get(&engine->jobs, definition->name);
+    struct engine_set *kept = NULL;
     if (job == NULL) {
         job = alloc_zero(1, sizeof *job);
         job->serial = ++engine->serial;
@@ -168,11 +169,12 @@ struct engine_job *engine_job_put(struct engine *engine, const struct job *defin
         job->cursor = INSTANT_NONE;
     } else if (job->removed) {
         job_comes_back(engine, job);
-        engine_set_release(job->kept);
+        kept = job->kept;
         job->kept = NULL;
     }
     job->job = definition;
     map_put(&engine->jobs, definition->name, job); // the key becomes the new definition's
+    engine_set_release(kept);
     return job;
 }
 

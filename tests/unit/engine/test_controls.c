@@ -189,6 +189,32 @@ static void reload(void **state)
     world_release(&w);
 }
 
+// Its definition before is held by nothing but the attempt that waits.
+static void comes_back_while_it_waits(void **state)
+{
+    (void)state;
+    static const struct job_retries patient = {
+        .max = 1, .backoff = {600000000}, .factor = 1, .max_backoff = {600000000}};
+    static const struct world_script fails[] = {{"goes", 100, 1, 0}};
+    struct world w;
+    world_init(&w, START);
+    world_script(&w, fails, 1);
+    world_job(&w, "stays", "* * * * *");
+    world_job(&w, "goes", "0 * * * *")->retries = &patient;
+    world_start(&w);
+    world_advance(&w, DURATION_S(3630));
+    assert_int_equal(world_count(&w, "goes"), 1);
+    w.job_count = 1;
+    world_reload(&w);
+    w.job_count = 2;
+    world_reload(&w);
+    world_advance(&w, DURATION_S(700));
+    assert_int_equal(world_count(&w, "goes"), 2);
+    assert_string_equal(world_outcome(&w, "goes", "2026-03-10T01:00:00Z"), "FAILED");
+    world_verify(&w);
+    world_release(&w);
+}
+
 static void manual_runs(void **state)
 {
     (void)state;
@@ -254,6 +280,7 @@ int main(void)
         cmocka_unit_test(throttle),
         cmocka_unit_test(dry_run_executes_nothing),
         cmocka_unit_test(reload),
+        cmocka_unit_test(comes_back_while_it_waits),
         cmocka_unit_test(manual_runs),
         cmocka_unit_test(a_wish_that_is_being_read_is_carried_out),
     };
