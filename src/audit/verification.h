@@ -31,6 +31,12 @@ struct verification {
     struct verification_dry *dry;
     size_t dry_count;
     size_t dry_capacity;
+    struct verification_boot *boots;
+    size_t boot_count;
+    size_t boot_capacity;
+    struct verification_fenced *fenced;
+    size_t fenced_count;
+    size_t fenced_capacity;
     struct verification_backfill *backfills; // slots that a person asked for
     size_t backfill_count;
     size_t backfill_capacity;
@@ -43,9 +49,22 @@ struct verification_node {
 
 // A node of a fleet that was in dry-run, and with it all others, as soon as they had learned of it.
 struct verification_dry {
+    struct uuid node;
+    uint64_t host; // hash of its name
+    bool lives;
     struct instant from;
     struct instant until; // last heard of
     struct instant gone;  // by then nobody counted with it any more
+};
+
+struct verification_boot { // of any node
+    uint64_t host;
+    struct instant at;
+};
+
+struct verification_fenced {
+    struct uuid node;
+    struct instant at;
 };
 
 struct verification_backfill {
@@ -77,6 +96,8 @@ struct decision {
     enum slot_reason reason;
 };
 struct decision decision_read(const char *detail);
+// The text of a member of a detail, which is one flat JSON object: of those that hold no escape.
+bool decision_member(const char *detail, const char *key, char *out, size_t size);
 // Does the decision agree with the controls that were in force? Looks at rows in the order of the
 // chain, since a node's start says in which mode it decides.
 void verify_policy(struct verification *v, const struct store_audit_row *row,

@@ -8,6 +8,7 @@
 
 #include "audit/verification.h"
 #include "base/alloc.h"
+#include "base/fnv.h"
 
 // A million jobs with long names and a thousand findings fit.
 #define REPORT_MAX ((size_t)1 << 30)
@@ -82,20 +83,46 @@ static struct instant later(struct instant a, struct instant b)
     return instant_before(a, b) ? b : a;
 }
 
-// A node that died was counted with until others fenced it: at the latest half a lease after that.
+static uint64_t hash_of(const char *host)
+{
+    return fnv_add(FNV_START, host, strlen(host));
+}
+
+// One that is gone has stopped, or its lease was over; then it was still counted with until others
+// fenced it, which a store that was away puts off (note_gone).
 static void note_dry(struct verification *v, const struct store_node_row *row, bool lives)
 {
-    struct duration half = {instant_since(row->valid_until, row->last_seen).us / 2};
     ARRAY_RESERVE(v->dry, v->dry_count, v->dry_capacity);
-    v->dry[v->dry_count++] = (struct verification_dry){
-        .from = row->started_at,
-        .until = row->last_seen,
-        .gone = lives ? (struct instant){INT64_MAX} : instant_add(row->valid_until, half)};
+    v->dry[v->dry_count++] =
+        (struct verification_dry){.node = row->node,
+                                  .host = hash_of(row->host),
+                                  .lives = lives,
+                                  .from = row->started_at,
+                                  .until = row->last_seen,
+                                  .gone = lives ? (struct instant){INT64_MAX} : row->valid_until};
+}
+
+// Its fencing says when. One that the next node of its host declared dead was none any more when
+// that one had started.
+static void note_gone(const struct verification *v, struct verification_dry *dry)
+{
+    struct instant gone = INSTANT_NONE;
+    for (size_t i = 0; i < v->boot_count; i++) {
+        const struct verification_boot *boot = &v->boots[i];
+        bool next = boot->host == dry->host && instant_before(dry->from, boot->at);
+        gone = next && (instant_is_none(gone) || instant_before(boot->at, gone)) ? boot->at : gone;
+    }
+    for (size_t i = 0; i < v->fenced_count; i++) {
+        gone = uuid_equal(v->fenced[i].node, dry->node) ? v->fenced[i].at : gone;
+    }
+    dry->gone = later(dry->gone, gone);
 }
 
 static bool take_node(void *context, const struct store_node_row *row)
 {
     struct verification *v = context;
+    ARRAY_RESERVE(v->boots, v->boot_count, v->boot_capacity);
+    v->boots[v->boot_count++] = (struct verification_boot){hash_of(row->host), row->started_at};
     bool lives = v->options->node_is_live && strcmp(row->state, "live") == 0;
     if (lives) {
         ARRAY_RESERVE(v->live, v->live_count, v->live_capacity);
@@ -122,6 +149,11 @@ static bool verify_parts(struct verification *v, struct error *err)
     if (!store->ops->read_nodes(store, take_node, v, err)) {
         return false;
     }
+    for (size_t i = 0; i < v->dry_count; i++) {
+        if (!v->dry[i].lives) {
+            note_gone(v, &v->dry[i]);
+        }
+    }
     return controls_read(&v->controls, store, err) && verify_runs(v, err) && verify_slots(v, err);
 }
 
@@ -136,6 +168,8 @@ static void release(struct verification *v)
     free(v->nodes);
     free(v->live);
     free(v->dry);
+    free(v->boots);
+    free(v->fenced);
 }
 
 bool verify_store(struct store *store, const struct verify_options *options,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "audit/verification.h"
+#include "base/alloc.h"
 #include "store/chain.h"
 
 // Two writers may have read the clock just before and committed just after one another.
@@ -78,6 +79,17 @@ static void take_sealed(struct chain_walk *walk, const struct store_audit_row *r
     memcpy(report->head_hash, row->hash, CHAIN_HASH_SIZE);
 }
 
+static void note_fenced(struct verification *v, const struct store_audit_row *row)
+{
+    char text[UUID_TEXT_SIZE];
+    struct uuid node;
+    if (strcmp(row->event, "NODE_FENCED") == 0 &&
+        decision_member(row->detail, "node", text, sizeof text) && uuid_parse(text, &node)) {
+        ARRAY_RESERVE(v->fenced, v->fenced_count, v->fenced_capacity);
+        v->fenced[v->fenced_count++] = (struct verification_fenced){node, row->at};
+    }
+}
+
 static bool take_row(void *context, const struct store_audit_row *row)
 {
     struct chain_walk *walk = context;
@@ -94,6 +106,7 @@ static bool take_row(void *context, const struct store_audit_row *row)
     }
     v->report->audit_rows++;
     v->decided += is_decision(row->event);
+    note_fenced(v, row);
     if (row->seq == 0) {
         v->report->unsealed_rows++;
     } else {

@@ -7,9 +7,7 @@
 #include "base/alloc.h"
 #include "time/format.h"
 
-// The text of a member of a detail, which is one flat JSON object: members that matter here are
-// times and fixed words, so that no escape can occur in them.
-static bool member(const char *detail, const char *key, char *out, size_t size)
+bool decision_member(const char *detail, const char *key, char *out, size_t size)
 {
     char pattern[32];
     snprintf(pattern, sizeof pattern, "\"%s\":\"", key);
@@ -32,12 +30,12 @@ struct decision decision_read(const char *detail)
     struct decision decision = {0};
     char text[64];
     struct error err = ERROR_INIT;
-    decision.has_due_at = member(detail, "due_at", text, sizeof text) &&
+    decision.has_due_at = decision_member(detail, "due_at", text, sizeof text) &&
                           format_parse_time(text, INSTANT_NONE, &decision.due_at, &err);
-    decision.has_trigger =
-        member(detail, "trigger", text, sizeof text) && run_trigger_parse(text, &decision.trigger);
-    decision.has_reason =
-        member(detail, "reason", text, sizeof text) && slot_reason_parse(text, &decision.reason);
+    decision.has_trigger = decision_member(detail, "trigger", text, sizeof text) &&
+                           run_trigger_parse(text, &decision.trigger);
+    decision.has_reason = decision_member(detail, "reason", text, sizeof text) &&
+                          slot_reason_parse(text, &decision.reason);
     return decision;
 }
 
@@ -94,9 +92,12 @@ static bool surely(const struct look *look, enum store_control_kind kind, struct
     return controls_surely(&look->v->controls, kind, look->row->job, at);
 }
 
+// Controls go with the slots that were decided under them, while the audit may be kept for longer.
 static bool perhaps(const struct look *look, enum store_control_kind kind, struct instant at)
 {
-    return controls_perhaps(&look->v->controls, kind, look->row->job, at);
+    const struct verification *v = look->v;
+    return verification_is_old(at, v->report->anchor.slots_from) ||
+           controls_perhaps(&v->controls, kind, look->row->job, at);
 }
 
 static bool triggered_by(const struct look *look, enum run_trigger trigger)

@@ -199,6 +199,31 @@ static void test_policy(void **state)
     }
 }
 
+// The pause went with the slots that were skipped for it; the audit of them is kept for longer.
+static void test_controls_go_before_the_audit(void **state)
+{
+    struct ledger ledger;
+    ledger_open(&ledger, **(enum ledger_kind **)state);
+    ledger_join(&ledger, false);
+    ledger_publish(&ledger);
+    ledger_wait(&ledger, 10);
+    ledger_control(&ledger, CONTROL_PAUSE, "minute", 1);
+    ledger_wait(&ledger, 51);
+    ledger_skip(&ledger, ledger.minute_job, MINUTE(1), REASON_PAUSED);
+    ledger_wait(&ledger, 30);
+    ledger_control(&ledger, CONTROL_PAUSE, "minute", 0);
+    ledger_wait(&ledger, 600);
+    ledger_expect(&ledger, "all is kept", 0);
+    ledger_seal(&ledger);
+    ledger_prune(&ledger, MINUTE(9), 0);
+    ledger_expect(&ledger, "the audit is kept", 0);
+    ledger_wait(&ledger, 60);
+    ledger_skip(&ledger, ledger.minute_job, MINUTE(12), REASON_PAUSED);
+    ledger_expect(&ledger, "a later one is judged",
+                  KIND(VERIFY_SLOT_POLICY) | KIND(VERIFY_SLOT_GAP));
+    ledger_close(&ledger);
+}
+
 // Only the first thousand are kept, all are counted.
 static void test_many_findings(void **state)
 {
@@ -246,8 +271,13 @@ static int use_sqlite(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ON_BOTH(test_good_ledger),   ON_BOTH(test_good_in_part), ON_BOTH(test_running),
-        ON_BOTH(test_gap),           ON_BOTH(test_extra),        ON_BOTH(test_policy),
+        ON_BOTH(test_good_ledger),
+        ON_BOTH(test_good_in_part),
+        ON_BOTH(test_running),
+        ON_BOTH(test_gap),
+        ON_BOTH(test_extra),
+        ON_BOTH(test_policy),
+        ON_BOTH(test_controls_go_before_the_audit),
         ON_BOTH(test_many_findings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@
 
 #include "base/attributes.h"
 #include "ledger.h"
+#include "store/model/model_store.h"
 
 static struct uuid join(struct ledger *ledger, uint8_t number, bool dry_run)
 {
@@ -61,6 +62,21 @@ static void test_each_live_node_runs_its_own(void **state)
     ledger_close(&ledger);
 }
 
+static unsigned kinds_of(struct ledger *ledger)
+{
+    struct verify_report report;
+    struct verify_options options = {.since = INSTANT_NONE};
+    struct error err = ERROR_INIT;
+    ledger_seal(ledger);
+    assert_true(verify_store(ledger->store, &options, &report, &err));
+    unsigned kinds = 0;
+    for (size_t i = 0; i < report.finding_count; i++) {
+        kinds |= KIND(report.findings[i].kind);
+    }
+    verify_report_release(&report);
+    return kinds;
+}
+
 // A node that is not in dry-run, beside one that is: from `at` seconds after its start on.
 static unsigned kinds_beside_dry(int64_t at, enum store_decision decision)
 {
@@ -78,16 +94,7 @@ static unsigned kinds_beside_dry(int64_t at, enum store_decision decision)
     }
     ledger_wait(&ledger, 5);
     beat(&ledger, dry);
-    ledger_seal(&ledger);
-    struct verify_report report;
-    struct verify_options options = {.since = INSTANT_NONE};
-    struct error err = ERROR_INIT;
-    assert_true(verify_store(ledger.store, &options, &report, &err));
-    unsigned kinds = 0;
-    for (size_t i = 0; i < report.finding_count; i++) {
-        kinds |= KIND(report.findings[i].kind);
-    }
-    verify_report_release(&report);
+    unsigned kinds = kinds_of(&ledger);
     ledger_close(&ledger);
     return kinds;
 }
@@ -99,9 +106,58 @@ static void test_one_dry_run_is_everybodys(void **state)
     assert_int_equal(kinds_beside_dry(60, DECIDE_RUN), KIND(VERIFY_SLOT_POLICY));
 }
 
+static void fence(struct ledger *ledger, struct uuid by)
+{
+    struct store_op_fence fence = {.op = {.kind = STORE_FENCE}, .node = by};
+    struct error err = ERROR_INIT;
+    assert_true(store_call(ledger->store, &fence.op, &err));
+    assert_int_equal(fence.fenced_count, 1);
+    store_op_release(&fence.op);
+}
+
+// A node in dry-run has died; the store was away, so that it is fenced only much later. Until then
+// all are in dry-run, and no more when that has been `over` for some seconds.
+static unsigned kinds_after_an_outage(bool over)
+{
+    struct ledger ledger;
+    ledger_open(&ledger, LEDGER_MODEL);
+    struct uuid live = join(&ledger, 1, false);
+    (void)join(&ledger, 2, true);
+    ledger.node = live;
+    ledger_publish(&ledger);
+    ledger_wait(&ledger, 200);
+    model_store_up_since(ledger.store, instant_from_unix(ledger_now(&ledger)));
+    beat(&ledger, live);
+    ledger_wait(&ledger, 60);
+    beat(&ledger, live);
+    if (!over) {
+        ledger_decide(&ledger, ledger.boot_job, ledger_now(&ledger), DECIDE_DRY_RUN,
+                      TRIGGER_SCHEDULE, 1, REASON_NONE);
+    }
+    ledger_wait(&ledger, 20);
+    fence(&ledger, live);
+    ledger_wait(&ledger, 20);
+    if (over) {
+        ledger_decide(&ledger, ledger.boot_job, ledger_now(&ledger), DECIDE_DRY_RUN,
+                      TRIGGER_SCHEDULE, 1, REASON_NONE);
+    }
+    unsigned kinds = kinds_of(&ledger);
+    ledger_close(&ledger);
+    return kinds & KIND(VERIFY_SLOT_POLICY);
+}
+
+static void test_the_dry_run_of_a_dead_node_lasts_until_it_is_fenced(void **state)
+{
+    (void)state;
+    assert_int_equal(kinds_after_an_outage(false), 0);
+    assert_int_equal(kinds_after_an_outage(true), KIND(VERIFY_SLOT_POLICY));
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_live_node_runs_its_own),
-                                       cmocka_unit_test(test_one_dry_run_is_everybodys)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_each_live_node_runs_its_own),
+        cmocka_unit_test(test_one_dry_run_is_everybodys),
+        cmocka_unit_test(test_the_dry_run_of_a_dead_node_lasts_until_it_is_fenced)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

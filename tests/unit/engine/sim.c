@@ -9,7 +9,6 @@
 #include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/alloc.h"
 
@@ -21,7 +20,7 @@ uint32_t sim_dice(struct sim *sim, uint32_t sides)
     return (uint32_t)(sim->random >> 33) % sides;
 }
 
-static void random_bytes(void *bytes, size_t size)
+void sim_random(void *bytes, size_t size)
 {
     for (size_t i = 0; i < size; i++) {
         ((uint8_t *)bytes)[i] = (uint8_t)sim_dice(the_sim, 256);
@@ -45,261 +44,15 @@ static struct mono store_mono(struct clock *clock)
     return CONTAINER_OF(clock, struct sim, store_clock)->now;
 }
 
-static struct instant node_now(struct clock *clock)
-{
-    const struct sim_node *node = CONTAINER_OF(clock, struct sim_node, clock);
-    return instant_add(sim_time(node->sim), node->skew);
-}
-
-static struct mono node_mono(struct clock *clock)
-{
-    const struct sim_node *node = CONTAINER_OF(clock, struct sim_node, clock);
-    return mono_add(node->sim->now, node->boot);
-}
-
-static bool is_past(const struct sim *sim, struct mono t)
-{
-    return !mono_before(sim->now, t);
-}
-
-// ---- a node comes and goes ----------------------------------------------------------------------
-
-// As when its process ends: nothing of what it says reaches the store any more.
-static void bury(struct sim_node *node)
-{
-    sim_runner_kill(node);
-    sim_link_cut(node);
-    node->dying = true;
-    for (size_t i = 0; i < node->entry_count; i++) {
-        node->entries[i].refused = true;
-        node->entries[i].cut = false;
-    }
-    engine_drain(node->engine);
-    for (int i = 0; i < 200 && !engine_is_drained(node->engine); i++) {
-        node->boot = (struct duration){node->boot.us + 6000000}; // so that nothing is waited for
-        sim_runner_tell(node);
-        (void)engine_turn(node->engine);
-        (void)store_pump(node->store);
-    }
-    engine_abandon(node->engine);
-    node->engine = NULL;
-    node->dying = node->stopping = false;
-    node->frozen_until = node->sim->now;
-    node->start_at = MONO_NEVER;
-    node->good_since = MONO_NEVER;
-}
-
-static struct uuid new_id(struct sim *sim)
-{
-    uint8_t bytes[10];
-    random_bytes(bytes, sizeof bytes);
-    return uuid_v7(instant_ms(sim_time(sim)), bytes);
-}
-
-static int definitions_of(const struct store_version *row)
-{
-    return row->version == 0 ? 0 : (int)strtol(row->text, NULL, 10);
-}
-
-static struct job_set stored_set(struct sim_node *node, int64_t version)
-{
-    struct arena arena;
-    struct store_version row;
-    struct error err = ERROR_INIT;
-    arena_init(&arena, 1 << 20);
-    assert_true(node->store->ops->read_version(node->store, version, &arena, &row, &err));
-    struct job_set set = sim_set(node->sim, definitions_of(&row), row.version);
-    arena_release(&arena);
-    return set;
-}
-
-static bool activate(struct sim_node *node, int number, bool always, int64_t *version_out)
-{
-    char text[16];
-    struct error err = ERROR_INIT;
-    snprintf(text, sizeof text, "%d", number);
-    struct store_op_version op = {.op = {.kind = STORE_VERSION},
-                                  .node = node->id,
-                                  .hash = text,
-                                  .text = text,
-                                  .always = always};
-    bool done = store_call(node->store, &op.op, &err);
-    *version_out = op.version;
-    if (done) {
-        store_op_release(&op.op);
-    }
-    return done;
-}
-
-static bool adopt(struct sim_node *node, int64_t version)
-{
-    struct error err = ERROR_INIT;
-    struct job_set set = stored_set(node, version);
-    return engine_reload(node->engine, &set, &err);
-}
-
-static struct engine_options options_of(struct sim_node *node, struct uuid before)
-{
-    struct sim *sim = node->sim;
-    struct duration margin = sim->bug == BUG_LONG_TRUST ? DURATION_S(-40) : SIM_MARGIN;
-    return (struct engine_options){.node = node->id,
-                                   .host = node->host,
-                                   .version = "0",
-                                   .actor = "test@sim",
-                                   .max_running = sim->max_running,
-                                   .lease = SIM_LEASE,
-                                   .margin = margin,
-                                   .grace = SIM_GRACE,
-                                   .history = {SIM_KEPT, SIM_KEPT, SIM_KEPT},
-                                   .booted_at = INSTANT_NONE,
-                                   .schedules = true,
-                                   .predecessor = before,
-                                   .clock = &node->clock,
-                                   .store = node->store,
-                                   .runner = &node->runner,
-                                   .random = random_bytes,
-                                   .events = &sim->events};
-}
-
-static bool start_engine(struct sim_node *node)
-{
-    struct error err = ERROR_INIT;
-    struct job_set set = stored_set(node, 0);
-    int64_t version;
-    int64_t before = set.version;
-    return engine_start(node->engine, &set, &err) && activate(node, 0, false, &version) &&
-           (version == before || adopt(node, version));
-}
-
-static struct uuid predecessor(struct sim_node *node)
-{
-    struct sim *sim = node->sim;
-    const struct sim_node *other = &sim->nodes[sim_dice(sim, (uint32_t)sim->node_count)];
-    return sim->bug == BUG_FALSE_DEATH && other->engine != NULL ? other->id : node->id;
-}
-
-static void start(struct sim_node *node)
-{
-    struct sim *sim = node->sim;
-    struct uuid before = predecessor(node);
-    node->id = new_id(sim);
-    node->start_at = MONO_NEVER;
-    node->turn_at = sim->now;
-    node->deadline = sim->now;
-    struct engine_options options = options_of(node, before);
-    node->engine = engine_new(&options);
-    node->blocking = true;
-    bool started = start_engine(node);
-    node->blocking = false;
-    node->good_since = sim->now;
-    struct duration slow = mono_since(node->slow_until, sim->now);
-    sim_hinder(node, slow.us > 0 ? (struct duration){slow.us + 2 * node->slowness.us} : slow);
-    if (!started) {
-        bury(node);
-        node->start_at = mono_add(sim->now, DURATION_S(5));
-    }
-}
-
-// ---- a turn -------------------------------------------------------------------------------------
-
-static void be_reborn(struct sim_node *node)
-{
-    struct mono stopped = node->stopping ? node->start_at : node->sim->now;
-    bury(node);
-    node->start_at = mono_before(node->sim->now, stopped)
-                         ? stopped
-                         : mono_add(node->sim->now, DURATION_MS(200 + sim_dice(node->sim, 2000)));
-}
-
-static void leave(struct sim_node *node)
-{
-    struct error err = ERROR_INIT;
-    node->blocking = true;
-    bool left = engine_leave(node->engine, &err); // else it is fenced later
-    node->blocking = false;
-    struct mono again = node->start_at;
-    node->sim->left += left;
-    bury(node);
-    node->start_at = again;
-}
-
-static void settle(struct sim_node *node)
-{
-    struct sim *sim = node->sim;
-    struct instant wake;
-    int rounds = 0;
-    do {
-        sim_runner_tell(node);
-        wake = engine_turn(node->engine);
-        if (++rounds > 1000) {
-            fail_msg("the engine does not come to rest");
-        }
-    } while (store_pump(node->store) || engine_is_busy(node->engine));
-    node->turn_at = mono_add(sim->now, DURATION_S(1)); // the owner's tick
-    if (!instant_is_none(wake)) {
-        struct duration left = instant_since(wake, clock_now(&node->clock));
-        struct mono at = mono_add(sim->now, left.us < 1000 ? DURATION_MS(1) : left);
-        node->turn_at = mono_before(at, node->turn_at) ? at : node->turn_at;
-    }
-}
-
-static void turn(struct sim_node *node)
-{
-    settle(node);
-    int64_t version = engine_wants_version(node->engine);
-    if (engine_is_fenced(node->engine)) {
-        be_reborn(node);
-    } else if (node->stopping && engine_is_drained(node->engine)) {
-        leave(node);
-    } else if (version != 0 && !node->stopping) {
-        node->blocking = true;
-        (void)adopt(node, version);
-        node->blocking = false;
-        settle(node);
-    }
-}
-
-static void node_work(struct sim_node *node)
-{
-    struct sim *sim = node->sim;
-    if (node->engine == NULL) {
-        if (is_past(sim, node->start_at)) {
-            start(node);
-        }
-        return;
-    }
-    sim_link_work(node);
-    sim_runner_work(node);
-    if (node->ambushed && sim_link_is_deciding(node) && sim_dice(sim, 3) == 0) {
-        node->ambushed = false;
-        sim_cut(node, DURATION_MS(sim_dice(sim, sim_dice(sim, 3) == 0 ? 100000 : 200)));
-    }
-    bool wakes = is_past(sim, node->turn_at) || node->end_count > 0 || sim_link_has_answer(node);
-    if (wakes && is_past(sim, node->frozen_until)) {
-        turn(node);
-    }
-}
-
 static struct mono sooner(struct mono a, struct mono b)
 {
     return mono_before(a, b) ? a : b;
 }
 
-static struct mono next_of(const struct sim_node *node)
+// Counts the minutes whose canaries must have been decided.
+static int64_t minutes_over(const struct sim *sim)
 {
-    if (node->engine == NULL) {
-        return node->start_at;
-    }
-    struct mono next = sooner(node->turn_at, sim_link_next(node));
-    bool frozen = !is_past(node->sim, node->frozen_until);
-    next = frozen ? node->frozen_until : next;
-    for (size_t i = 0; i < node->entry_count && frozen; i++) {
-        next = node->entries[i].carried ? next : sooner(next, node->entries[i].carry_at);
-    }
-    for (size_t i = 0; i < node->open_count; i++) {
-        next = sooner(next, node->open[i].ends);
-    }
-    return node->open_count > 0 ? sooner(next, sim_runner_kill_at(node)) : next;
+    return (sim_time(sim).us - SIM_DECIDED_WITHIN.us) / 60000000;
 }
 
 void sim_advance(struct sim *sim, struct duration by)
@@ -308,19 +61,19 @@ void sim_advance(struct sim *sim, struct duration by)
     while (mono_before(sim->now, until)) {
         struct mono next = until;
         for (size_t i = 0; i < sim->node_count; i++) {
-            next = sooner(next, next_of(&sim->nodes[i]));
+            next = sooner(next, sim_node_next(&sim->nodes[i]));
         }
         for (size_t i = 0; i < sim->late_count; i++) {
             next = sooner(next, sim->late[i].carry_at);
         }
         struct mono least = mono_add(sim->now, DURATION_US(100));
-        int64_t minute = (sim_time(sim).us - 8000000) / 60000000;
+        int64_t minute = minutes_over(sim);
         sim->now = mono_before(next, least) ? least : next;
         sim_late_work(sim);
         for (size_t i = 0; i < sim->node_count; i++) {
-            node_work(&sim->nodes[i]);
+            sim_node_work(&sim->nodes[i]);
         }
-        if ((sim_time(sim).us - 8000000) / 60000000 != minute) {
+        if (minutes_over(sim) != minute) {
             sim_judge_minute(sim);
         }
         if (mono_since(sim->now, sim->judged).us >= SIM_JUDGED.us) {
@@ -330,82 +83,7 @@ void sim_advance(struct sim *sim, struct duration by)
     }
 }
 
-// ---- what befalls it ----------------------------------------------------------------------------
-
-void sim_crash(struct sim_node *node, struct duration away)
-{
-    bury(node);
-    node->start_at = mono_add(node->sim->now, away);
-}
-
-void sim_stop(struct sim_node *node, struct duration away)
-{
-    sim_hinder(node, DURATION_S(3600));
-    engine_drain(node->engine);
-    node->stopping = true;
-    node->start_at = mono_add(node->sim->now, away);
-}
-
-void sim_freeze(struct sim_node *node, struct duration by)
-{
-    node->frozen_until = mono_add(node->sim->now, by);
-    sim_hinder(node, by);
-}
-
-void sim_cut(struct sim_node *node, struct duration by)
-{
-    sim_link_cut(node);
-    node->away_until = mono_add(node->sim->now, by);
-    sim_hinder(node, by);
-}
-
-void sim_ambush(struct sim_node *node)
-{
-    node->ambushed = true;
-    sim_hinder(node, DURATION_S(60));
-}
-
-void sim_slow(struct sim_node *node, struct duration by, struct duration slowness)
-{
-    node->slow_until = mono_add(node->sim->now, by);
-    node->slowness = slowness;
-    node->sim->was_slow = true;
-    sim_hinder(node, (struct duration){by.us + 2 * slowness.us});
-}
-
-void sim_step_clock(struct sim_node *node, struct duration by)
-{
-    node->skew = by;
-}
-
-void sim_new_version(struct sim_node *node)
-{
-    int64_t version;
-    int number = ++node->sim->newest;
-    node->blocking = true;
-    if (activate(node, number, true, &version)) {
-        node->sim->versions++;
-        (void)adopt(node, version);
-    }
-    node->blocking = false;
-    sim_hinder(node, DURATION_S(0));
-}
-
 // ---- the fleet ----------------------------------------------------------------------------------
-
-static void node_init(struct sim *sim, size_t i)
-{
-    struct sim_node *node = &sim->nodes[i];
-    node->sim = sim;
-    snprintf(node->host, sizeof node->host, "host-%d", (int)(i % 10));
-    node->clock = (struct clock){node_now, node_mono};
-    node->skew = DURATION_MS((int64_t)sim_dice(sim, 4000) - 2000);
-    node->boot = DURATION_S(1000 + sim_dice(sim, 100000));
-    sim_runner_init(node);
-    node->good_since = MONO_NEVER;
-    node->start_at = mono_add(sim->now, DURATION_S(sim_dice(sim, 20)));
-    sim_link_init(node, model_store_attach(sim->store));
-}
 
 void sim_init(struct sim *sim, uint64_t seed, size_t nodes, enum sim_bug bug)
 {
@@ -420,7 +98,7 @@ void sim_init(struct sim *sim, uint64_t seed, size_t nodes, enum sim_bug bug)
     sim_events_init(sim);
     sim_jobs_draw(sim);
     for (size_t i = 0; i < nodes; i++) {
-        node_init(sim, i);
+        sim_node_init(sim, i);
     }
 }
 
@@ -429,7 +107,7 @@ void sim_release(struct sim *sim)
     for (size_t i = 0; i < sim->node_count; i++) {
         struct sim_node *node = &sim->nodes[i];
         if (node->engine != NULL) {
-            bury(node);
+            sim_node_bury(node);
         }
         store_close(node->store);
         free(node->entries);
@@ -441,6 +119,7 @@ void sim_release(struct sim *sim)
     }
     free(sim->history);
     free(sim->late);
+    free(sim->slow);
     store_close(sim->store);
     zone_cache_free(sim->zones);
 }
@@ -449,11 +128,12 @@ void sim_finish(struct sim *sim)
 {
     for (size_t i = 0; i < sim->node_count; i++) {
         struct sim_node *node = &sim->nodes[i];
-        node->away_until = node->slow_until = node->frozen_until = sim->now;
+        node->away_until = node->slow_until = node->frozen_until = node->dry_until = sim->now;
         bool absent = node->engine == NULL && mono_before(sim->now, node->start_at);
         node->start_at = absent ? sim->now : node->start_at;
     }
-    sim_advance(sim, DURATION_S(240));
+    sim_advance(sim, SIM_CALM);
+    sim_judge_rest(sim);
     for (size_t i = 0; i < sim->node_count; i++) {
         sim->nodes[i].start_at = MONO_NEVER; // who is away stays away
         if (sim->nodes[i].engine != NULL) {

@@ -7,11 +7,19 @@
 #include "engine/engine.h"
 #include "store/model/model_store.h"
 
-#define SIM_NODES  5
-#define SIM_JOBS   28
-#define SIM_OPEN   64                   // runs of a node at once
-#define SIM_KEPT   DURATION_S(6 * 3600) // history, by the nodes
-#define SIM_JUDGED DURATION_S(2 * 3600) // how often the ledger is
+#define SIM_NODES      5
+#define SIM_JOBS       28
+#define SIM_OPEN       64                   // runs of a node at once
+#define SIM_KEPT       DURATION_S(6 * 3600) // history, by the nodes
+#define SIM_JUDGED     DURATION_S(2 * 3600) // how often the ledger is
+#define SIM_SLOW_REACH DURATION_S(120)
+#define SIM_DRAIN      DURATION_S(30)
+#define SIM_CALM       DURATION_S(240) // after all faults, until everything is at rest
+// What is due is decided within this by a node that nothing hinders: three others may go before it,
+// each with its delay, on whole seconds.
+#define SIM_DECIDED_WITHIN DURATION_S(8)
+// A node that was hindered is good again so long after.
+#define SIM_RECOVERS_WITHIN DURATION_S(12)
 
 enum sim_judge {   // what was broken
     JUDGE_OVERLAP, // two runs of a job that forbids it executed at once
@@ -19,6 +27,11 @@ enum sim_judge {   // what was broken
     JUDGE_CLAIM,   // executed without a claim of this node in the store
     JUDGE_TRUST,   // begun after the trust in the node had ended
     JUDGE_LATE,    // a node could have decided a slot, and none did in time
+    JUDGE_LABELS,  // executed on a node that must not
+    JUDGE_EARLY,   // executed before what it comes after was good
+    JUDGE_DRY,     // executed while a node in dry-run lived
+    JUDGE_RECORD,  // recorded as something else than what was executed
+    JUDGE_REST,    // something is left over though nothing is wrong any more
     JUDGE_LEDGER,  // audit verify: a gap, an extra slot, a start without its one end …
     JUDGE_COUNT
 };
@@ -40,6 +53,11 @@ enum sim_bug {
     BUG_OUTDATED,       // outdated definitions decide
     BUG_FALSE_DEATH,    // a node that starts declares dead one that lives
     BUG_LAZY_NEIGHBOUR, // nobody looks after the slots of others
+    BUG_WRONG_LABELS,   // a node gives itself out for another
+    BUG_EAGER_AFTER,    // what a job comes after always seems to be good
+    BUG_DRY_UNSEEN,     // a node in dry-run seems to be like any other
+    BUG_ALWAYS_GOOD,    // each failure is recorded as a success
+    BUG_LEFT_BEHIND,    // nobody takes over what waited on the dead
     BUG_COUNT
 };
 const char *sim_bug_name(enum sim_bug bug);
@@ -53,7 +71,10 @@ struct sim_execution { // one process, as the runner saw it
     int64_t fence;
     uint64_t handle;
     struct mono began, ends; // true time
-    bool cancelled;
+    bool cancelled, over;
+    enum runner_end_kind how; // once it is over
+    int exit_code;
+    size_t place; // in the history
 };
 
 struct sim_entry { // an operation on its way
@@ -68,6 +89,8 @@ struct sim_end {
     struct runner_end end;
 };
 
+enum sim_region { SIM_ANY, SIM_EU, SIM_US };
+
 struct sim_node {
     struct sim *sim;
     char host[16];
@@ -77,8 +100,12 @@ struct sim_node {
     struct mono deadline;  // of the runner, true time
     struct engine *engine; // NULL: it is not there
     struct uuid id;
+    enum sim_region region;
     bool dying; // its engine is only to come to rest
     bool stopping;
+    struct mono drain_until; // then it ends what still runs
+    bool is_dry;
+    struct mono dry_until;
     struct mono start_at;     // when it comes (again)
     struct mono frozen_until; // stopped: no turns, while its runner goes on
     struct mono turn_at;
@@ -104,6 +131,10 @@ struct sim_late { // written by a node that has given up on it
     struct mono carry_at;
 };
 
+struct sim_span { // of true time
+    struct mono from, until;
+};
+
 struct sim {
     struct instant epoch;
     struct mono now; // true time since the epoch
@@ -118,8 +149,9 @@ struct sim {
     struct zone_cache *zones;
     struct engine_events events;
     int max_running;
-    int newest;    // definitions: a number
-    bool was_slow; // some messages took seconds
+    int newest;            // definitions: a number
+    struct sim_span *slow; // when messages took seconds
+    size_t slow_count, slow_capacity;
     char names[SIM_JOBS][16];
     enum job_overlap overlaps[SIM_JOBS];
     int64_t takes_ms[SIM_JOBS];
@@ -127,6 +159,7 @@ struct sim {
     size_t history_count, history_capacity;
     struct mono judged; // the ledger, last
     int open_of_job[SIM_JOBS];
+    enum sim_region regions[SIM_JOBS];       // where it may run
     int wishes[SIM_JOBS], granted[SIM_JOBS]; // RUN intents, manual executions
     int executions, fenced, left, unknown, versions, late_writes;
     int broken[JUDGE_COUNT];
@@ -134,6 +167,7 @@ struct sim {
     bool quiet;
 };
 
+void sim_random(void *bytes, size_t size);
 void sim_init(struct sim *sim, uint64_t seed, size_t nodes, enum sim_bug bug);
 void sim_release(struct sim *sim);
 uint32_t sim_dice(struct sim *sim, uint32_t sides);
@@ -141,6 +175,7 @@ struct instant sim_time(const struct sim *sim); // true
 void sim_advance(struct sim *sim, struct duration by);
 void sim_crash(struct sim_node *node, struct duration away);
 void sim_stop(struct sim_node *node, struct duration away); // cleanly
+void sim_start_dry(struct sim_node *node, struct duration by);
 void sim_freeze(struct sim_node *node, struct duration by);
 void sim_cut(struct sim_node *node, struct duration by);
 void sim_ambush(struct sim_node *node);
@@ -149,7 +184,15 @@ void sim_step_clock(struct sim_node *node, struct duration by);
 void sim_new_version(struct sim_node *node); // HUP with new definitions
 void sim_finish(struct sim *sim);            // all faults over; all stop cleanly; judged
 
+void sim_live(struct sim *sim, uint64_t minutes); // sim_life.c: a random life
+
 void sim_events_init(struct sim *sim); // sim_events.c
+
+// sim_node.c
+void sim_node_init(struct sim *sim, size_t number);
+void sim_node_bury(struct sim_node *node);
+void sim_node_work(struct sim_node *node);
+struct mono sim_node_next(const struct sim_node *node); // when there is something to do for it
 
 // sim_runner.c
 #define SIM_LEASE  DURATION_S(60)
@@ -171,6 +214,7 @@ bool sim_link_has_answer(const struct sim_node *node);
 struct mono sim_link_next(const struct sim_node *node);
 void sim_link_cut(struct sim_node *node);
 void sim_late_work(struct sim *sim);
+void sim_is_slow(struct sim *sim, struct duration by);
 
 // sim_bugs.c
 void sim_bug_before(struct sim_node *node, struct store_op *op);
@@ -181,10 +225,14 @@ bool sim_bug_believes(struct sim_node *node, struct store_op *op); // in place o
 void sim_break(struct sim *sim, enum sim_judge judge, const char *format, ...) PRINTF(3, 4);
 void sim_judge_start(struct sim_node *node, const struct sim_execution *execution);
 void sim_judge_minute(struct sim *sim);
+void sim_judge_end(struct sim_node *node, const struct store_op *op); // what was just written
+void sim_judge_rest(struct sim *sim);
 void sim_judge_ledger(struct sim *sim, bool in_the_end);
 void sim_judge_history(struct sim *sim);
 
 // sim_jobs.c
+const int *sim_after(int job); // the jobs that it comes after, -1 ends; NULL = none
+struct instant sim_last_due(int job, struct instant until); // of one that others come after
 void sim_jobs_draw(struct sim *sim);
 struct job_set sim_set(struct sim *sim, int definitions, int64_t version);
 #define SIM_CANARIES 3 // the first jobs: each minute, and nothing in their way

@@ -13,7 +13,8 @@ const char *sim_bug_name(enum sim_bug bug)
     static const char *const names[BUG_COUNT] = {
         "none",          "answer-trust", "long-trust",  "slow-kill",      "no-deadline",
         "unknown-start", "no-fence",     "no-mark",     "no-overlap",     "runs-not-lost",
-        "intents-twice", "outdated",     "false-death", "lazy-neighbour",
+        "intents-twice", "outdated",     "false-death", "lazy-neighbour", "wrong-labels",
+        "eager-after",   "dry-unseen",   "always-good", "left-behind",
     };
     return names[bug];
 }
@@ -35,6 +36,12 @@ static void before_decide(struct sim_node *node, struct store_op_decide *op)
 static void before_finish(struct sim_node *node, struct store_op_finish *op)
 {
     struct model_store *model = model_of(node->store);
+    for (size_t i = 0; i < op->end_count && node->sim->bug == BUG_ALWAYS_GOOD; i++) {
+        struct store_end *end = &op->ends[i];
+        end->state = end->state == RUN_FAILED ? RUN_SUCCESS : end->state;
+        end->failure = end->state == RUN_SUCCESS ? FAILURE_NONE : end->failure;
+        end->retry_at = end->state == RUN_SUCCESS ? INSTANT_NONE : end->retry_at;
+    }
     for (size_t i = 0; i < op->end_count && node->sim->bug == BUG_NO_FENCE; i++) {
         struct model_run *run = model_run_by_id(model, op->ends[i].run_id);
         if (run != NULL && run->row.state == RUN_LOST) {
@@ -49,9 +56,15 @@ static void before_finish(struct sim_node *node, struct store_op_finish *op)
 }
 
 // Who is overdue is fenced, but its runs seem to be nobody's.
-static void before_fence(struct sim_node *node)
+static void before_fence(struct sim_node *node, struct store_op_fence *op)
 {
+    static const int64_t all[] = {1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14,
+                                  15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28};
     struct model_store *model = model_of(node->store);
+    if (node->sim->bug == BUG_LEFT_BEHIND) {
+        op->except = all;
+        op->except_count = ARRAY_LENGTH(all);
+    }
     size_t left = 0;
     for (size_t i = 0; i < model->open_count && node->sim->bug == BUG_RUNS_NOT_LOST; i++) {
         const struct model_node *of = &model->nodes[model->open[i]->node_no - 1];
@@ -69,7 +82,7 @@ void sim_bug_before(struct sim_node *node, struct store_op *op)
     } else if (op->kind == STORE_FINISH) {
         before_finish(node, CONTAINER_OF(op, struct store_op_finish, op));
     } else if (op->kind == STORE_FENCE) {
-        before_fence(node);
+        before_fence(node, CONTAINER_OF(op, struct store_op_fence, op));
     } else if (op->kind == STORE_INTENT_END && node->sim->bug == BUG_INTENTS_TWICE) {
         CONTAINER_OF(op, struct store_op_intent_end, op)->intent_id = (struct uuid){{0}};
     }
@@ -96,6 +109,22 @@ static void after_marks(struct store_op_marks *op)
     }
 }
 
+static void after_slots(struct store_op_slots *op)
+{
+    for (size_t i = 0; i < op->item_count; i++) {
+        op->items[i].found_count = 0;
+        op->items[i].high_water = instant_add(op->items[i].until, DURATION_S(86400));
+    }
+}
+
+static void after_beat(struct store_op_beat *op, enum sim_bug bug)
+{
+    op->version = bug == BUG_OUTDATED ? 0 : op->version;
+    for (size_t i = 0; i < op->member_count; i++) {
+        op->members[i].dry_run = op->members[i].dry_run && bug != BUG_DRY_UNSEEN;
+    }
+}
+
 void sim_bug_after(struct sim_node *node, struct store_op *op)
 {
     enum sim_bug bug = node->sim->bug;
@@ -105,6 +134,10 @@ void sim_bug_after(struct sim_node *node, struct store_op *op)
         CONTAINER_OF(op, struct store_op_intent_own, op)->own = true;
     } else if (op->kind == STORE_MARKS && bug == BUG_LAZY_NEIGHBOUR) {
         after_marks(CONTAINER_OF(op, struct store_op_marks, op));
+    } else if (op->kind == STORE_SLOTS && bug == BUG_EAGER_AFTER) {
+        after_slots(CONTAINER_OF(op, struct store_op_slots, op));
+    } else if (op->kind == STORE_BEAT) {
+        after_beat(CONTAINER_OF(op, struct store_op_beat, op), bug);
     }
 }
 

@@ -20,8 +20,9 @@
 
 const char *sim_judge_name(enum sim_judge judge)
 {
-    static const char *const names[JUDGE_COUNT] = {"overlap", "twice", "claim",
-                                                   "trust",   "late",  "ledger"};
+    static const char *const names[JUDGE_COUNT] = {"overlap", "twice",  "claim", "trust",
+                                                   "late",    "labels", "early", "dry-run",
+                                                   "record",  "rest",   "ledger"};
     return names[judge];
 }
 
@@ -59,6 +60,52 @@ static void judge_claim(struct sim_node *node, const struct sim_execution *new)
     }
 }
 
+static void judge_labels(struct sim_node *node, const struct sim_execution *new)
+{
+    enum sim_region wanted = node->sim->regions[new->job];
+    if (wanted != SIM_ANY && wanted != node->region) {
+        sim_break(node->sim, JUDGE_LABELS, "%s on %s", node->sim->names[new->job], node->host);
+    }
+}
+
+// All slots of the day that are due by then must be good, and decided.
+static void judge_early(struct sim *sim, const struct sim_execution *new)
+{
+    bool waits = new->trigger == TRIGGER_SCHEDULE || new->trigger == TRIGGER_CATCHUP;
+    const int *after = waits ? sim_after(new->job) : NULL;
+    struct instant day = {new->due_at.us / 86400000000 * 86400000000};
+    for (; after != NULL && *after >= 0; after++) {
+        const struct model_job *job =
+            map_get(&model_of(sim->store)->jobs_by_name, sim->names[*after]);
+        struct instant last = sim_last_due(*after, new->due_at);
+        bool good = !instant_before(job->high_water, last);
+        for (size_t i = job->slot_count; i > 0; i--) {
+            const struct model_slot *slot = &job->slots[i - 1];
+            bool counts =
+                !instant_before(slot->due_at, day) && !instant_before(new->due_at, slot->due_at);
+            good = good && (!counts || slot->outcome == SLOT_SUCCESS);
+        }
+        if (!good) {
+            sim_break(sim, JUDGE_EARLY, "%s before %s", sim->names[new->job], sim->names[*after]);
+        }
+    }
+}
+
+// A control takes effect everywhere within two seconds, on nodes that nothing hinders.
+static void judge_dry(struct sim_node *node, const struct sim_execution *new)
+{
+    struct sim *sim = node->sim;
+    struct mono before = mono_add(sim->now, DURATION_S(-4));
+    for (size_t i = 0; i < sim->node_count; i++) {
+        const struct sim_node *other = &sim->nodes[i];
+        if (other->is_dry && other->engine != NULL && mono_before(other->good_since, before) &&
+            mono_before(node->good_since, before)) {
+            sim_break(sim, JUDGE_DRY, "%s on %s, while %s is in dry-run", sim->names[new->job],
+                      node->host, other->host);
+        }
+    }
+}
+
 void sim_judge_start(struct sim_node *node, const struct sim_execution *new)
 {
     struct sim *sim = node->sim;
@@ -73,46 +120,123 @@ void sim_judge_start(struct sim_node *node, const struct sim_execution *new)
     }
     judge_wish(sim, new);
     judge_claim(node, new);
+    judge_labels(node, new);
+    judge_early(sim, new);
+    judge_dry(node, new);
     ARRAY_RESERVE(sim->history, sim->history_count, sim->history_capacity);
     sim->history[sim->history_count++] = *new;
 }
 
+// ---- at each end --------------------------------------------------------------------------------
+
+static const struct sim_execution *execution_of(const struct sim *sim, struct uuid run_id)
+{
+    for (size_t i = sim->history_count; i > 0; i--) {
+        if (uuid_equal(sim->history[i - 1].run_id, run_id)) {
+            return &sim->history[i - 1];
+        }
+    }
+    return NULL;
+}
+
+static bool is_true(const struct sim_execution *execution, enum run_state state)
+{
+    bool finished = execution != NULL && execution->over && execution->how == RUNNER_EXITED;
+    switch (state) {
+    case RUN_SUCCESS:
+        return finished && execution->exit_code == 0;
+    case RUN_FAILED:
+        return finished && execution->exit_code != 0;
+    default: // was ended, or never began
+        return true;
+    }
+}
+
+// What a node has just written about its runs is what became of the processes.
+void sim_judge_end(struct sim_node *node, const struct store_op *op)
+{
+    if (op->kind != STORE_FINISH) {
+        return;
+    }
+    const struct store_op_finish *finish = CONTAINER_OF(op, const struct store_op_finish, op);
+    for (size_t i = 0; i < finish->end_count; i++) {
+        const struct store_end *end = &finish->ends[i];
+        if (!end->stale && !is_true(execution_of(node->sim, end->run_id), end->state)) {
+            sim_break(node->sim, JUDGE_RECORD, "%s is no %s", node->host,
+                      run_state_name(end->state));
+        }
+    }
+}
+
 // ---- each minute --------------------------------------------------------------------------------
 
-static bool a_node_was_good(const struct sim *sim)
+static bool a_node_was_good(const struct sim *sim, enum sim_region region)
 {
-    struct mono before = mono_add(sim->now, DURATION_S(-13)); // from before the minute on
+    // From before the minute on.
+    struct mono before =
+        mono_add(sim->now, (struct duration){-SIM_DECIDED_WITHIN.us - DURATION_S(5).us});
     for (size_t i = 0; i < sim->node_count; i++) {
         const struct sim_node *node = &sim->nodes[i];
-        if (node->engine != NULL && !node->stopping && mono_before(node->good_since, before)) {
+        if (node->engine != NULL && !node->stopping && mono_before(node->good_since, before) &&
+            (region == SIM_ANY || node->region == region)) {
             return true;
         }
     }
     return false;
 }
 
-// Three nodes may go before a good one, each with its delay, on whole seconds: after eight seconds
-// what is due each minute is decided.
 void sim_judge_minute(struct sim *sim)
 {
     struct instant minute = {sim_time(sim).us / 60000000 * 60000000};
     struct model_store *model = model_of(sim->store);
-    for (int i = 0; i < SIM_CANARIES && a_node_was_good(sim); i++) {
-        struct model_job *job = map_get(&model->jobs_by_name, sim->names[i]);
-        if (job != NULL && instant_before(job->high_water, minute)) {
+    for (int i = 0; i < SIM_CANARIES; i++) {
+        const struct model_job *job = map_get(&model->jobs_by_name, sim->names[i]);
+        if (job != NULL && instant_before(job->high_water, minute) &&
+            a_node_was_good(sim, sim->regions[i])) {
             sim_break(sim, JUDGE_LATE, "%s is undecided", sim->names[i]);
         }
     }
 }
 
+// ---- when all is calm ---------------------------------------------------------------------------
+
+void sim_judge_rest(struct sim *sim)
+{
+    const struct model_store *model = model_of(sim->store);
+    struct instant before = instant_add(sim_time(sim), (struct duration){-SIM_CALM.us / 2});
+    for (size_t i = 0; i < model->live_count; i++) {
+        const struct model_node *node = &model->nodes[model->live[i] - 1];
+        if (model_is_overdue(model, node)) {
+            sim_break(sim, JUDGE_REST, "%s is overdue", node->row.host);
+        }
+    }
+    for (size_t i = 0; i < model->intent_count; i++) {
+        const struct store_intent *intent = &model->intents[i];
+        if (intent->state == INTENT_PENDING && instant_before(intent->created_at, before) &&
+            intent->kind != INTENT_BACKFILL) {
+            sim_break(sim, JUDGE_REST, "the wish to %s %s was not answered",
+                      store_intent_name(intent->kind), intent->job == NULL ? "a run" : intent->job);
+        }
+    }
+    if (model_has_orphans(model)) {
+        sim_break(sim, JUDGE_REST, "something waits on dead nodes");
+    }
+}
+
 // ---- in the end ---------------------------------------------------------------------------------
+
+// Backfills that meet at a slot may count the same; their runs' ids tell them apart.
+static bool counts_attempts(const struct sim_execution *execution)
+{
+    return execution->trigger != TRIGGER_MANUAL && execution->trigger != TRIGGER_BACKFILL;
+}
 
 static int compare_attempts(const void *a, const void *b)
 {
     const struct sim_execution *x = a;
     const struct sim_execution *y = b;
-    int64_t differences[] = {(x->trigger == TRIGGER_MANUAL) - (y->trigger == TRIGGER_MANUAL),
-                             x->job - y->job, x->due_at.us - y->due_at.us, x->attempt - y->attempt,
+    int64_t differences[] = {counts_attempts(x) - counts_attempts(y), x->job - y->job,
+                             x->due_at.us - y->due_at.us, x->attempt - y->attempt,
                              x->began.us - y->began.us};
     for (size_t i = 0; i < ARRAY_LENGTH(differences); i++) {
         if (differences[i] != 0) {
@@ -144,8 +268,8 @@ void sim_judge_history(struct sim *sim)
     size_t count = sim->history_count;
     qsort(all, count, sizeof *all, compare_attempts);
     for (size_t i = 1; i < count; i++) {
-        bool same = all[i].trigger != TRIGGER_MANUAL && all[i].job == all[i - 1].job &&
-                    all[i].attempt == all[i - 1].attempt &&
+        bool same = counts_attempts(&all[i]) && counts_attempts(&all[i - 1]) &&
+                    all[i].job == all[i - 1].job && all[i].attempt == all[i - 1].attempt &&
                     instant_equal(all[i].due_at, all[i - 1].due_at);
         if (same) {
             judge_twice(sim, &all[i - 1], &all[i]);
@@ -159,10 +283,17 @@ void sim_judge_history(struct sim *sim)
     }
 }
 
-static void take_finding(void *context, const struct verify_finding *finding)
+// A claim that was on its way for long knows nothing of a newer control.
+static bool was_slow(const struct sim *sim, struct instant at)
 {
-    struct sim *sim = context;
-    sim_break(sim, JUDGE_LEDGER, "%s: %s", verify_kind_name(finding->kind), finding->text);
+    int64_t t = instant_since(at, sim->epoch).us;
+    for (size_t i = sim->slow_count; i > 0; i--) {
+        if (t > sim->slow[i - 1].from.us - SIM_SLOW_REACH.us &&
+            t < sim->slow[i - 1].until.us + SIM_SLOW_REACH.us) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void sim_judge_ledger(struct sim *sim, bool in_the_end)
@@ -174,9 +305,9 @@ void sim_judge_ledger(struct sim *sim, bool in_the_end)
         fail_msg("verify: %s", err.text);
     }
     for (size_t i = 0; i < report.finding_count; i++) {
-        // A claim that was on its way for long knows nothing of a newer control.
-        if (report.findings[i].kind != VERIFY_SLOT_POLICY || !sim->was_slow) {
-            take_finding(sim, &report.findings[i]);
+        const struct verify_finding *finding = &report.findings[i];
+        if (finding->kind != VERIFY_SLOT_POLICY || !was_slow(sim, finding->at)) {
+            sim_break(sim, JUDGE_LEDGER, "%s: %s", verify_kind_name(finding->kind), finding->text);
         }
     }
     verify_report_release(&report);

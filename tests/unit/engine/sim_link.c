@@ -75,6 +75,7 @@ static void carry_op(struct sim_node *node, struct store_op *op)
     while (op->done != NULL) {
         (void)node->true_ops->pump(node->store);
     }
+    sim_judge_end(node, op);
     sim_bug_after(node, op);
 }
 
@@ -185,6 +186,12 @@ static bool pump(struct store *store)
     return any;
 }
 
+void sim_is_slow(struct sim *sim, struct duration by)
+{
+    ARRAY_RESERVE(sim->slow, sim->slow_count, sim->slow_capacity);
+    sim->slow[sim->slow_count++] = (struct sim_span){sim->now, mono_add(sim->now, by)};
+}
+
 // ---- what is carried out late -------------------------------------------------------------------
 
 static void no_text(const char **text)
@@ -259,7 +266,7 @@ static void late_add(struct sim *sim, struct store_op *op)
         sim->late[sim->late_count++] =
             (struct sim_late){copy, mono_add(sim->now, DURATION_MS(sim_dice(sim, 20000)))};
         sim->late_writes++;
-        sim->was_slow = true;
+        sim_is_slow(sim, DURATION_S(20));
     }
 }
 

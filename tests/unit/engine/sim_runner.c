@@ -14,7 +14,8 @@ static bool is_past(const struct sim *sim, struct mono t)
 
 void sim_hinder(struct sim_node *node, struct duration more)
 {
-    struct mono good = mono_add(node->sim->now, (struct duration){more.us + 12000000});
+    struct mono good =
+        mono_add(node->sim->now, (struct duration){more.us + SIM_RECOVERS_WITHIN.us});
     node->good_since = mono_before(node->good_since, good) ? good : node->good_since;
 }
 
@@ -38,7 +39,8 @@ static bool runner_start(struct runner *runner, const struct runner_start *start
                                         .run_id = start->run_id,
                                         .fence = start->fence,
                                         .handle = start->run,
-                                        .began = sim->now};
+                                        .began = sim->now,
+                                        .place = sim->history_count};
     int64_t takes = sim->takes_ms[execution->job];
     takes = sim_dice(sim, 8) == 0 ? takes / 2 + 1 : takes;
     execution->ends = mono_add(sim->now, DURATION_MS(takes));
@@ -78,13 +80,17 @@ static void execution_end(struct sim_node *node, size_t at, enum runner_end_kind
 {
     struct sim *sim = node->sim;
     struct sim_execution execution = node->open[at];
+    struct sim_execution *past = &sim->history[execution.place];
+    past->over = true;
+    past->how = kind;
+    past->exit_code = kind == RUNNER_EXITED && sim_dice(sim, 6) == 0;
     node->open[at] = node->open[--node->open_count];
     sim->open_of_job[execution.job]--;
     ARRAY_RESERVE(node->ends, node->end_count, node->end_capacity);
     node->ends[node->end_count++] =
         (struct sim_end){execution.handle,
                          {.kind = kind,
-                          .exit_code = kind == RUNNER_EXITED && sim_dice(sim, 6) == 0,
+                          .exit_code = past->exit_code,
                           .duration = mono_since(sim->now, execution.began)}};
 }
 

@@ -33,127 +33,6 @@ static uint64_t number_of(const char *name, uint64_t otherwise)
     return given == NULL ? otherwise : strtoull(given, NULL, 10);
 }
 
-// ---- a random life ------------------------------------------------------------------------------
-
-static struct sim_node *some_node(struct sim *sim)
-{
-    struct sim_node *node = &sim->nodes[sim_dice(sim, (uint32_t)sim->node_count)];
-    return node->engine == NULL || node->stopping ? NULL : node;
-}
-
-static void operate(struct sim *sim, struct store_op *op)
-{
-    struct error err = ERROR_INIT;
-    assert_true(store_call(sim->store, op, &err));
-    store_op_release(op);
-}
-
-static void control(struct sim *sim)
-{
-    int job = SIM_CANARIES + (int)sim_dice(sim, SIM_JOBS - SIM_CANARIES);
-    enum store_control_kind kind = (enum store_control_kind)sim_dice(sim, CONTROL_KIND_COUNT);
-    int on = kind == CONTROL_THROTTLE ? 2 + (int)sim_dice(sim, 3) : 1;
-    struct store_op_control op = {.op = {.kind = STORE_CONTROL},
-                                  .job = sim->names[job],
-                                  .kind = kind,
-                                  .value = sim_dice(sim, 3) == 0 ? on : 0,
-                                  .actor = "op@sim"};
-    operate(sim, &op.op);
-}
-
-static void wish(struct sim *sim, enum store_intent_kind kind)
-{
-    int job = (int)sim_dice(sim, SIM_JOBS);
-    struct store_op_intent_put op = {
-        .op = {.kind = STORE_INTENT_PUT},
-        .intent = {.kind = kind, .job = sim->names[job], .actor = "op@sim"}};
-    for (size_t i = 0; i < sizeof op.intent.intent_id; i++) {
-        op.intent.intent_id.bytes[i] = (uint8_t)sim_dice(sim, 256);
-    }
-    sim->wishes[job] += kind == INTENT_RUN;
-    operate(sim, &op.op);
-}
-
-// The store itself cannot be reached; perhaps it was started anew.
-static void store_goes_away(struct sim *sim)
-{
-    struct duration by = DURATION_S(sim_dice(sim, 2) == 0 ? 20 : 30 + sim_dice(sim, 120));
-    for (size_t i = 0; i < sim->node_count; i++) {
-        sim_cut(&sim->nodes[i], by);
-    }
-    if (sim_dice(sim, 2) == 0) {
-        model_store_up_since(sim->store, instant_add(sim_time(sim), by));
-    }
-}
-
-static void operators_act(struct sim *sim, struct sim_node *node)
-{
-    switch (sim_dice(sim, 5)) {
-    case 0:
-        control(sim);
-        break;
-    case 1:
-        wish(sim, INTENT_CANCEL);
-        break;
-    case 2:
-        sim_new_version(node);
-        break;
-    default:
-        wish(sim, INTENT_RUN);
-    }
-}
-
-static void nature_strikes(struct sim *sim, struct sim_node *node)
-{
-    switch (sim_dice(sim, 9)) {
-    case 0:
-        sim_crash(node, DURATION_S(1 + sim_dice(sim, 20)));
-        break;
-    case 1:
-        sim_crash(node, DURATION_S(60 + sim_dice(sim, 300)));
-        break;
-    case 2:
-        sim_freeze(node, DURATION_S(1 + sim_dice(sim, 150)));
-        break;
-    case 3:
-        sim_cut(node, DURATION_S(1 + sim_dice(sim, 150)));
-        break;
-    case 4:
-        sim_ambush(node);
-        break;
-    case 5:
-        sim_slow(node, DURATION_S(sim_dice(sim, 120)), DURATION_S(1 + sim_dice(sim, 50)));
-        break;
-    case 6:
-        sim_stop(node, DURATION_S(sim_dice(sim, 400)));
-        break;
-    case 7:
-        sim_step_clock(node, DURATION_S((int)sim_dice(sim, 1200) - 600));
-        break;
-    case 8:
-        if (sim_dice(sim, 4) == 0) {
-            store_goes_away(sim);
-        }
-        break;
-    }
-}
-
-static void live(struct sim *sim, uint64_t minutes)
-{
-    sim_advance(sim, DURATION_S(60));
-    struct mono until = mono_add(sim->now, DURATION_S((int64_t)minutes * 60));
-    while (mono_before(sim->now, until)) {
-        sim_advance(sim, DURATION_MS(sim_dice(sim, 40000)));
-        struct sim_node *node = some_node(sim);
-        if (node != NULL && sim_dice(sim, 3) == 0) {
-            operators_act(sim, node);
-        } else if (node != NULL) {
-            nature_strikes(sim, node);
-        }
-    }
-    sim_finish(sim);
-}
-
 // ---- without bugs -------------------------------------------------------------------------------
 
 static int broken(const struct sim *sim)
@@ -179,7 +58,7 @@ static int life_of(uint64_t seed, uint64_t minutes, enum sim_bug bug, int *caugh
 {
     static struct sim sim;
     sim_init(&sim, seed, 2 + seed % (SIM_NODES - 1), bug);
-    live(&sim, minutes);
+    sim_live(&sim, minutes);
     int count = broken(&sim);
     if (caught_by == NULL) {
         print_message("seed %llu: %zu nodes, %d executions, %d fenced, %d unknown, %d late writes, "
@@ -250,7 +129,9 @@ static const enum sim_judge judges[BUG_COUNT] = {
     [BUG_NO_MARK] = JUDGE_TWICE,        [BUG_NO_OVERLAP] = JUDGE_OVERLAP,
     [BUG_RUNS_NOT_LOST] = JUDGE_LEDGER, [BUG_INTENTS_TWICE] = JUDGE_TWICE,
     [BUG_OUTDATED] = JUDGE_LEDGER,      [BUG_FALSE_DEATH] = JUDGE_OVERLAP,
-    [BUG_LAZY_NEIGHBOUR] = JUDGE_LATE,
+    [BUG_LAZY_NEIGHBOUR] = JUDGE_LATE,  [BUG_WRONG_LABELS] = JUDGE_LABELS,
+    [BUG_EAGER_AFTER] = JUDGE_EARLY,    [BUG_DRY_UNSEEN] = JUDGE_DRY,
+    [BUG_ALWAYS_GOOD] = JUDGE_RECORD,   [BUG_LEFT_BEHIND] = JUDGE_REST,
 };
 
 static bool is_caught(enum sim_bug bug)
