@@ -16,6 +16,7 @@ struct reached {
     int triggers[TRIGGER_COUNT]; // of what was claimed or written
     int ended;
     int stale;
+    int fenced, lost, taken_over, overdue, owned, outdated;
 };
 static struct reached reached;
 static const struct contract_backend *backend;
@@ -26,6 +27,15 @@ static void remember_runs(struct twin *twin, const struct step *step)
     for (size_t i = 0; step->kind == STORE_FINISH && i < step->count; i++) {
         reached.stale += step->ends[i].stale;
         reached.ended += !step->ends[i].stale;
+    }
+    reached.fenced += step->fenced;
+    reached.lost += step->lost;
+    reached.taken_over += step->taken_over;
+    reached.overdue += step->overdue;
+    reached.owned += step->owned;
+    reached.outdated += step->outdated;
+    if (step->kind == STORE_VERSION) {
+        twin->version = step->version;
     }
     for (size_t i = 0; step->kind == STORE_DECIDE && i < step->count; i++) {
         enum store_verdict verdict = step->slots[i].verdict;
@@ -60,6 +70,9 @@ enum defect {
     DEFECT_REASON,
     DEFECT_END,
     DEFECT_THROTTLE,
+    DEFECT_OWNER,
+    DEFECT_VERSION,
+    DEFECT_FENCE, // the first of a fleet
     DEFECT_COUNT
 };
 
@@ -67,13 +80,20 @@ enum defect {
 static void spoil(struct step *step, enum defect defect)
 {
     if (defect == DEFECT_OPERATION_LOST && step->kind == STORE_AUDIT) {
-        step->kind = STORE_BEAT;
+        step->kind = STORE_SEAL;
+        step->number = 0;
     } else if (defect == DEFECT_REASON && step->kind == STORE_CONTROL) {
         step->control.reason = "spoilt";
     } else if (defect == DEFECT_END && step->kind == STORE_FINISH) {
         step->ends[0].error = "spoilt";
     } else if (defect == DEFECT_THROTTLE && step->kind == STORE_DECIDE) {
         step->slots[0].throttle_count++;
+    } else if (defect == DEFECT_OWNER && step->kind == STORE_INTENT_OWN) {
+        step->intent_id = (struct uuid){{1}};
+    } else if (defect == DEFECT_VERSION && step->kind == STORE_VERSION) {
+        step->hash = "spoilt";
+    } else if (defect == DEFECT_FENCE && step->kind == STORE_FENCE) {
+        step->kind = STORE_BEAT;
     }
 }
 
@@ -102,8 +122,9 @@ static void twin_open(struct twin *twin, uint64_t seed)
     twin->random = seed;
     twin->stores[0] = backend->open(&twin->clock.clock, &twin->context);
     twin->stores[1] = model_store_new(&twin->clock.clock);
-    struct step first = {.kind = STORE_JOIN, .node = contract_id(&twin->ids)};
-    twin->nodes[twin->node_count++] = first.node;
+    twin->fleet = backend->fleet;
+    struct step first = {.kind = STORE_JOIN};
+    fleet_step_make(twin, &first);
     struct step jobs = {.kind = STORE_PUBLISH, .node = first.node, .at = twin->clock.now};
     for (int i = 0; i < 2; i++) {
         free(step_carry_out(twin->stores[i], &first));
@@ -158,20 +179,27 @@ static void store_and_model_agree(void **state)
     }
     for (int i = VERDICT_CLAIMED; i <= VERDICT_OVERLAP; i++) {
         print_message("verdict %d: %d\n", i, reached.verdicts[i]);
-        assert_true(reached.verdicts[i] > 20);
+        assert_true(reached.verdicts[i] > sequences);
     }
     for (int i = 0; i < TRIGGER_COUNT; i++) {
         print_message("%s: %d\n", run_trigger_name((enum run_trigger)i), reached.triggers[i]);
-        assert_true(reached.triggers[i] > 20);
+        assert_true(reached.triggers[i] > sequences);
     }
-    print_message("ended %d, stale %d\n", reached.ended, reached.stale);
-    assert_true(reached.ended > 20 && reached.stale > 20);
+    print_message("ended %d, stale %d, owned %d, outdated %d\n", reached.ended, reached.stale,
+                  reached.owned, reached.outdated);
+    assert_true(reached.ended > sequences && reached.stale > sequences);
+    assert_true(reached.owned > sequences && reached.outdated > sequences);
+    print_message("overdue %d, fenced %d, lost %d, taken over %d\n", reached.overdue,
+                  reached.fenced, reached.lost, reached.taken_over);
+    assert_true(!backend->fleet || (reached.overdue > sequences && reached.fenced > sequences &&
+                                    reached.lost > sequences && reached.taken_over > sequences));
 }
 
 static void a_seeded_difference_is_caught(void **state)
 {
     (void)state;
-    for (enum defect defect = DEFECT_OPERATION_LOST; defect < DEFECT_COUNT; defect++) {
+    int count = backend->fleet ? DEFECT_COUNT : DEFECT_FENCE;
+    for (enum defect defect = DEFECT_OPERATION_LOST; (int)defect < count; defect++) {
         if (sequence_agrees(first_seed(), 400, defect)) {
             fail_msg("defect %d went unseen; seed %" PRIu64, (int)defect, first_seed());
         }

@@ -73,7 +73,7 @@ static void make_slots(struct twin *twin, struct step *step)
         if (slot->decision != DECIDE_RUN && twin_draw(twin, 2) == 0) {
             slot->decision = DECIDE_RUN;
         }
-        if (twin_draw(twin, 3) != 0 && slot->trigger != TRIGGER_SCHEDULE) {
+        if (twin_draw(twin, 2) != 0 && slot->trigger != TRIGGER_SCHEDULE) {
             slot->trigger = TRIGGER_SCHEDULE;
         }
         if (slot->trigger == TRIGGER_RETRY && twin->run_count > 0) {
@@ -187,20 +187,15 @@ static void make_look(struct twin *twin, struct step *step)
 struct step step_make(struct twin *twin)
 {
     static const enum store_op_kind kinds[] = {
-        STORE_DECIDE,  STORE_DECIDE,      STORE_DECIDE,     STORE_DECIDE, STORE_DECIDE,
-        STORE_FINISH,  STORE_FINISH,      STORE_FINISH,     STORE_OUTPUT, STORE_PUBLISH,
-        STORE_CONTROL, STORE_INTENT_PUT,  STORE_INTENT_END, STORE_AUDIT,  STORE_SEAL,
-        STORE_PRUNE,   STORE_BEAT,        STORE_LEAVE,      STORE_JOIN,   STORE_SLOTS,
-        STORE_SLOTS,   STORE_INTENT_NOTE,
+        STORE_DECIDE,  STORE_DECIDE,      STORE_DECIDE,     STORE_DECIDE,  STORE_DECIDE,
+        STORE_FINISH,  STORE_FINISH,      STORE_FINISH,     STORE_OUTPUT,  STORE_PUBLISH,
+        STORE_CONTROL, STORE_INTENT_PUT,  STORE_INTENT_END, STORE_AUDIT,   STORE_SEAL,
+        STORE_PRUNE,   STORE_BEAT,        STORE_LEAVE,      STORE_JOIN,    STORE_SLOTS,
+        STORE_SLOTS,   STORE_INTENT_NOTE, STORE_BEAT,       STORE_FENCE,   STORE_MARKS,
+        STORE_MARKS,   STORE_INTENT_OWN,  STORE_INTENT_OWN, STORE_VERSION,
     };
     struct step step = {.kind = kinds[twin_draw(twin, sizeof kinds / sizeof kinds[0])]};
-    bool rare = step.kind == STORE_JOIN || step.kind == STORE_LEAVE;
-    if (rare && twin_draw(twin, 6) != 0) {
-        step.kind = STORE_DECIDE;
-    }
-    step.node =
-        twin->nodes[(twin->node_count - 1 - (twin_draw(twin, 12) == 0 && twin->node_count > 1)) %
-                    3];
+    fleet_step_node(twin, &step);
     step.number = (int64_t)twin_draw(twin, 50);
     step.wants_retry = twin_draw(twin, 2) == 0;
     switch (step.kind) {
@@ -238,27 +233,21 @@ struct step step_make(struct twin *twin)
     case STORE_PRUNE:
         make_prune(twin, &step);
         break;
-    case STORE_JOIN:
-    case STORE_LEAVE: // what leaves is followed by a new one
-        step.kind = STORE_JOIN;
-        step.node = contract_id(&twin->ids);
-        twin->nodes[twin->node_count++ % 3] = step.node;
-        break;
     default:
-        break;
+        fleet_step_make(twin, &step);
     }
     return step;
 }
 
 // ---- carrying it out ----------------------------------------------------------------------------
 
-static struct instant lost_retry(void *context, const struct store_lost *lost, struct instant now)
+struct instant step_lost_retry(void *context, const struct store_lost *lost, struct instant now)
 {
     const struct step *step = context;
     return step->wants_retry && lost->attempt < 3 ? instant_add(now, DURATION_S(1)) : INSTANT_NONE;
 }
 
-static enum store_result call(struct store *store, struct store_op *op, enum store_op_kind kind)
+enum store_result step_call(struct store *store, struct store_op *op, enum store_op_kind kind)
 {
     struct error err = ERROR_INIT;
     op->kind = kind;
@@ -269,10 +258,14 @@ static enum store_result call(struct store *store, struct store_op *op, enum sto
 
 static void carry_out_slots(struct store *store, struct step *step, FILE *out)
 {
-    struct store_op_decide op = {
-        .node = step->node, .actor = "ann@h1", .slots = step->slots, .slot_count = step->count};
-    enum store_result result = call(store, &op.op, STORE_DECIDE);
-    fprintf(out, "decide %d", result);
+    struct store_op_decide op = {.node = step->node,
+                                 .version = step->version,
+                                 .actor = "ann@h1",
+                                 .slots = step->slots,
+                                 .slot_count = step->count};
+    enum store_result result = step_call(store, &op.op, STORE_DECIDE);
+    step->outdated = result == STORE_OK && op.outdated;
+    fprintf(out, "decide %d %d", result, step->outdated);
     for (size_t i = 0; i < step->count && result == STORE_OK; i++) {
         fprintf(out, " %d/%" PRId64 "/%" PRId64, step->slots[i].verdict, step->slots[i].fence,
                 step->slots[i].started_at.us);
@@ -283,7 +276,7 @@ static void carry_out_slots(struct store *store, struct step *step, FILE *out)
 static void carry_out_ends(struct store *store, struct step *step, FILE *out)
 {
     struct store_op_finish op = {.node = step->node, .ends = step->ends, .end_count = step->count};
-    fprintf(out, "finish %d", call(store, &op.op, STORE_FINISH));
+    fprintf(out, "finish %d", step_call(store, &op.op, STORE_FINISH));
     for (size_t i = 0; i < step->count; i++) {
         fprintf(out, " %d", step->ends[i].stale);
     }
@@ -293,7 +286,7 @@ static void carry_out_ends(struct store *store, struct step *step, FILE *out)
 static void carry_out_output(struct store *store, struct step *step, FILE *out)
 {
     struct store_op_output op = {.chunks = step->chunks, .chunk_count = step->count};
-    fprintf(out, "output %d", call(store, &op.op, STORE_OUTPUT));
+    fprintf(out, "output %d", step_call(store, &op.op, STORE_OUTPUT));
     for (size_t i = 0; i < step->count; i++) {
         char bytes[128];
         size_t length = 0;
@@ -305,27 +298,14 @@ static void carry_out_output(struct store *store, struct step *step, FILE *out)
     store_op_release(&op.op);
 }
 
-static void carry_out_join(struct store *store, struct step *step, FILE *out)
-{
-    struct store_op_join op = {.node = step->node,
-                               .host = "h",
-                               .version = "v",
-                               .alone = true,
-                               .lost_retry = lost_retry,
-                               .lost_context = step};
-    fprintf(out, "join %d at %" PRId64, call(store, &op.op, STORE_JOIN), op.now.us);
-    for (size_t i = 0; i < op.lost_count && op.op.result == STORE_OK; i++) {
-        fprintf(out, " %s/%" PRId64 "/%d", op.lost[i].job, op.lost[i].due_at.us,
-                op.lost[i].attempt);
-    }
-    store_op_release(&op.op);
-}
-
 static void carry_out_publication(struct store *store, struct step *step, FILE *out)
 {
-    struct store_op_publish op = {
-        .node = step->node, .at = step->at, .items = step->items, .item_count = step->count};
-    fprintf(out, "publish %d", call(store, &op.op, STORE_PUBLISH));
+    struct store_op_publish op = {.node = step->node,
+                                  .version = step->version,
+                                  .at = step->at,
+                                  .items = step->items,
+                                  .item_count = step->count};
+    fprintf(out, "publish %d", step_call(store, &op.op, STORE_PUBLISH));
     for (size_t i = 0; i < step->count && op.op.result == STORE_OK; i++) {
         fprintf(out, " %" PRId64, step->items[i].job_id);
     }
@@ -341,7 +321,7 @@ static void carry_out_looks(struct store *store, struct step *step, FILE *out)
         struct store_slots_item item = step->looks[i];
         do {
             struct store_op_slots op = {.items = &item, .item_count = 1};
-            if (call(store, &op.op, STORE_SLOTS) != STORE_OK) {
+            if (step_call(store, &op.op, STORE_SLOTS) != STORE_OK) {
                 fprintf(out, " refused");
                 break;
             }
@@ -364,34 +344,33 @@ static void carry_out_others(struct store *store, struct step *step, FILE *out)
     struct store_op_intent_put put = {.intent = step->intent};
     struct store_op_audit audit = {.node = step->node, .event = "NOTE", .job = "alpha"};
     struct store_op_seal seal = {.limit = (size_t)step->number};
-    struct store_op_beat beat = {.node = step->node, .running = (int)step->number};
     switch (step->kind) {
     case STORE_CONTROL:
-        fprintf(out, "control %d", call(store, &step->control.op, STORE_CONTROL));
+        fprintf(out, "control %d", step_call(store, &step->control.op, STORE_CONTROL));
         fprintf(out, " %d", step->control.changed);
         break;
     case STORE_INTENT_PUT:
-        fprintf(out, "put %d", call(store, &put.op, STORE_INTENT_PUT));
+        fprintf(out, "put %d", step_call(store, &put.op, STORE_INTENT_PUT));
         break;
     case STORE_INTENT_END:
-        fprintf(out, "end %d", call(store, &step->intent_end.op, STORE_INTENT_END));
+        fprintf(out, "end %d", step_call(store, &step->intent_end.op, STORE_INTENT_END));
         break;
     case STORE_INTENT_NOTE:
-        fprintf(out, "note %d", call(store, &step->intent_note.op, STORE_INTENT_NOTE));
+        fprintf(out, "note %d", step_call(store, &step->intent_note.op, STORE_INTENT_NOTE));
         break;
     case STORE_AUDIT:
-        fprintf(out, "audit %d", call(store, &audit.op, STORE_AUDIT));
+        fprintf(out, "audit %d", step_call(store, &audit.op, STORE_AUDIT));
         break;
     case STORE_SEAL:
-        fprintf(out, "seal %d", call(store, &seal.op, STORE_SEAL));
+        fprintf(out, "seal %d", step_call(store, &seal.op, STORE_SEAL));
         fprintf(out, " %zu %d", seal.sealed, seal.more);
         break;
     case STORE_PRUNE:
-        fprintf(out, "prune %d", call(store, &step->prune.op, STORE_PRUNE));
+        fprintf(out, "prune %d", step_call(store, &step->prune.op, STORE_PRUNE));
         fprintf(out, " %zu %d", step->prune.deleted, step->prune.more);
         break;
     default:
-        fprintf(out, "beat %d", call(store, &beat.op, STORE_BEAT));
+        fail_msg("no such step");
     }
 }
 
@@ -410,9 +389,6 @@ char *step_carry_out(struct store *store, struct step *step)
     case STORE_OUTPUT:
         carry_out_output(store, step, out);
         break;
-    case STORE_JOIN:
-        carry_out_join(store, step, out);
-        break;
     case STORE_PUBLISH:
         carry_out_publication(store, step, out);
         break;
@@ -420,7 +396,9 @@ char *step_carry_out(struct store *store, struct step *step)
         carry_out_looks(store, step, out);
         break;
     default:
-        carry_out_others(store, step, out);
+        if (!fleet_step_carry_out(store, step, out)) {
+            carry_out_others(store, step, out);
+        }
     }
     fclose(out);
     return text;

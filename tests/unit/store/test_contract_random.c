@@ -5,5 +5,5 @@
 
 int main(void)
 {
-    return random_run(&sqlite_backend, 12);
+    return random_run(&sqlite_backend, 20);
 }

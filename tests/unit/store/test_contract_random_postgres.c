@@ -6,5 +6,5 @@
 int main(void)
 {
     postgres_cluster_start();
-    return random_run(&postgres_backend, 10);
+    return random_run(&postgres_backend, 5);
 }
