@@ -10,6 +10,9 @@
 #include "time/format.h"
 
 #define PORTION_MAX 500000
+// Of a run whose beginning is not kept nobody knows when it ended: so long before that was recorded
+// at most, for want of a store.
+#define RECORDED_WITHIN DURATION_S(24 * 3600)
 
 struct portion {
     struct verification *v;
@@ -103,7 +106,9 @@ static void take_run_event(struct portion *portion, const struct store_audit_row
     bump(&witness->ends);
     witness->audit_state = (uint8_t)state;
     // It may have ended long before that was recorded, but not before it began.
-    witness->ended_old = verification_is_old(witness->at, v->kept_from);
+    struct instant early = instant_add(row->at, (struct duration){-RECORDED_WITHIN.us});
+    bool began_before = witness->starts == 0 && !instant_is_none(v->audit_from);
+    witness->ended_old = verification_is_old(began_before ? early : witness->at, v->kept_from);
 }
 
 static bool take_audit(void *context, const struct store_audit_row *row)

@@ -224,6 +224,25 @@ static void test_controls_go_before_the_audit(void **state)
     ledger_close(&ledger);
 }
 
+// The run and its beginning are pruned, the record of its end is not: the store had been away.
+static void test_an_end_that_was_recorded_late(void **state)
+{
+    struct ledger ledger;
+    ledger_open(&ledger, **(enum ledger_kind **)state);
+    ledger_join(&ledger, false);
+    ledger_publish(&ledger);
+    ledger_wait(&ledger, 61);
+    struct store_slot slot = ledger_decide(&ledger, ledger.minute_job, MINUTE(1), DECIDE_RUN,
+                                           TRIGGER_SCHEDULE, 1, REASON_NONE);
+    ledger_wait(&ledger, 600);
+    ledger_end(&ledger, &slot, RUN_SUCCESS, 0);
+    ledger_seal(&ledger);
+    ledger_expect(&ledger, "all is kept", 0);
+    ledger_prune(&ledger, MINUTE(5), MINUTE(5));
+    ledger_expect(&ledger, "only the end is kept", 0);
+    ledger_close(&ledger);
+}
+
 // Only the first thousand are kept, all are counted.
 static void test_many_findings(void **state)
 {
@@ -278,6 +297,7 @@ int main(void)
         ON_BOTH(test_extra),
         ON_BOTH(test_policy),
         ON_BOTH(test_controls_go_before_the_audit),
+        ON_BOTH(test_an_end_that_was_recorded_late),
         ON_BOTH(test_many_findings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -108,7 +108,7 @@ static void test_one_dry_run_is_everybodys(void **state)
 
 static void fence(struct ledger *ledger, struct uuid by)
 {
-    struct store_op_fence fence = {.op = {.kind = STORE_FENCE}, .node = by};
+    struct store_op_fence fence = {.op = {.kind = STORE_FENCE}, .node = by, .fencing_id = {{9}}};
     struct error err = ERROR_INIT;
     assert_true(store_call(ledger->store, &fence.op, &err));
     assert_int_equal(fence.fenced_count, 1);

@@ -60,6 +60,7 @@ void fleet_step_make(struct twin *twin, struct step *step)
     case STORE_FENCE:
     case STORE_MARKS:
         step->count = twin_draw(twin, BATCH + 1);
+        step->fencing_id = contract_id(&twin->ids);
         for (size_t i = 0; i < step->count; i++) {
             step->except[i] = 1 + (int64_t)twin_draw(twin, STEP_JOBS + 1);
         }
@@ -132,6 +133,7 @@ static void carry_out_beat(struct store *store, struct step *step, FILE *out)
 static void carry_out_fence(struct store *store, struct step *step, FILE *out)
 {
     struct store_op_fence op = {.node = step->node,
+                                .fencing_id = step->fencing_id,
                                 .except = step->except,
                                 .except_count = step->count,
                                 .lost_retry = step_lost_retry,

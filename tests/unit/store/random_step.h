@@ -35,6 +35,7 @@ struct step {
     bool look, full, draining;
     int64_t except[BATCH]; // job ids; of MARKS those that are asked for
     struct uuid intent_id;
+    struct uuid fencing_id;
     const char *hash;
     bool always;
     int64_t version; // of the definitions that the node goes by; of VERSION the answer
