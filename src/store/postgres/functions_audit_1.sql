@@ -76,6 +76,30 @@ create function first_claim(p_since bigint) returns bigint language sql stable a
                  (select min(fence) from ironcron.run_started where started_at >= p_since))
 $$;
 
+-- Slots that have no day of their own, the oldest first. Those that a run's end closed have no row to go.
+create function prune_slots(p_before bigint, p_limit bigint) returns bigint language plpgsql as $$
+declare v_slots bigint;
+begin
+    with old as (
+        (select job_id, due_at, null::uuid as run_id from ironcron.slot_closed_rest s
+         where due_at < p_before and due_at <= (select high_water from ironcron.job j where j.job_id = s.job_id)
+         order by due_at, job_id limit p_limit)
+        union all
+        (select job_id, due_at, run_id from ironcron.run_ended_rest s
+         where closes and due_at < p_before
+           and due_at <= (select high_water from ironcron.job j where j.job_id = s.job_id)
+         order by due_at, job_id limit p_limit)
+        order by due_at, job_id limit p_limit
+    ), closed as (
+        delete from ironcron.slot_closed_rest s using old o
+        where o.run_id is null and s.job_id = o.job_id and s.due_at = o.due_at
+    ), ended as (
+        update ironcron.run_ended_rest r set closes = false from old o where r.run_id = o.run_id
+    )
+    select count(*) into v_slots from old;
+    return v_slots;
+end $$;
+
 -- One by one goes only what has no day of its own (functions_days_1.sql).
 -- Controls that ended before p_controls are needed by no slot that is kept.
 create function prune_runs(p_before bigint, p_controls bigint, p_limit bigint)
@@ -86,11 +110,7 @@ begin
         return query select 0::bigint, false;
         return;
     end if;
-    with gone as (select s.job_id, s.due_at from ironcron.slot_closed_rest s join ironcron.job j using (job_id)
-                  where s.due_at < p_before and s.due_at <= j.high_water
-                  order by s.due_at, s.job_id limit p_limit)
-    delete from ironcron.slot_closed_rest s using gone g where s.job_id = g.job_id and s.due_at = g.due_at;
-    get diagnostics v_slots = row_count;
+    v_slots := ironcron.prune_slots(p_before, p_limit);
     v_gone := array(
         select r.run_id from ironcron.run_ended_rest r
         where r.fence < coalesce(ironcron.first_claim(p_before),
@@ -101,6 +121,9 @@ begin
         order by r.fence limit p_limit);
     delete from ironcron.output_rest where run_id = any(v_gone);
     get diagnostics v_output = row_count;
+    insert into ironcron.slot_closed (job_id, due_at, node_no, run_id, attempt, outcome, reason)
+    select job_id, due_at, node_no, run_id, attempt, state, 0
+    from ironcron.run_ended_rest where run_id = any(v_gone) and closes;
     delete from ironcron.run_ended_rest where run_id = any(v_gone);
     get diagnostics v_runs = row_count;
     delete from ironcron.control where id in (

@@ -89,8 +89,9 @@ begin
     select v_now, p.changes, p.version,
            exists (select from ironcron.node d where d.owes and d.state <> 'live' and ironcron.owes(d.node_no)),
            n.node, n.host, n.labels, n.dry_run, n.draining, n.is_full, coalesce(ironcron.is_overdue(n, v_now, v_up), false),
-           exists (select from ironcron.audit_gap) or exists (select from ironcron.audit where id > coalesce(
-               (select value::bigint from ironcron.meta where key = 'sealed_id'), 0))
+           exists (select from ironcron.audit_gap)
+               or coalesce((select max(id) from ironcron.audit) > coalesce(
+                   (select value::bigint from ironcron.meta where key = 'sealed_id'), 0), false)
     from ironcron.pulse p, ironcron.node n where n.state = 'live' order by n.node;
 end $$;
 

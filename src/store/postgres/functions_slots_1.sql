@@ -48,17 +48,25 @@ returns setof answer language sql stable as $$
     where r.run_id = p_run
 $$;
 
--- A slot as it is. Only a job that has STARTED runs is looked for among them.
-create function slot_at(p_job bigint, p_due bigint) returns setof slot language sql stable as $$
+-- A slot of which no run is STARTED, and none was the last word.
+create function slot_aside(p_job bigint, p_due bigint) returns setof slot language sql stable as $$
     select job_id, due_at, outcome, reason, run_id, attempt, null::bigint, node_no
     from ironcron.slot_closed where job_id = p_job and due_at = p_due
     union all
     select job_id, due_at, 0::smallint, reason, run_id, attempt, retry_at, node_no
     from ironcron.slot_waiting where job_id = p_job and due_at = p_due
+$$;
+
+-- A slot as it is. Only a job that has STARTED runs is looked for among them.
+create function slot_at(p_job bigint, p_due bigint) returns setof slot language sql stable as $$
+    select * from ironcron.slot_aside(p_job, p_due)
     union all
     select job_id, due_at, 0::smallint, 0::smallint, run_id, attempt, null::bigint, node_no
     from ironcron.run_started where job_id = p_job and due_at = p_due and trigger <> 3
         and exists (select from ironcron.job where job_id = p_job and running > 0)
+    union all
+    select job_id, due_at, state, 0::smallint, run_id, attempt, null::bigint, node_no
+    from ironcron.run_ended where job_id = p_job and due_at = p_due and closes
 $$;
 
 -- The slot is decided: by this very proposal when its row says so, else by somebody else.
@@ -73,7 +81,7 @@ begin
             return;
         end if;
     end if;
-    select * into s from ironcron.slot_at(p_job, p_due) where node_no = p_no;
+    select * into s from ironcron.slot_aside(p_job, p_due) where node_no = p_no;
     if found then
         v_verdict := case
             when p_decision = 4 and s.outcome = 0 and s.retry_at is not null and s.attempt = 0 then 2
@@ -111,9 +119,62 @@ begin
     return a;
 end $$;
 
+-- What was decided for slots of jobs whose rows are held. All run, mostly, and then that is all there is
+-- to write; p_skipped: a run is in the way.
+create function write_slots(p_no bigint, p_node uuid, p_now bigint, p_actor text, p_job bigint[], p_due bigint[],
+    p_decision bigint[], p_trigger bigint[], p_attempt bigint[], p_run uuid[], p_reason bigint[], p_wait bigint[],
+    p_detail text[], p_overlap_detail text[], p_skipped boolean[])
+returns answers language plpgsql as $$
+declare a ironcron.answers; v_all_run boolean; v_count int[] := array[coalesce(cardinality(p_job), 0)];
+begin
+    v_all_run := not exists (select from unnest(p_decision, p_skipped) as d (decision, skipped)
+                             where decision <> 0 or skipped);
+    a.verdicts := array_fill(1, v_count);
+    a.started_at := array_fill(p_now, v_count);
+    a.fences := array(select case when decision in (0, 3) and not skipped then nextval('ironcron.fence') else 0 end
+                      from (select unnest(p_decision) as decision, unnest(p_skipped) as skipped) d);
+    insert into ironcron.run_started (run_id, fence, job_id, due_at, started_at, node_no, attempt, trigger)
+    select run_id, fence, job_id, due_at, p_now, p_no, attempt, trigger
+    from (select unnest(p_run) as run_id, unnest(a.fences) as fence, unnest(p_job) as job_id, unnest(p_due) as due_at,
+                 unnest(p_attempt) as attempt, unnest(p_trigger) as trigger, unnest(p_decision) as decision) s
+    where fence > 0 and decision = 0;
+    insert into ironcron.audit (at, event, job_id, run_id, node, actor, detail)
+    select p_now, case when skipped then 'SKIPPED'
+                       else (array['STARTED', 'SKIPPED', 'MISSED', 'DRY_RUN'])[decision + 1] end,
+           job_id, case when fence > 0 then run_id end, p_node, p_actor,
+           case when skipped then overlap_detail else detail end
+    from (select unnest(p_job) as job_id, unnest(p_run) as run_id, unnest(a.fences) as fence,
+                 unnest(p_decision) as decision, unnest(p_skipped) as skipped, unnest(p_detail) as detail,
+                 unnest(p_overlap_detail) as overlap_detail) s
+    where decision <> 4;
+    if v_all_run then
+        return a;
+    end if;
+    select array_agg(case when skipped then 4 when decision = 0 then 1 else 2 end),
+           array_agg(case when fence > 0 then p_now end)
+    into a.verdicts, a.started_at
+    from (select unnest(p_decision) as decision, unnest(p_skipped) as skipped, unnest(a.fences) as fence) s;
+    insert into ironcron.run_ended (run_id, fence, job_id, due_at, started_at, ended_at, duration, node_no,
+                                    attempt, trigger, state, failure, closes)
+    select run_id, fence, job_id, due_at, p_now, p_now, 0, p_no, attempt, trigger, 6, 0, true
+    from unnest(p_run, a.fences, p_job, p_due, p_attempt, p_trigger, p_decision)
+        as s (run_id, fence, job_id, due_at, attempt, trigger, decision)
+    where fence > 0 and decision = 3;
+    insert into ironcron.slot_closed (job_id, due_at, node_no, run_id, attempt, outcome, reason)
+    select job_id, due_at, p_no, null, attempt, case when skipped then 7 else (array[7, 8])[decision] end,
+           case when skipped then 1 else reason end
+    from unnest(p_job, p_due, p_attempt, p_decision, p_skipped, p_reason)
+        as s (job_id, due_at, attempt, decision, skipped, reason)
+    where skipped or decision in (1, 2);
+    insert into ironcron.slot_waiting (job_id, due_at, retry_at, node_no, attempt, reason)
+    select job_id, due_at, wait_until, p_no, 0, 11
+    from unnest(p_job, p_due, p_wait, p_decision) as s (job_id, due_at, wait_until, decision) where decision = 4;
+    return a;
+end $$;
+
 -- Scheduled and made-up slots of different jobs, all at once. Guards, on the job's row: the slot is
--- above the mark, and no run is in its way. The rows are taken in the order of the jobs. What is in
--- the arrays is fetched where it is needed, by ord: rows that are handed on stay small.
+-- above the mark, and no run is in its way. The rows are taken in the order of the jobs. What is written
+-- then comes from the arrays as they are, unless some slots were not to be had.
 -- Decisions: 0 run, 1 skip, 2 miss, 3 dry-run, 4 wait for other jobs.
 create function decide_scheduled(p_no bigint, p_node uuid, p_now bigint, p_actor text,
     p_job bigint[], p_due bigint[], p_decision bigint[], p_trigger bigint[], p_attempt bigint[], p_run uuid[],
@@ -121,7 +182,7 @@ create function decide_scheduled(p_no bigint, p_node uuid, p_now bigint, p_actor
     p_detail text[], p_overlap_detail text[])
 returns answers language plpgsql
 set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off
-set enable_seqscan = off as $$
+set enable_seqscan = off set jit = off as $$
 declare
     v_now bigint := ironcron.now_ms(p_now);
     v_done int[];
@@ -142,15 +203,18 @@ begin
     end if;
     with marked as (
         update ironcron.job j
-        set high_water = p_due[i.ord], throttle = p_throttle[i.ord],
-            mark_before = j.high_water, throttle_before = j.throttle,
-            held = p_decision[i.ord] = 0 and p_forbids[i.ord] and j.running > 0,
-            running = j.running
-                + case when p_decision[i.ord] = 0 and not (p_forbids[i.ord] and j.running > 0) then 1 else 0 end,
-            last_run = case when p_decision[i.ord] = 3 then p_run[i.ord] else j.last_run end
-        from (select job_id, ord::int from unnest(p_job) with ordinality as u (job_id, ord) order by job_id) i
-        where j.job_id = i.job_id and p_due[i.ord] > j.high_water
-          and (j.running = 0 or p_skips[i.ord] or p_decision[i.ord] <> 0 or not p_forbids[i.ord])
+        set high_water = i.due_at, throttle = i.throttle, mark_before = j.high_water, throttle_before = j.throttle,
+            held = i.runs and i.forbids and j.running > 0,
+            running = j.running + case when i.runs and not (i.forbids and j.running > 0) then 1 else 0 end,
+            last_run = case when i.rehearsed is null then j.last_run else i.rehearsed end
+        from (select ord, job_id, due_at, throttle, forbids, skips, decision = 0 as runs,
+                     case when decision = 3 then run_id end as rehearsed
+              from (select generate_subscripts(p_job, 1) as ord, unnest(p_job) as job_id, unnest(p_due) as due_at,
+                           unnest(p_throttle) as throttle, unnest(p_forbids) as forbids, unnest(p_skips) as skips,
+                           unnest(p_decision) as decision, unnest(p_run) as run_id) u
+              order by job_id) i
+        where j.job_id = i.job_id and i.due_at > j.high_water
+          and (j.running = 0 or i.skips or not i.runs or not i.forbids)
         returning i.ord, j.held
     )
     select array_agg(ord), array_agg(held) into v_done, v_held from (select * from marked order by ord) m;
@@ -167,51 +231,21 @@ begin
             v_done[k] := case when p_skips[v_ord] then v_ord end;
         end if;
     end loop;
-    if array_position(v_done, null) is not null then
-        select array_agg(ord), array_agg(held) into v_done, v_held
-        from unnest(v_done, v_held) as d (ord, held) where ord is not null;
+    if cardinality(p_job) = cardinality(array_remove(v_done, null)) then
+        return ironcron.write_slots(p_no, p_node, v_now, p_actor, p_job, p_due, p_decision, p_trigger, p_attempt, p_run,
+                                    p_reason, p_wait, p_detail, p_overlap_detail, v_held);
     end if;
-    if cardinality(p_job) > coalesce(cardinality(v_done), 0) then
-        perform ironcron.know_jobs(p_job);
-    end if;
-    with numbered as materialized (
-        select ord, held, p_job[ord] as job_id, p_decision[ord] as decision,
-               case when p_decision[ord] in (0, 3) and not held then nextval('ironcron.fence') end as fence
-        from unnest(v_done, v_held) as d (ord, held)
-    ), started as (
-        insert into ironcron.run_started (run_id, fence, job_id, due_at, started_at, node_no, attempt, trigger)
-        select p_run[ord], fence, job_id, p_due[ord], v_now, p_no, p_attempt[ord], p_trigger[ord]
-        from numbered where fence is not null and decision = 0
-    ), ended as (
-        insert into ironcron.run_ended (run_id, fence, job_id, due_at, started_at, ended_at, duration, node_no,
-                                        attempt, trigger, state, failure)
-        select p_run[ord], fence, job_id, p_due[ord], v_now, v_now, 0, p_no, p_attempt[ord], p_trigger[ord], 6, 0
-        from numbered where fence is not null and decision = 3
-    ), closed as (
-        insert into ironcron.slot_closed (job_id, due_at, node_no, run_id, attempt, outcome, reason)
-        select job_id, p_due[ord], p_no, case when decision = 3 then p_run[ord] end, p_attempt[ord],
-               case when held then 7 else (array[7, 8, 6])[decision] end,
-               case when held then 1 when decision = 3 then 0 else p_reason[ord] end
-        from numbered where held or decision in (1, 2, 3)
-    ), waiting as (
-        insert into ironcron.slot_waiting (job_id, due_at, retry_at, node_no, attempt, reason)
-        select job_id, p_due[ord], p_wait[ord], p_no, 0, 11 from numbered where decision = 4
-    ), audits as (
-        insert into ironcron.audit (at, event, job_id, run_id, node, actor, detail)
-        select v_now, case when held then 'SKIPPED'
-                           else (array['STARTED', 'SKIPPED', 'MISSED', 'DRY_RUN'])[decision + 1] end,
-               job_id, case when fence is not null then p_run[ord] end, p_node, p_actor,
-               case when held then p_overlap_detail[ord] else p_detail[ord] end
-        from numbered where decision <> 4
-    )
-    select array_agg(case when held then 4 when decision = 0 then 1 else 2 end),
-           array_agg(coalesce(fence, 0)), array_agg(case when fence is not null then v_now end)
-    into a.verdicts, a.fences, a.started_at
-    from numbered;
-    if cardinality(p_job) > coalesce(cardinality(v_done), 0) then
-        a := ironcron.settle_rest(p_no, v_done, a, p_job, p_due, p_decision, p_run, p_reason, p_skips);
-        perform ironcron.lock_again(a.verdicts, v_done, p_job, p_forbids);
-    end if;
+    perform ironcron.know_jobs(p_job);
+    select array_agg(ord), array_agg(held) into v_done, v_held
+    from unnest(v_done, v_held) as d (ord, held) where ord is not null;
+    select (w).* into a from (
+        select ironcron.write_slots(p_no, p_node, v_now, p_actor, array_agg(p_job[ord]), array_agg(p_due[ord]),
+            array_agg(p_decision[ord]), array_agg(p_trigger[ord]), array_agg(p_attempt[ord]), array_agg(p_run[ord]),
+            array_agg(p_reason[ord]), array_agg(p_wait[ord]), array_agg(p_detail[ord]), array_agg(p_overlap_detail[ord]),
+            v_held) as w
+        from (select unnest(v_done) as ord) d offset 0) s;
+    a := ironcron.settle_rest(p_no, v_done, a, p_job, p_due, p_decision, p_run, p_reason, p_skips);
+    perform ironcron.lock_again(a.verdicts, v_done, p_job, p_forbids);
     return a;
 end $$;
 
@@ -240,8 +274,10 @@ begin
         return;
     end if;
     select * into j from ironcron.job where job_id = p_job;
-    select * into s from ironcron.slot_at(p_job, p_due);
-    v_there := found;
+    if p_trigger <> 3 then
+        select * into s from ironcron.slot_at(p_job, p_due) limit 1;
+    end if;
+    v_there := s.job_id is not null;
     if p_trigger = 2 and not coalesce(v_there and p_attempt = s.attempt + 1
             and (s.outcome = 4 or case when p_by_hand then s.outcome in (2, 3, 5)
                                        else s.outcome = 0 and s.retry_at is not null end), false)
@@ -269,6 +305,7 @@ begin
         if v_there then
             delete from ironcron.slot_waiting where job_id = p_job and due_at = p_due;
             delete from ironcron.slot_closed where job_id = p_job and due_at = p_due;
+            update ironcron.run_ended set closes = false where run_id = s.run_id and closes;
         end if;
         if v_outcome <> 0 then
             insert into ironcron.slot_closed (job_id, due_at, node_no, run_id, attempt, outcome, reason)
@@ -313,35 +350,37 @@ declare v_count bigint;
 begin
     with gone as (
         delete from ironcron.run_started r
-        using (select run_id, ord::int from unnest(p_run) with ordinality as u (run_id, ord) order by run_id) i
-        where r.run_id = i.run_id and r.fence = coalesce(p_fence[i.ord], r.fence)
-        returning r.*, i.ord, case when p_duration[i.ord] is null then p_now else
-            greatest(r.started_at, least(p_now, r.started_at + p_duration[i.ord])) end as ended_at
+        using (select * from (
+                   select generate_subscripts(p_run, 1) as ord, unnest(p_run) as run_id, unnest(p_fence) as fence,
+                          unnest(p_state) as state, unnest(p_failure) as failure, unnest(p_exit) as exit_code,
+                          unnest(p_error) as error, unnest(p_duration) as duration, unnest(p_retry) as retry_at,
+                          unnest(p_detail) as detail) e
+               order by run_id) i
+        where r.run_id = i.run_id and r.fence = coalesce(i.fence, r.fence)
+        returning r.run_id, r.fence, r.job_id, r.due_at, r.started_at, r.node_no, r.attempt, r.trigger, i.ord, i.state,
+                  i.failure, i.exit_code, i.error, i.duration, i.retry_at, i.detail,
+                  case when i.duration is null then p_now
+                       else greatest(r.started_at, least(p_now, r.started_at + i.duration)) end as ended_at
     ), ended as (
         insert into ironcron.run_ended (run_id, fence, job_id, due_at, started_at, ended_at, duration, node_no,
-                                        attempt, exit_code, trigger, state, failure, error)
-        select run_id, fence, job_id, due_at, started_at, ended_at, coalesce(p_duration[ord], 0), node_no, attempt,
-               p_exit[ord], trigger, p_state[ord], p_failure[ord], p_error[ord] from gone
-    ), closed as (
-        insert into ironcron.slot_closed (job_id, due_at, node_no, run_id, attempt, outcome, reason)
-        select job_id, due_at, node_no, run_id, attempt, p_state[ord], 0
-        from gone where trigger <> 3 and p_retry[ord] is null
+                                        attempt, exit_code, trigger, state, failure, closes, error)
+        select run_id, fence, job_id, due_at, started_at, ended_at, coalesce(duration, 0), node_no, attempt, exit_code,
+               trigger, state, failure, trigger <> 3 and retry_at is null, error from gone
     ), waiting as (
         insert into ironcron.slot_waiting (job_id, due_at, retry_at, node_no, run_id, attempt, reason)
-        select job_id, due_at, p_retry[ord], node_no, run_id, attempt, 0
-        from gone where trigger <> 3 and p_retry[ord] is not null
+        select job_id, due_at, retry_at, node_no, run_id, attempt, 0
+        from gone where trigger <> 3 and retry_at is not null
     ), jobs as (
         update ironcron.job b
         set running = b.running - l.ended, last_run = p_run[l.ord],
             last_success = greatest(b.last_success, l.succeeded)
-        from (select job_id, count(*) as ended, max(ord) as ord,
-                     max(ended_at) filter (where p_state[ord] = 1) as succeeded
+        from (select job_id, count(*) as ended, max(ord) as ord, max(ended_at) filter (where state = 1) as succeeded
               from gone group by job_id order by job_id) l
         where b.job_id = l.job_id
     ), audits as (
         insert into ironcron.audit (at, event, job_id, run_id, node, detail)
-        select p_now, (array['SUCCESS', 'FAILED', 'TIMED_OUT', 'LOST', 'CANCELLED', 'DRY_RUN'])[p_state[ord]],
-               job_id, run_id, p_node, p_detail[ord]
+        select p_now, (array['SUCCESS', 'FAILED', 'TIMED_OUT', 'LOST', 'CANCELLED', 'DRY_RUN'])[state],
+               job_id, run_id, p_node, detail
         from gone order by ord
     )
     select count(*) into v_count from gone;

@@ -44,9 +44,10 @@ create table in_force (
 create unique index in_force_now on in_force (job_id) where to_ms is null;
 
 -- Few rows are hot, and the rest is never touched again. A run that is STARTED is a row of
--- run_started, and the end moves it. Its slot, open until then, has no row of its own. What has ended
--- lies in partitions, one for each day: of the run's id, which begins with the time, or of the slot's
--- due time. Days go as a whole (functions_days_1.sql); what has no day of its own is in the rest.
+-- run_started, and the end moves it. Its slot, open until then, has no row of its own, nor has one that
+-- ends as its last run does (closes). What has ended lies in partitions, one for each day: of the run's
+-- id, which begins with the time, or of the slot's due time. Days go as a whole
+-- (functions_days_1.sql); what has no day of its own is in the rest.
 create sequence fence;
 create table run_started (
     run_id uuid primary key, fence bigint not null, job_id bigint not null, due_at bigint not null,
@@ -58,10 +59,12 @@ create table run_ended (
     run_id uuid primary key, fence bigint not null, job_id bigint not null, due_at bigint not null,
     started_at bigint not null, ended_at bigint not null, duration bigint not null,
     node_no bigint not null, attempt int not null, exit_code int, trigger smallint not null,
-    state smallint not null, failure smallint not null, error text) partition by range (run_id);
+    state smallint not null, failure smallint not null, closes boolean not null default false,
+    error text) partition by range (run_id);
 create table run_ended_rest partition of run_ended default;
 create index run_in_order on run_ended (fence);
-create index run_of_job on run_ended (job_id, fence);
+create index run_of_job on run_ended (job_id, due_at, fence);
+create index run_rest_in_order on run_ended_rest (due_at, job_id) where closes;
 create index run_ended_at on run_ended using brin (ended_at) with (autosummarize = on);
 create view run as
 select run_id, fence, job_id, due_at, attempt, trigger, 0::smallint as state, node_no, started_at,
@@ -76,6 +79,7 @@ create table slot_waiting (
     job_id bigint not null, due_at bigint not null, retry_at bigint not null, node_no bigint not null,
     run_id uuid, attempt int not null, reason smallint not null, primary key (job_id, due_at));
 create index slot_waiting_in_order on slot_waiting (retry_at);
+-- Slots that no run's end has closed: skipped, missed, rehearsed, or outliving their run.
 create table slot_closed (
     job_id bigint not null, due_at bigint not null, node_no bigint not null, run_id uuid,
     attempt int not null, outcome smallint not null, reason smallint not null,
@@ -84,6 +88,8 @@ create table slot_closed_rest partition of slot_closed default;
 create index slot_rest_in_order on slot_closed_rest (due_at, job_id);
 create view slot as
 select job_id, due_at, outcome, reason, run_id, attempt, null::bigint as retry_at, node_no from slot_closed
+union all
+select job_id, due_at, state, 0::smallint, run_id, attempt, null::bigint, node_no from run_ended where closes
 union all
 select job_id, due_at, 0::smallint, reason, run_id, attempt, retry_at, node_no from slot_waiting
 union all
