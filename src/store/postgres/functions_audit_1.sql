@@ -3,45 +3,49 @@ set local search_path = ironcron, pg_temp;
 
 -- ---- the chain -----------------------------------------------------------------------------------
 
--- One seals at a time. Answers the head of the chain, then rows that wait, oldest first: what lies
--- above the last number that was looked at, and what has come to light in the gaps below it. A gap
--- is over when all have ended that were there when it was noted, and nothing is in it: one
--- statement sees both.
-create function seal_begin(p_limit bigint)
-returns table (id bigint, at bigint, event text, job text, run_id uuid, node uuid, actor text,
-               detail text, sealed_id bigint, head_seq bigint, head_hash bytea) language plpgsql
-set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
-declare v_sealed bigint; v_seq bigint; v_hash bytea;
+-- One seals at a time. Answers up to which number all was looked at, and the head of the chain. A gap
+-- is over when all have ended that were there when it was noted, and nothing is in it: one statement
+-- sees both.
+create function seal_begin() returns table (sealed_id bigint, head_seq bigint, head_hash bytea)
+language plpgsql as $$
 begin
     perform pg_advisory_xact_lock(1768124270, 3);
-    v_sealed := coalesce((select value::bigint from ironcron.meta where key = 'sealed_id'), 0);
-    select s.seq + s.rows - 1, substr(s.hashes, s.rows * 32 - 31, 32) into v_seq, v_hash
-    from ironcron.audit_seal s order by s.seq desc limit 1;
-    if not found then
-        select (select value::bigint from ironcron.meta where key = 'anchor_seq'),
-               (select decode(value, 'hex') from ironcron.meta where key = 'anchor_hash') into v_seq, v_hash;
-    end if;
+    delete from ironcron.audit_gap g
+    where g.noted < pg_snapshot_xmin(pg_current_snapshot())
+      and coalesce((select min(a.id) from ironcron.audit a where a.id >= g.id_from) > g.id_to, true);
     return query
-    with over as (
-        delete from ironcron.audit_gap g
-        where g.noted < pg_snapshot_xmin(pg_current_snapshot())
-          and coalesce((select min(a.id) from ironcron.audit a where a.id >= g.id_from) > g.id_to, true)
-    ), waiting as (
+    select coalesce((select value::bigint from ironcron.meta where key = 'sealed_id'), 0), coalesce(h.seq, 0), h.hash
+    from ((select s.seq + s.rows - 1 as seq, substr(s.hashes, s.rows * 32 - 31, 32) as hash
+           from ironcron.audit_seal s order by s.seq desc limit 1)
+          union all
+          select (select value::bigint from ironcron.meta where key = 'anchor_seq'),
+                 (select decode(value, 'hex') from ironcron.meta where key = 'anchor_hash')) h
+    order by h.seq desc nulls last limit 1;
+end $$;
+
+-- Rows that wait, oldest first: what lies above the last number that was looked at, and what has come to
+-- light in the gaps below it.
+create function seal_rows(p_limit bigint)
+returns table (id bigint, at bigint, event text, job text, run_id uuid, node uuid, actor text, detail text)
+language plpgsql set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
+declare v_sealed bigint := coalesce((select value::bigint from ironcron.meta where key = 'sealed_id'), 0);
+begin
+    return query
+    with waiting as (
         (select a.* from ironcron.audit_gap g, lateral (
              select * from ironcron.audit a where a.id between g.id_from and g.id_to order by a.id limit p_limit) a)
         union all
         (select a.* from ironcron.audit a where a.id > v_sealed order by a.id limit p_limit)
         order by 1 limit p_limit
     )
-    select w.id, w.at, w.event, coalesce(j.name, w.job), w.run_id, w.node, w.actor, w.detail, v_sealed,
-           coalesce(v_seq, 0), v_hash
+    select w.id, w.at, w.event, coalesce(j.name, w.job), w.run_id, w.node, w.actor, w.detail
     from waiting w left join ironcron.job j on j.job_id = w.job_id
     order by w.id;
 end $$;
 
 -- p_id: the first number of each block of the chain. p_gap_from, p_gap_to: numbers above p_sealed that
 -- were not there.
-create function seal(p_sealed bigint, p_seq bigint[], p_id bigint[], p_rows int[], p_prev bytea[], p_hashes bytea[],
+create function seal(p_sealed bigint, p_seq bigint[], p_id bigint[], p_rows bigint[], p_prev bytea[], p_hashes bytea[],
                      p_gap_from bigint[], p_gap_to bigint[]) returns void language plpgsql as $$
 begin
     insert into ironcron.audit_seal (seq, id, rows, prev, hashes)

@@ -91,16 +91,9 @@ begin
 end $$;
 
 -- After a run: answers how many of these locks this session did not have.
-create function unlock_jobs(p_jobs bigint[]) returns int language plpgsql as $$
-declare v_job bigint; v_missing int := 0;
-begin
-    foreach v_job in array p_jobs loop
-        if not pg_advisory_unlock(1768124272, v_job::int) then
-            v_missing := v_missing + 1;
-        end if;
-    end loop;
-    return v_missing;
-end $$;
+create function unlock_jobs(p_jobs bigint[]) returns bigint language sql as $$
+    select count(*) from unnest(p_jobs) j where not pg_advisory_unlock(1768124272, j::int)
+$$;
 
 -- A connection is about to be used for this node (null: for none yet), whose last one may still be there.
 -- It holds what the node's last one held, or is not used.

@@ -387,16 +387,17 @@ begin
     return v_count;
 end $$;
 
--- Ends of different runs, guarded by id, fence and state. Answers which are stale. Where all are as
--- they should be they end at once, else one after the other, and all is locked before the first.
+-- Ends of different runs, guarded by id, fence and state. Answers which are stale, and which the run had
+-- written itself. Where all are as they should be they end at once, else one after the other, and all is
+-- locked before the first.
 create function finish(p_node uuid, p_now bigint, p_run uuid[], p_fence bigint[], p_state bigint[],
     p_failure bigint[], p_exit bigint[], p_error text[], p_duration bigint[], p_retry bigint[],
     p_detail text[], p_settles boolean[])
-returns table (stale boolean[], succeeded boolean[], at bigint) language plpgsql as $$
+returns table (stale int[], succeeded int[], at bigint) language plpgsql as $$
 declare v_now bigint := ironcron.now_ms(p_now); v_count int := cardinality(p_run); v_became int;
 begin
-    stale := array_fill(false, array[v_count]);
-    succeeded := stale;
+    stale := '{}';
+    succeeded := '{}';
     at := v_now;
     begin
         if ironcron.end_runs(p_node, v_now, p_run, p_fence, p_state, p_failure, p_exit, p_error, p_duration,
@@ -411,8 +412,11 @@ begin
         for i in 1 .. v_count loop
             v_became := ironcron.finish_one(p_node, v_now, p_run[i:i], p_fence[i:i], p_state[i:i], p_failure[i:i],
                 p_exit[i:i], p_error[i:i], p_duration[i:i], p_retry[i:i], p_detail[i:i], p_settles[i]);
-            stale[i] := v_became = 1;
-            succeeded[i] := v_became = 2;
+            if v_became = 1 then
+                stale := stale || i;
+            elsif v_became = 2 then
+                succeeded := succeeded || i;
+            end if;
         end loop;
     end;
     return next;
@@ -457,7 +461,7 @@ begin
 end $$;
 revoke all on function finish_own(uuid, bigint, bigint, text) from public;
 
-create function output_add(p_run uuid, p_offset bigint, p_bytes bytea) returns void
+create function output_add_piece(p_run uuid, p_offset bigint, p_bytes bytea) returns void
 language plpgsql set plan_cache_mode = force_custom_plan as $$
 declare v_stored bigint;
 begin
@@ -476,4 +480,11 @@ begin
         insert into ironcron.output
         values (p_run, v_stored, substr(p_bytes, (v_stored - p_offset)::int + 1));
     end if;
+end $$;
+
+-- Pieces of many runs, in order.
+create function output_add(p_run uuid[], p_offset bigint[], p_bytes bytea[]) returns void language plpgsql as $$
+begin
+    perform ironcron.output_add_piece(run_id, start, bytes)
+    from (select unnest(p_run) as run_id, unnest(p_offset) as start, unnest(p_bytes) as bytes) p;
 end $$;

@@ -37,15 +37,6 @@ struct sealings {
     struct sealing rows[];
 };
 
-static void array_hash(struct parameters *parameters, const uint8_t hash[CHAIN_HASH_SIZE])
-{
-    char hex[CHAIN_HEX_SIZE];
-    char bytea[CHAIN_HEX_SIZE + 2];
-    chain_hex(hash, hex);
-    snprintf(bytea, sizeof bytea, "\\x%s", hex);
-    array_text(parameters, bytea);
-}
-
 // Where the block that begins at `from` ends: numbers in it have no hole.
 static size_t block_end(const struct sealing *rows, size_t from, size_t count)
 {
@@ -56,23 +47,24 @@ static size_t block_end(const struct sealing *rows, size_t from, size_t count)
     return to;
 }
 
-#define EACH_BLOCK(put)                                                                            \
+#define EACH_BLOCK(type, put)                                                                      \
     do {                                                                                           \
-        array_begin(&parameters);                                                                  \
+        put_list(&parameters, LIST_##type);                                                        \
         for (size_t from = 0, to; from < count; from = to) {                                       \
             to = block_end(rows, from, count);                                                     \
             put;                                                                                   \
         }                                                                                          \
-        array_end(&parameters);                                                                    \
+        list_end(&parameters);                                                                     \
     } while (0)
 
-static void array_hashes(struct parameters *parameters, const struct sealing *rows, size_t count)
+// Hashes of a block, end to end.
+static void list_hashes(struct parameters *parameters, const struct sealing *rows, size_t count)
 {
-    char bytea[2 + BLOCK_ROWS * (CHAIN_HEX_SIZE - 1) + 1] = "\\x";
+    uint8_t bytes[BLOCK_ROWS * CHAIN_HASH_SIZE];
     for (size_t i = 0; i < count; i++) {
-        chain_hex(rows[i].hash, bytea + 2 + i * (CHAIN_HEX_SIZE - 1));
+        memcpy(bytes + i * CHAIN_HASH_SIZE, rows[i].hash, CHAIN_HASH_SIZE);
     }
-    array_text(parameters, bytea);
+    list_bytes(parameters, bytes, count * CHAIN_HASH_SIZE);
 }
 
 // Numbers above the last one that was looked at, and below the last one now, that were not there.
@@ -80,15 +72,15 @@ static void put_gaps(struct parameters *parameters, const struct sealings *seali
                      bool ends)
 {
     int64_t last = sealings->sealed_id;
-    array_begin(parameters);
+    put_list(parameters, LIST_INT);
     for (size_t i = 0; i < count; i++) {
         int64_t id = sealings->rows[i].id;
         if (id > last + 1) {
-            array_int(parameters, ends ? id - 1 : last + 1);
+            list_int(parameters, ends ? id - 1 : last + 1);
         }
         last = id > last ? id : last;
     }
-    array_end(parameters);
+    list_end(parameters);
 }
 
 static void send_seals(struct postgres_store *store, struct task *task)
@@ -101,11 +93,12 @@ static void send_seals(struct postgres_store *store, struct task *task)
     struct parameters parameters;
     parameters_init(&parameters);
     put_int(&parameters, last > sealings->sealed_id ? last : sealings->sealed_id);
-    EACH_BLOCK(array_int(&parameters, task->number + (int64_t)from + 1));
-    EACH_BLOCK(array_int(&parameters, rows[from].id));
-    EACH_BLOCK(array_int(&parameters, (int64_t)(to - from)));
-    EACH_BLOCK(array_hash(&parameters, from == 0 ? sealings->head : rows[from - 1].hash));
-    EACH_BLOCK(array_hashes(&parameters, rows + from, to - from));
+    EACH_BLOCK(INT, list_int(&parameters, task->number + (int64_t)from + 1));
+    EACH_BLOCK(INT, list_int(&parameters, rows[from].id));
+    EACH_BLOCK(INT, list_int(&parameters, (int64_t)(to - from)));
+    EACH_BLOCK(BYTES, list_bytes(&parameters, from == 0 ? sealings->head : rows[from - 1].hash,
+                                 CHAIN_HASH_SIZE));
+    EACH_BLOCK(BYTES, list_hashes(&parameters, rows + from, to - from));
     put_gaps(&parameters, sealings, count, false);
     put_gaps(&parameters, sealings, count, true);
     task_send(store, PG_SEAL, &parameters);
@@ -133,50 +126,62 @@ void send_seal(struct postgres_store *store, struct task *task)
     }
     struct parameters parameters;
     task_begin(store, task);
+    task_send_plain(store, PG_SEAL_BEGIN);
     parameters_init(&parameters);
     put_int(&parameters, (int64_t)op->limit + 1); // one more, to know whether there is more
-    task_send(store, PG_SEAL_BEGIN, &parameters);
+    parameters.wants_binary = true;
+    task_send(store, PG_SEAL_ROWS, &parameters);
 }
 
 static struct store_audit_row content_of(const PGresult *result, int row)
 {
     return (struct store_audit_row){
-        .at = field_instant(result, row, 1),
+        .at = binary_instant(result, row, 1),
         .event = field_text(result, row, 2),
         .job = field_text(result, row, 3),
-        .run_id = field_uuid(result, row, 4),
-        .node = field_uuid(result, row, 5),
+        .run_id = binary_uuid(result, row, 4),
+        .node = binary_uuid(result, row, 5),
         .actor = field_text(result, row, 6),
         .detail = field_text(result, row, 7),
     };
 }
 
-void take_seal(struct postgres_store *store, struct task *task, const PGresult *result)
+static void take_head(struct task *task, const PGresult *result)
 {
-    (void)store;
+    const struct store_op_seal *op = CONTAINER_OF(task->op, struct store_op_seal, op);
+    struct sealings *sealings =
+        alloc_zero(1, sizeof *sealings + op->limit * sizeof *sealings->rows);
+    task->state = sealings;
+    sealings->sealed_id = field_int(result, 0, 0);
+    task->number = field_int(result, 0, 1);
+    (void)field_bytes(result, 0, 2, sealings->head, sizeof sealings->head);
+}
+
+static void take_waiting(struct task *task, const PGresult *result)
+{
     struct store_op_seal *op = CONTAINER_OF(task->op, struct store_op_seal, op);
-    if (task->round > 0) {
-        return;
-    }
+    struct sealings *sealings = task->state;
     size_t waiting = (size_t)PQntuples(result);
     op->more = waiting > op->limit;
     op->sealed = op->more ? op->limit : waiting;
-    struct sealings *sealings =
-        alloc_zero(1, sizeof *sealings + op->sealed * sizeof *sealings->rows);
-    task->state = sealings;
-    if (waiting > 0) {
-        sealings->sealed_id = field_int(result, 0, 8);
-        task->number = field_int(result, 0, 9);
-        (void)field_bytes(result, 0, 10, sealings->head, sizeof sealings->head);
-    }
     const uint8_t *head = sealings->head;
     for (size_t i = 0; i < op->sealed; i++) {
         struct store_audit_row row = content_of(result, (int)i);
         row.seq = task->number + (int64_t)i + 1;
         memcpy(row.prev_hash, head, sizeof row.prev_hash);
-        sealings->rows[i].id = field_int(result, (int)i, 0);
+        sealings->rows[i].id = binary_int(result, (int)i, 0);
         chain_hash(&row, sealings->rows[i].hash);
         head = sealings->rows[i].hash;
+    }
+}
+
+void take_seal(struct postgres_store *store, struct task *task, const PGresult *result)
+{
+    (void)store;
+    if (task->round == 0 && task->answers == 0) {
+        take_head(task, result);
+    } else if (task->round == 0) {
+        take_waiting(task, result);
     }
 }
 

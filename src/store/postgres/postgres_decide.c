@@ -76,11 +76,11 @@ static bool follows_schedules(const struct store_op_decide *op)
 
 static void put_jobs(struct parameters *parameters, const struct store_op_decide *op)
 {
-    array_begin(parameters);
+    put_list(parameters, LIST_INT);
     for (size_t i = 0; i < op->slot_count; i++) {
-        array_int(parameters, op->slots[i].job_id);
+        list_int(parameters, op->slots[i].job_id);
     }
-    array_end(parameters);
+    list_end(parameters);
 }
 
 static void send_begin(struct postgres_store *store, const struct store_op_decide *op, bool single)
@@ -123,7 +123,7 @@ static const char *overlap_detail_of(const struct store_slot *slot,
 
 #define EACH(type, put)                                                                            \
     do {                                                                                           \
-        put_list(&parameters, LIST_##type, (size_t)(end - first));                                 \
+        put_list(&parameters, LIST_##type);                                                        \
         for (const struct store_slot *slot = first; slot < end; slot++) {                          \
             put;                                                                                   \
         }                                                                                          \
@@ -154,6 +154,7 @@ static void send_scheduled(struct postgres_store *store, const struct store_op_d
     EACH(INT, list_instant(&parameters, slot->wait_until));
     EACH(TEXT, list_text(&parameters, detail_of(slot, composed)));
     EACH(TEXT, list_text(&parameters, overlap_detail_of(slot, composed)));
+    parameters.wants_binary = true;
     task_send(store, PG_DECIDE_SCHEDULED, &parameters);
 }
 
@@ -179,6 +180,7 @@ static void send_other(struct postgres_store *store, const struct store_op_decid
     put_bool(&parameters, slot->by_hand);
     put_text(&parameters, detail_of(slot, composed));
     put_text(&parameters, overlap_detail_of(slot, overlapped));
+    parameters.wants_binary = true;
     task_send(store, PG_DECIDE_OTHER, &parameters);
 }
 
@@ -223,7 +225,7 @@ static void take_verdicts(const struct groups *groups, struct store_slot *slots,
     size_t count = groups->from[group + 1] - from;
     int64_t *values = alloc_zero(3 * count, sizeof *values);
     for (int column = 0; column < 3; column++) {
-        CHECK(field_ints(result, 0, column, values + (size_t)column * count, count) == count);
+        CHECK(binary_ints(result, 0, column, values + (size_t)column * count, count) == count);
     }
     for (size_t i = 0; i < count; i++) {
         struct store_slot *slot = &slots[from + i];

@@ -34,7 +34,7 @@ static size_t piece_end(const struct store_op_finish *op, size_t from)
 
 #define EACH(type, put)                                                                            \
     do {                                                                                           \
-        put_list(&parameters, LIST_##type, (size_t)(last - first));                                \
+        put_list(&parameters, LIST_##type);                                                        \
         for (const struct store_end *end = first; end < last; end++) {                             \
             put;                                                                                   \
         }                                                                                          \
@@ -99,6 +99,23 @@ void send_finish(struct postgres_store *store, struct task *task)
     send_unlock(store, op);
 }
 
+// Which are stale, and which had written their SUCCESS themselves: of a thousand, mostly none.
+static void take_told(struct store_end *ends, size_t count, const PGresult *result)
+{
+    int64_t *told = alloc_zero(count + 1, sizeof *told);
+    for (size_t i = 0; i < count; i++) {
+        ends[i].stale = false;
+        ends[i].succeeded = false;
+    }
+    for (size_t i = field_ints(result, 0, 0, told, count); i > 0; i--) {
+        ends[told[i - 1] - 1].stale = true;
+    }
+    for (size_t i = field_ints(result, 0, 1, told, count); i > 0; i--) {
+        ends[told[i - 1] - 1].succeeded = true;
+    }
+    free(told);
+}
+
 void take_finish(struct postgres_store *store, struct task *task, const PGresult *result)
 {
     struct store_op_finish *op = CONTAINER_OF(task->op, struct store_op_finish, op);
@@ -109,29 +126,28 @@ void take_finish(struct postgres_store *store, struct task *task, const PGresult
         return;
     }
     size_t count = op->end_count == 0 ? 0 : from[task->answers + 1] - begin;
-    bool *told = alloc_zero(count + 1, sizeof *told);
-    CHECK(field_bools(result, 0, 0, told, count) == count);
-    for (size_t i = 0; i < count; i++) {
-        op->ends[begin + i].stale = told[i];
-    }
-    CHECK(field_bools(result, 0, 1, told, count) == count);
-    for (size_t i = 0; i < count; i++) {
-        op->ends[begin + i].succeeded = told[i];
-    }
-    free(told);
+    take_told(&op->ends[begin], count, result);
     op->now = field_instant(result, 0, 2);
 }
+
+#undef EACH
+#define EACH(type, put)                                                                            \
+    do {                                                                                           \
+        put_list(&parameters, LIST_##type);                                                        \
+        for (size_t i = 0; i < op->chunk_count; i++) {                                             \
+            const struct store_chunk *chunk = &op->chunks[i];                                      \
+            put;                                                                                   \
+        }                                                                                          \
+        list_end(&parameters);                                                                     \
+    } while (0)
 
 void send_output(struct postgres_store *store, struct task *task)
 {
     const struct store_op_output *op = CONTAINER_OF(task->op, struct store_op_output, op);
-    for (size_t i = 0; i < op->chunk_count; i++) {
-        const struct store_chunk *chunk = &op->chunks[i];
-        struct parameters parameters;
-        parameters_init(&parameters);
-        put_uuid(&parameters, chunk->run_id);
-        put_int(&parameters, chunk->offset);
-        put_bytes(&parameters, chunk->bytes, chunk->length);
-        task_send(store, PG_OUTPUT, &parameters);
-    }
+    struct parameters parameters;
+    parameters_init(&parameters);
+    EACH(UUID, list_uuid(&parameters, chunk->run_id));
+    EACH(INT, list_int(&parameters, chunk->offset));
+    EACH(BYTES, list_bytes(&parameters, chunk->bytes, chunk->length));
+    task_send(store, PG_OUTPUT, &parameters);
 }

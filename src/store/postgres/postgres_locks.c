@@ -94,18 +94,18 @@ void send_unlock(struct postgres_store *store, const struct store_op_finish *op)
     struct parameters parameters;
     bool some = false;
     parameters_init(&parameters);
-    array_begin(&parameters);
+    put_list(&parameters, LIST_INT);
     for (size_t i = 0; i < op->end_count; i++) {
         struct held *held = held_by(store, op->ends[i].fence);
         for (int j = 0; held != NULL && !held->releasing && j < held->times; j++) {
-            array_int(&parameters, held->job_id);
+            list_int(&parameters, held->job_id);
             some = true;
         }
         if (held != NULL) {
             held->releasing = true;
         }
     }
-    array_end(&parameters);
+    list_end(&parameters);
     if (some) {
         task_send(store, PG_UNLOCK, &parameters);
     } else {

@@ -114,10 +114,9 @@ struct parameters {
     struct buf text;
     size_t at[PARAMETERS_MAX];           // where in `text`; SIZE_MAX = NULL
     size_t list_lengths[PARAMETERS_MAX]; // of the lists, which are binary; 0 = it is a text
-    const char *bytes;                   // of the one binary parameter
-    size_t length;
-    int binary; // which one that is; -1 = none
+    uint32_t elements;                   // of the list that is put
     int count;
+    bool wants_binary; // the answer comes in binary form
 };
 void parameters_init(struct parameters *parameters);
 void parameters_release(struct parameters *parameters);
@@ -125,9 +124,8 @@ void put_int(struct parameters *parameters, int64_t number);
 void put_null(struct parameters *parameters);
 void put_text(struct parameters *parameters, const char *text_or_null);
 void put_bool(struct parameters *parameters, bool value);
-void put_uuid(struct parameters *parameters, struct uuid id);                    // nil = NULL
-void put_instant(struct parameters *parameters, struct instant t);               // not set = NULL
-void put_bytes(struct parameters *parameters, const char *bytes, size_t length); // borrowed
+void put_uuid(struct parameters *parameters, struct uuid id);      // nil = NULL
+void put_instant(struct parameters *parameters, struct instant t); // not set = NULL
 // Arrays: begin, elements, end.
 void array_begin(struct parameters *parameters);
 void array_end(struct parameters *parameters);
@@ -136,16 +134,17 @@ void array_text(struct parameters *parameters, const char *text_or_null);
 void array_uuid(struct parameters *parameters, struct uuid id);
 void array_instant(struct parameters *parameters, struct instant t);
 
-// The same in binary form (postgres_lists.c), for task_send: put_list, as many elements, end. Whole
-// numbers are bigint.
-enum list_type { LIST_INT, LIST_BOOL, LIST_TEXT, LIST_UUID };
-void put_list(struct parameters *parameters, enum list_type type, size_t count);
+// The same in binary form (postgres_lists.c), for task_send: put_list, elements, end. Whole numbers
+// are bigint.
+enum list_type { LIST_INT, LIST_BOOL, LIST_TEXT, LIST_UUID, LIST_BYTES };
+void put_list(struct parameters *parameters, enum list_type type);
 void list_null(struct parameters *parameters);
 void list_int(struct parameters *parameters, int64_t number);
 void list_bool(struct parameters *parameters, bool value);
 void list_text(struct parameters *parameters, const char *text_or_null);
 void list_uuid(struct parameters *parameters, struct uuid id);      // nil = NULL
 void list_instant(struct parameters *parameters, struct instant t); // not set = NULL
+void list_bytes(struct parameters *parameters, const void *bytes, size_t length);
 void list_end(struct parameters *parameters);
 
 int64_t field_int(const PGresult *result, int row, int column); // NULL = 0
@@ -159,7 +158,12 @@ size_t field_bytes(const PGresult *result, int row, int column, void *out, size_
 // The elements of an integer array; the count, at most `size`.
 size_t field_ints(const PGresult *result, int row, int column, int64_t *out, size_t size);
 void field_uuids(const PGresult *result, int row, int column, struct uuid *out, size_t count);
-size_t field_bools(const PGresult *result, int row, int column, bool *out, size_t size);
+
+// Of an answer in binary form. Texts are what they are in the other.
+int64_t binary_int(const PGresult *result, int row, int column); // NULL = 0
+struct instant binary_instant(const PGresult *result, int row, int column);
+struct uuid binary_uuid(const PGresult *result, int row, int column);
+size_t binary_ints(const PGresult *result, int row, int column, int64_t *out, size_t size);
 
 // ---- postgres_link.c: the connection ------------------------------------------------------------
 

@@ -36,6 +36,39 @@ static bool give_run(const PGresult *row, const void *reader_of)
     return reader->fn(reader->context, &run);
 }
 
+static void add_conditions(struct question *question, const struct store_run_filter *filter)
+{
+    if (filter->job != NULL) {
+        put_text(&question->parameters, filter->job);
+        question_where(question, "r.job_id = (select job_id from ironcron.job where name = ", ")");
+    }
+    if (!uuid_is_nil(filter->run_id)) {
+        put_uuid(&question->parameters, filter->run_id);
+        question_where(question, "r.run_id = ", "::uuid");
+    }
+    if (filter->by_state) {
+        buf_printf(&question->sql, "%sr.state = %d", question->joint, (int)filter->state);
+        question->joint = " and ";
+    }
+    question_range(question, "r.fence", filter->fence_from, filter->fence_before);
+    question_span(question, "r.started_at", filter->since, filter->until);
+}
+
+// A job's newest runs are mostly those of its latest slots, which its index gives. So many that are
+// as wanted say below which fence none has to be looked at; whatever lies above it is in the same
+// index.
+static void add_floor(struct question *question, const struct store_run_filter *filter)
+{
+    buf_printf(&question->sql,
+               "%sr.fence >= coalesce((select min(l.fence) from"
+               " (select r.fence from ironcron.run r",
+               question->joint);
+    question->joint = " where ";
+    add_conditions(question, filter);
+    buf_printf(&question->sql, " order by r.due_at desc limit %zu) l), 0)", filter->limit);
+    question->joint = " and ";
+}
+
 bool postgres_read_runs(struct store *port, const struct store_run_filter *filter, store_run_fn *fn,
                         void *context, struct error *err)
 {
@@ -50,21 +83,12 @@ bool postgres_read_runs(struct store *port, const struct store_run_filter *filte
         buf_printf(&question.sql, "%sr.run_id = j.last_run", question.joint);
         question.joint = " and ";
     }
-    if (filter->job != NULL) {
-        put_text(&question.parameters, filter->job);
-        question_where(&question, "r.job_id = (select job_id from ironcron.job where name = ", ")");
+    add_conditions(&question, filter);
+    if (filter->job != NULL && filter->limit > 0 && !filter->last_of_each_job) {
+        add_floor(&question, filter);
     }
-    if (!uuid_is_nil(filter->run_id)) {
-        put_uuid(&question.parameters, filter->run_id);
-        question_where(&question, "r.run_id = ", "::uuid");
-    }
-    if (filter->by_state) {
-        buf_printf(&question.sql, "%sr.state = %d", question.joint, (int)filter->state);
-        question.joint = " and ";
-    }
-    question_range(&question, "r.fence", filter->fence_from, filter->fence_before);
-    question_span(&question, "r.started_at", filter->since, filter->until);
-    buf_add_string(&question.sql, " order by r.fence desc");
+    // Of one job: never by the index of all runs.
+    buf_printf(&question.sql, " order by r.fence%s desc", filter->job != NULL ? " + 0" : "");
     question_limit(&question, filter->limit);
     return question_each(&question, port, give_run, &(struct run_reader){fn, context}, err);
 }

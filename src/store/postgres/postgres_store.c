@@ -37,14 +37,9 @@ void task_send(struct postgres_store *store, enum postgres_statement statement,
         lengths[i] = (int)parameters->list_lengths[i];
         formats[i] = lengths[i] > 0;
     }
-    if (parameters->binary >= 0) {
-        values[parameters->binary] = parameters->bytes;
-        lengths[parameters->binary] = (int)parameters->length;
-        formats[parameters->binary] = 1;
-    }
     PGconn *connection = store->connection;
     (void)PQsendQueryPrepared(connection, postgres_statement_name(statement), parameters->count,
-                              values, lengths, formats, 0);
+                              values, lengths, formats, parameters->wants_binary);
     parameters_release(parameters);
 }
 

@@ -13,7 +13,7 @@
 
 void parameters_init(struct parameters *parameters)
 {
-    *parameters = (struct parameters){.binary = -1};
+    *parameters = (struct parameters){.count = 0};
     buf_init(&parameters->text, PARAMETERS_BYTES);
 }
 
@@ -76,15 +76,6 @@ void put_instant(struct parameters *parameters, struct instant t)
     } else {
         put_null(parameters);
     }
-}
-
-void put_bytes(struct parameters *parameters, const char *bytes, size_t length)
-{
-    CHECK(parameters->binary < 0);
-    parameters->binary = parameters->count;
-    parameters->bytes = bytes;
-    parameters->length = length;
-    put_null(parameters);
 }
 
 // ---- arrays -------------------------------------------------------------------------------------
@@ -242,15 +233,4 @@ void field_uuids(const PGresult *result, int row, int column, struct uuid *out, 
         CHECK(uuid_parse(id, &out[i]));
         text += UUID_TEXT_SIZE - 1;
     }
-}
-
-size_t field_bools(const PGresult *result, int row, int column, bool *out, size_t size)
-{
-    size_t count = 0;
-    for (const char *c = PQgetvalue(result, row, column); *c != '\0' && count < size; c++) {
-        if (*c == 't' || *c == 'f') {
-            out[count++] = *c == 't';
-        }
-    }
-    return count;
 }

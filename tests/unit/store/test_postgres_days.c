@@ -86,6 +86,9 @@ static void a_day_is_made_ahead_and_goes_as_a_whole(void **state)
     contract_advance(&c->clock, TOMORROW);
     struct store_slot tomorrow = claim(days, TOMORROW);
     contract_end(c, &tomorrow, RUN_SUCCESS, INSTANT_NONE);
+    struct store_slot skipped =
+        contract_slot(c, days->job, TOMORROW + 1000, DECIDE_SKIP, TRIGGER_SCHEDULE, 1);
+    assert_int_equal(contract_decide(c, &skipped), VERDICT_WRITTEN);
     is(days, "select count(*) from ironcron.run_ended_rest", "1");
     is(days, "select count(*) from ironcron.run_ended_20251125", "1");
     is(days, "select count(*) from ironcron.slot_closed_20251125", "1");
