@@ -89,10 +89,12 @@ static struct instant sooner(struct instant a, struct instant b)
     return instant_before(a, b) ? a : b;
 }
 
-// Nothing is decided by controls that are out of date, nor while they are being read.
+// Nothing is decided by controls that are out of date, nor while they are being read; in a fleet
+// they may have changed whenever the store did not answer.
 static bool may_decide(const struct engine *engine)
 {
-    return !engine->draining && link_is_open(engine) && !engine->store_changed &&
+    bool deaf = engine->store_down && !engine->options.alone;
+    return !engine->draining && link_is_open(engine) && !deaf && !engine->store_changed &&
            !engine->reading_intents && fleet_may_act(engine);
 }
 

@@ -22,6 +22,7 @@ void link_answered(struct engine *engine, const struct store_op *op)
     if (op->result == STORE_OK || op->result == STORE_REFUSED) {
         if (engine->store_down) {
             engine->store_down = false;
+            engine->store_changed = engine->store_changed || !engine->options.alone;
             engine->store_backoff = BACKOFF_FIRST;
             events->on_store(events->context, NULL);
         }

@@ -26,7 +26,7 @@ enum sim_judge {   // what was broken
     JUDGE_TWICE,   // one attempt at a slot, or one wish of an operator, was executed twice
     JUDGE_CLAIM,   // executed without a claim of this node in the store
     JUDGE_TRUST,   // begun after the trust in the node had ended
-    JUDGE_LATE,    // a node could have decided a slot, and none did in time
+    JUDGE_LATE,    // a node could have decided a slot, or begun what it claimed, and none did
     JUDGE_LABELS,  // executed on a node that must not
     JUDGE_EARLY,   // executed before what it comes after was good
     JUDGE_DRY,     // executed while a node in dry-run lived
@@ -58,6 +58,7 @@ enum sim_bug {
     BUG_DRY_UNSEEN,     // a node in dry-run seems to be like any other
     BUG_ALWAYS_GOOD,    // each failure is recorded as a success
     BUG_LEFT_BEHIND,    // nobody takes over what waited on the dead
+    BUG_DEAF_RUNNER,    // the runner loses what it was to start
     BUG_COUNT
 };
 const char *sim_bug_name(enum sim_bug bug);
@@ -72,6 +73,7 @@ struct sim_execution { // one process, as the runner saw it
     uint64_t handle;
     struct mono began, ends; // true time
     bool cancelled, over;
+    struct mono ended;        // true time, once it is over
     enum runner_end_kind how; // once it is over
     int exit_code;
     size_t place; // in the history
@@ -107,6 +109,8 @@ struct sim_node {
     bool is_dry;
     struct mono dry_until;
     struct mono start_at;     // when it comes (again)
+    struct instant booted_at; // its host
+    char boot_id[24];
     struct mono frozen_until; // stopped: no turns, while its runner goes on
     struct mono turn_at;
     struct mono good_since; // nothing has hindered it
@@ -161,6 +165,7 @@ struct sim {
     int open_of_job[SIM_JOBS];
     enum sim_region regions[SIM_JOBS];       // where it may run
     int wishes[SIM_JOBS], granted[SIM_JOBS]; // RUN intents, manual executions
+    int boots;
     int executions, fenced, left, unknown, versions, late_writes;
     int broken[JUDGE_COUNT];
     char first[JUDGE_COUNT][200]; // what the judge saw first

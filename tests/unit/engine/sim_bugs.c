@@ -14,7 +14,7 @@ const char *sim_bug_name(enum sim_bug bug)
         "none",          "answer-trust", "long-trust",  "slow-kill",      "no-deadline",
         "unknown-start", "no-fence",     "no-mark",     "no-overlap",     "runs-not-lost",
         "intents-twice", "outdated",     "false-death", "lazy-neighbour", "wrong-labels",
-        "eager-after",   "dry-unseen",   "always-good", "left-behind",
+        "eager-after",   "dry-unseen",   "always-good", "left-behind",    "deaf-runner",
     };
     return names[bug];
 }

@@ -145,8 +145,10 @@ static bool is_true(const struct sim_execution *execution, enum run_state state)
     switch (state) {
     case RUN_SUCCESS:
         return finished && execution->exit_code == 0;
-    case RUN_FAILED:
-        return finished && execution->exit_code != 0;
+    case RUN_FAILED: // or it could not be started
+        return execution == NULL || (finished && execution->exit_code != 0);
+    case RUN_TIMED_OUT:
+        return execution != NULL && execution->over && execution->how == RUNNER_TIMED_OUT;
     default: // was ended, or never began
         return true;
     }
@@ -185,8 +187,49 @@ static bool a_node_was_good(const struct sim *sim, enum sim_region region)
     return false;
 }
 
+static const struct sim_node *node_by_id(const struct sim *sim, struct uuid id)
+{
+    for (size_t i = 0; i < sim->node_count; i++) {
+        if (sim->nodes[i].engine != NULL && uuid_equal(sim->nodes[i].id, id)) {
+            return &sim->nodes[i];
+        }
+    }
+    return NULL;
+}
+
+static bool executes(const struct sim_node *node, struct uuid run_id)
+{
+    for (size_t i = 0; i < node->open_count; i++) {
+        if (uuid_equal(node->open[i].run_id, run_id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// What a good node has claimed it executes, or its end is soon written.
+static void judge_claims(struct sim *sim)
+{
+    const struct model_store *model = model_of(sim->store);
+    struct mono before =
+        mono_add(sim->now, (struct duration){-SIM_DECIDED_WITHIN.us - DURATION_S(5).us});
+    for (size_t i = 0; i < model->open_count; i++) {
+        const struct model_run *run = model->open[i];
+        const struct sim_node *node = node_by_id(sim, run->row.node);
+        const struct sim_execution *execution = execution_of(sim, run->row.run_id);
+        bool fresh = instant_since(run->row.started_at, sim->epoch).us > before.us ||
+                     (execution != NULL && mono_before(before, execution->ended));
+        if (node != NULL && !fresh && mono_before(node->good_since, before) &&
+            !executes(node, run->row.run_id)) {
+            sim_break(sim, JUDGE_LATE, "%s is claimed on %s, and does not go on", run->row.job,
+                      node->host);
+        }
+    }
+}
+
 void sim_judge_minute(struct sim *sim)
 {
+    judge_claims(sim);
     struct instant minute = {sim_time(sim).us / 60000000 * 60000000};
     struct model_store *model = model_of(sim->store);
     for (int i = 0; i < SIM_CANARIES; i++) {

@@ -32,6 +32,14 @@ static struct mono node_mono(struct clock *clock)
     return mono_add(node->sim->now, node->boot);
 }
 
+static void boot(struct sim_node *node)
+{
+    struct sim *sim = node->sim;
+    snprintf(node->boot_id, sizeof node->boot_id, "boot-%d", ++sim->boots);
+    node->booted_at = instant_add(
+        sim_time(sim), (struct duration){mono_since(node->start_at, sim->now).us - 1000000});
+}
+
 void sim_node_init(struct sim *sim, size_t i)
 {
     struct sim_node *node = &sim->nodes[i];
@@ -44,6 +52,7 @@ void sim_node_init(struct sim *sim, size_t i)
     sim_runner_init(node);
     node->good_since = MONO_NEVER;
     node->start_at = mono_add(sim->now, DURATION_S(sim_dice(sim, 20)));
+    boot(node);
     sim_link_init(node, model_store_attach(sim->store));
 }
 
@@ -137,7 +146,8 @@ static struct engine_options options_of(struct sim_node *node, struct uuid befor
                                    .margin = margin,
                                    .grace = SIM_GRACE,
                                    .history = {SIM_KEPT, SIM_KEPT, SIM_KEPT},
-                                   .booted_at = INSTANT_NONE,
+                                   .booted_at = node->booted_at,
+                                   .boot_id = node->boot_id,
                                    .schedules = true,
                                    .predecessor = before,
                                    .labels = eu ? "{\"region\":\"eu\"}" : "{\"region\":\"us\"}",
@@ -303,6 +313,9 @@ void sim_crash(struct sim_node *node, struct duration away)
 {
     sim_node_bury(node);
     node->start_at = mono_add(node->sim->now, away);
+    if (away.us >= DURATION_S(60).us) {
+        boot(node); // its host went with it
+    }
 }
 
 void sim_stop(struct sim_node *node, struct duration away)

@@ -31,6 +31,12 @@ static bool runner_start(struct runner *runner, const struct runner_start *start
     if (node->dying || node->open_count == SIM_OPEN) {
         return error_set(err, ERROR_UNAVAILABLE, "there is no runner");
     }
+    if (sim_dice(sim, 100) == 0) {
+        return error_set(err, ERROR_UNAVAILABLE, "nothing can be started now");
+    }
+    if (sim->bug == BUG_DEAF_RUNNER && sim_dice(sim, 20) == 0) {
+        return true;
+    }
     struct sim_execution *execution = &node->open[node->open_count++];
     *execution = (struct sim_execution){.job = job_number(start->job->name),
                                         .due_at = start->due_at,
@@ -82,6 +88,7 @@ static void execution_end(struct sim_node *node, size_t at, enum runner_end_kind
     struct sim_execution execution = node->open[at];
     struct sim_execution *past = &sim->history[execution.place];
     past->over = true;
+    past->ended = sim->now;
     past->how = kind;
     past->exit_code = kind == RUNNER_EXITED && sim_dice(sim, 6) == 0;
     node->open[at] = node->open[--node->open_count];
@@ -118,7 +125,9 @@ void sim_runner_work(struct sim_node *node)
     for (size_t i = 0; i < node->open_count;) {
         const struct sim_execution *open = &node->open[i];
         if (is_past(node->sim, open->ends)) {
-            execution_end(node, i, open->cancelled ? RUNNER_CANCELLED : RUNNER_EXITED);
+            enum runner_end_kind own =
+                sim_dice(node->sim, 30) == 0 ? RUNNER_TIMED_OUT : RUNNER_EXITED;
+            execution_end(node, i, open->cancelled ? RUNNER_CANCELLED : own);
         } else {
             i++;
         }

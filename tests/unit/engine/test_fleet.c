@@ -442,6 +442,7 @@ static void definitions_change(void **state)
     assert_int_equal(f->run_count, 1);
     for (int i = 0; i < 3; i++) {
         assert_int_equal(engine_wants_version(f->nodes[i].engine), f->version);
+        assert_true(instant_before(f->now, engine_turn(f->nodes[i].engine))); // it waits in peace
     }
     f->stays_behind = false;
     fleet_advance(f, DURATION_S(60));
