@@ -279,7 +279,12 @@ void decide_waiting(struct engine *engine, struct engine_job *job)
         engine->draining || job->removed) {
         return;
     }
-    waited(engine, job);
+    if (engine_may_decide(engine)) {
+        waited(engine, job);
+    } else { // it has its turn among those that wait for a place
+        planner_unplan(engine, job);
+        decide_wait(engine, job, job->waiting_due, job->waiting_trigger, WAIT_CAPACITY);
+    }
 }
 
 void decide_ready(struct engine *engine)

@@ -91,7 +91,7 @@ static struct instant sooner(struct instant a, struct instant b)
 
 // Nothing is decided by controls that are out of date, nor while they are being read; in a fleet
 // they may have changed whenever the store did not answer.
-static bool may_decide(const struct engine *engine)
+bool engine_may_decide(const struct engine *engine)
 {
     bool deaf = engine->store_down && !engine->options.alone;
     return !engine->draining && link_is_open(engine) && !deaf && !engine->store_changed &&
@@ -106,7 +106,7 @@ static struct instant next_wake(const struct engine *engine)
         return INSTANT_NONE; // the owner's tick goes on
     }
     struct instant wake = sooner(housekeeping_wake(engine), fleet_wake(engine));
-    if (!may_decide(engine)) {
+    if (!engine_may_decide(engine)) {
         return wake;
     }
     wake = sooner(wake, sooner(planner_wake(engine), after_wake(engine)));
@@ -135,7 +135,7 @@ struct instant engine_turn(struct engine *engine)
     struct instant now = engine_now(engine);
     notice_gap(engine);
     control_turn(engine);
-    if (may_decide(engine)) {
+    if (engine_may_decide(engine)) {
         decide_ready(engine);
         planner_turn(engine, now);
         retry_turn(engine, now);

@@ -457,6 +457,7 @@ struct instant fence_lost_retry(const struct job *job, const struct store_lost *
                                 struct instant now);
 
 // engine.c
+bool engine_may_decide(const struct engine *engine); // what is due, by what operators want
 void stop_runs(struct engine *engine, const char *why, bool at_once);
 
 // start.c

@@ -44,8 +44,29 @@ static void a_pause_while_cut_off(void **state)
     fleet_advance(f, DURATION_S(5));
     pause_job(f, "a");
     fleet_advance(f, DURATION_S(8)); // 00:01:58
-    f->nodes[0].cut = false; // it notices a few seconds later
+    f->nodes[0].cut = false;         // it notices a few seconds later
     fleet_advance(f, DURATION_S(30));
+    assert_string_equal(fleet_outcome(f, "a", "2026-03-10T00:02:00Z"), "SKIPPED paused");
+    assert_int_equal(f->run_count, 1);
+    fleet_free(f);
+}
+
+// The same for a slot that waits for the run before, which ends meanwhile.
+static void a_pause_while_cut_off_and_waiting(void **state)
+{
+    (void)state;
+    struct fleet *f = fleet_new(START);
+    fleet_job(f, "a", "1,2 * * * *")->overlap = JOB_OVERLAP_QUEUE;
+    f->takes = DURATION_S(70); // until 00:02:10
+    fleet_start(f, 0);
+    fleet_advance(f, DURATION_S(95));
+    f->nodes[0].cut = true;
+    fleet_advance(f, DURATION_S(2));
+    pause_job(f, "a");
+    fleet_advance(f, DURATION_S(6));
+    f->nodes[0].cut = false;
+    fleet_advance(f, DURATION_S(30));
+    assert_string_equal(fleet_outcome(f, "a", "2026-03-10T00:01:00Z"), "SUCCESS");
     assert_string_equal(fleet_outcome(f, "a", "2026-03-10T00:02:00Z"), "SKIPPED paused");
     assert_int_equal(f->run_count, 1);
     fleet_free(f);
@@ -426,6 +447,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_pause_while_cut_off),
+        cmocka_unit_test(a_pause_while_cut_off_and_waiting),
         cmocka_unit_test(overlap_across_nodes),
         cmocka_unit_test(a_run_elsewhere_makes_way_in_the_end),
         cmocka_unit_test(a_waiting_attempt_elsewhere_blocks),
