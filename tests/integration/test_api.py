@@ -8,6 +8,7 @@ import socket
 import stat
 import subprocess
 import time
+import uuid
 
 import pytest
 
@@ -38,6 +39,13 @@ def api(ironcron):
 def run_of(api, run_id, state="SUCCESS"):
     return until(lambda: (found := api.get(f"/api/v1/runs/{run_id}")).status == 200 and found.json["state"] == state
                  and found.json, f"{run_id} is {state}")
+
+
+def settled(api, path, body=None):
+    """The answer to a wish once the node has taken it; a node that is busy answers 202 before that. The same id makes it
+    the same wish each time."""
+    wish = {**(body or {}), "intent_id": str(uuid.uuid4())}
+    return until(lambda: (answer := api.post(path, wish)).status != 202 and answer, f"{path} is settled")
 
 
 def audited(api, event):
@@ -79,14 +87,14 @@ def test_the_same_wish_twice_is_one_run(api, ironcron):
 
 
 def test_cancel_and_refusals(api):
-    run = api.post("/api/v1/jobs/slow/run").json["run_id"]
+    run = settled(api, "/api/v1/jobs/slow/run").json["run_id"]
     run_of(api, run, "STARTED")
-    assert api.post(f"/api/v1/runs/{run}/retry").status == 409
+    assert settled(api, f"/api/v1/runs/{run}/retry").status == 409
     assert api.post(f"/api/v1/runs/{run}/cancel", {"reason": "enough"}).status in (200, 202)
     run_of(api, run, "CANCELLED")
-    again = api.post(f"/api/v1/runs/{run}/cancel")
+    again = settled(api, f"/api/v1/runs/{run}/cancel")
     assert again.status == 409 and again.json["intent_id"]
-    retried = api.post(f"/api/v1/runs/{run}/retry").json["run_id"]
+    retried = settled(api, f"/api/v1/runs/{run}/retry").json["run_id"]
     assert retried != run and api.post("/api/v1/jobs/slow/cancel").status in (200, 202)
     run_of(api, retried, "CANCELLED")
     assert api.post(f"/api/v1/runs/{UNKNOWN}/retry").status == 404
@@ -226,7 +234,7 @@ def test_pages_are_stable_while_runs_come(api, ironcron):
 def test_answers_are_as_described(api):
     description = api.get("/api/v1/openapi.json").json
     schemas = description["components"]["schemas"]
-    run = api.post("/api/v1/jobs/hello/run").json["run_id"]
+    run = settled(api, "/api/v1/jobs/hello/run").json["run_id"]
     run_of(api, run)
     values = {"{job}": "hello", "{run}": run, "{intent}": UNKNOWN}
     checked = 0
@@ -246,7 +254,7 @@ def test_answers_are_as_described(api):
 
 
 def test_documents_are_those_of_the_commands(api, ironcron):
-    run = api.post("/api/v1/jobs/hello/run").json["run_id"]
+    run = settled(api, "/api/v1/jobs/hello/run").json["run_id"]
     run_of(api, run)
     ours = [row for row in ironcron.json("runs", "--job", "hello") if row["run_id"] == run]
     assert ours == [row for row in api.get("/api/v1/runs?job=hello").json if row["run_id"] == run]
@@ -256,7 +264,7 @@ def test_documents_are_those_of_the_commands(api, ironcron):
 
 
 def test_a_run_in_full_is_that_of_the_command(api, ironcron):
-    manual = api.post("/api/v1/jobs/hello/run", {"as": "anna", "reason": "to see"}).json["run_id"]
+    manual = settled(api, "/api/v1/jobs/hello/run", {"as": "anna", "reason": "to see"}).json["run_id"]
     run_of(api, manual)
     scheduled = until(lambda: api.get("/api/v1/runs?job=tick&state=success").json, "tick runs")[0]["run_id"]
     wanted = {manual: ["STARTED", "SUCCESS"], scheduled: ["STARTED", "SUCCESS"]}
