@@ -229,6 +229,10 @@ bool why_rows_nodes(struct why_case *why, const struct session *session, struct 
 
 // ---- the run in its way -------------------------------------------------------------------------
 
+// An end is the moment at which it happened; what was decided until it was written found the run in
+// its way.
+#define END_HEARD DURATION_MS(500)
+
 struct other_search {
     struct why_case *why;
     struct instant at;
@@ -239,7 +243,8 @@ static bool note_other(void *context, const struct store_run_row *row)
     struct other_search *search = context;
     struct why_case *why = search->why;
     bool is_own = why->facts.run != NULL && uuid_equal(why->facts.run->run_id, row->run_id);
-    bool was_over = !instant_is_none(row->ended_at) && instant_before(row->ended_at, search->at);
+    bool was_over = !instant_is_none(row->ended_at) &&
+                    instant_before(instant_add(row->ended_at, END_HEARD), search->at);
     if (is_own || was_over) {
         return true;
     }

@@ -60,6 +60,13 @@ def test_what_ran(ironcron):
     assert document["cause"] == "timed_out" and "timeout of 1s" in document["answer"]
     document = why(ironcron, "hangs", overlapped["due_at"])
     assert document["cause"] == "overlap" and document["other_run"]["run_id"] in document["answer"]
+    with contextlib.closing(sqlite3.connect(ironcron.store_path, timeout=10)) as db, db:  # its end was on its way then
+        hangs = "job_id = (select job_id from job where name = 'hangs')"
+        decided, = db.execute(f"select min(at) from audit where {hangs} and event = 'SKIPPED'").fetchone()
+        moved = db.execute(f"update run set ended_at = ? - 20 where fence = (select max(fence) from run where {hangs} and "
+                           "started_at < ?)", [decided, decided])
+        assert moved.rowcount == 1
+    assert why(ironcron, "hangs", overlapped["due_at"])["other_run"]["run_id"] == document["other_run"]["run_id"]
 
 
 def test_what_runs_is_cancelled_and_lost(ironcron):
