@@ -11,7 +11,7 @@ import pathlib
 import sys
 import time
 
-from idle import proportional, status
+from idle import memory, scrape
 from node import Node
 from server import Server
 
@@ -104,9 +104,10 @@ def idle(server, binary, folder):
     counted, before = Statements(server), processor(pids)
     time.sleep(SECONDS)
     share, calls = (processor(pids) - before) / SECONDS, counted.since()
-    memory = [f"{status(pid, 'VmRSS') / 1024:.1f} MB (proportional {proportional(pid):.1f})" for pid in pids]
+    quiet = memory(pids)
+    scrape(node)
     print(f"fleet: idle, {IDLE_JOBS} schedules: {sum(calls.values()) / SECONDS:.2f} statements/s, {share:.2%} of a "
-          f"core; serve {memory[0]}, runner {memory[1]}", flush=True)
+          f"core; {quiet}; after scrapes: {memory(pids)}", flush=True)
     most(calls, SECONDS, "a second")
     node.stop()
 

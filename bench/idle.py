@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+import urllib.request
 
 from node import Node
 
@@ -21,6 +22,19 @@ def proportional(pid):
     """Memory in MB with each shared page divided by its number of users, so that a sum counts it once."""
     with open(f"/proc/{pid}/smaps_rollup", encoding="ascii", errors="replace") as file:
         return int(re.search(r"^Pss:\s+(\d+)", file.read(), re.M).group(1)) / 1024
+
+
+def memory(pids):
+    """Of serve and runner; pages of libraries that both have are in the first figure of each."""
+    parts = [f"{name} {status(pid, 'VmRSS') / 1024:.1f} MB (proportional {proportional(pid):.1f}, own "
+             f"{status(pid, 'RssAnon') / 1024:.1f})" for name, pid in zip(("serve", "runner"), pids)]
+    return ", ".join(parts)
+
+
+def scrape(node, count=5):
+    for _ in range(count):
+        urllib.request.urlopen(f"http://{node.address}/metrics", timeout=30).read()
+        time.sleep(1)
 
 
 def wakeups(pids):
@@ -53,15 +67,14 @@ def main():
     before = wakeups(pids)
     time.sleep(SECONDS)
     counts = [after - first for first, after in zip(before, wakeups(pids))]
-    memory = [status(pid, "VmRSS") / 1024 for pid in pids]
-    share = [proportional(pid) for pid in pids]
+    quiet = memory(pids)
+    scrape(node)
+    scraped = memory(pids)
     calls = database_calls(pids)
-    names = ["serve", "runner"] + ["other"] * len(pids)
-    for name, rss, pss, count in zip(names, memory, share, counts):
-        print(f"idle: {jobs} schedules; {name}: resident {rss:.1f} MB (proportional {pss:.1f} MB),"
-              f" {count / SECONDS:.2f} wake-ups/s")
-    print(f"idle: together {sum(memory):.1f} MB (proportional {sum(share):.1f} MB), {sum(counts) / SECONDS:.2f}"
-          f" wake-ups/s, file calls in {SECONDS} s: {'not counted' if calls is None else calls}")
+    print(f"idle: {jobs} schedules: {quiet}; after scrapes: {scraped}", flush=True)
+    rates = ", ".join(f"{name} {count / SECONDS:.2f}" for name, count in zip(("serve", "runner"), counts))
+    print(f"idle: {rates}, together {sum(counts) / SECONDS:.2f} wake-ups/s, file calls in {SECONDS} s: "
+          f"{'not counted' if calls is None else calls}")
     return node.stop()
 
 

@@ -13,6 +13,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "call/call_runner.h"
 #include "runner/process_runner.h"
 #include "serve/definitions.h"
@@ -53,6 +54,7 @@ static bool fork_runner(struct node *node, struct error *err)
                                              .output_max = node->loaded->config->output_max,
                                              .deadline =
                                                  mono_add(clock_mono(node->clock), trusted)};
+    memory_give_back(); // the runner would inherit it
     if (!process_runner_new(&options, &node->runner, err)) {
         return false;
     }

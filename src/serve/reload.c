@@ -71,6 +71,7 @@ static bool put_in_force(struct serve *serve, struct loaded *loaded, struct erro
     struct loaded *old = serve->node.loaded;
     old->references++; // the metrics point to its jobs until they are told of the new ones
     bool done = node_reload(&serve->node, loaded, err);
+    serve->has_loaded = true;
     if (done) {
         metrics_set_jobs(serve->metrics, loaded->config->jobs, loaded->config->job_count);
         doors_configure(&serve->doors, loaded->config);

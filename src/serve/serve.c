@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/memory.h"
 #include "observe/run_log.h"
 #include "serve/definitions.h"
 #include "serve/node_lock.h"
@@ -164,9 +165,19 @@ static void look_at_lock(struct serve *serve)
     stop_at_once(serve, "the lock file is gone");
 }
 
+// A moment after a start or a reload, when what follows at once has been done as well.
+static void give_memory_back(struct serve *serve)
+{
+    if (serve->has_loaded) {
+        serve->has_loaded = false;
+        memory_give_back();
+    }
+}
+
 static void on_tick(struct node *node)
 {
     struct serve *serve = node->context;
+    give_memory_back(serve);
     look_at_lock(serve);
     serve_look_at_zones(serve);
     doors_tick(&serve->doors);
@@ -186,6 +197,7 @@ static void on_tick(struct node *node)
 
 static void watch(struct serve *serve, const struct config *config)
 {
+    serve->has_loaded = true;
     metrics_set_jobs(serve->metrics, config->jobs, config->job_count);
     fanout_init(&serve->fanout);
     fanout_add(&serve->fanout, metrics_events(serve->metrics));

@@ -22,6 +22,7 @@ struct serve {
     enum stopping stopping;
     struct mono stop_deadline; // of the present phase of stopping
     struct mono zones_looked_at;
+    bool has_loaded;         // definitions: what that took is not given back yet
     int64_t refused_version; // of the definitions: this node cannot execute it
     struct mono refused_at;
     int exit_code;

@@ -134,6 +134,7 @@ struct store_retry *sqlite_retries(struct sqlite_store *store, int64_t node_no, 
 enum store_result sqlite_load(struct sqlite_store *store, struct store_op *base)
 {
     struct store_op_load *op = CONTAINER_OF(base, struct store_op_load, op);
+    store->about_all = true;
     op->job_count = 0;
     load_jobs(store, op);
     op->retries = sqlite_retries(store, 0, &base->arena, &op->retry_count);

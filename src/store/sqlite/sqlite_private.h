@@ -53,6 +53,7 @@ struct sqlite_store {
     struct instant now; // the store's clock, taken once for each operation
     int64_t fence;      // last one given out; 0 = not read yet
     int64_t audit_id;   // likewise
+    bool about_all;     // reads or writes the rows of all jobs, as a start and a reload do
 };
 
 static inline struct sqlite_store *sqlite_of(struct store *store)

@@ -78,6 +78,7 @@ enum store_result sqlite_publish(struct sqlite_store *store, struct store_op *ba
     if (!uuid_is_nil(op->node) && sqlite_live_node(store, &op->node) == 0) {
         return sqlite_not_live(&base->err);
     }
+    store->about_all = true;
     op->changed = false;
     op->outdated = op->version != sqlite_active_version(store);
     for (size_t i = 0; i < op->item_count && store->failed == SQLITE_OK; i++) {

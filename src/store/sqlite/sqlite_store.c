@@ -87,6 +87,7 @@ static void begin(struct sqlite_store *store)
     store->failed = SQLITE_OK;
     store->fence = 0;
     store->audit_id = 0;
+    store->about_all = false;
     if (store->mode == SQLITE_STORE_WRITE && !presence_holds(store, &store->err)) {
         store->failed = SQLITE_READONLY_DBMOVED;
         return;
@@ -177,6 +178,9 @@ static bool pump(struct store *port)
     enum store_result result = commit(store);
     if (result != STORE_OK) {
         roll_back(store);
+    }
+    if (store->about_all) {
+        sqlite3_db_release_memory(store->db); // those pages are not needed again soon
     }
     if (result == STORE_UNAVAILABLE) { // the rest of the queue would fare no better now
         count = 0;
