@@ -62,7 +62,7 @@ struct engine_job {
     uint64_t known;                // the fleet's epoch when the store was asked what others do
     bool runs_elsewhere;           // then a run went on, or an attempt waited, on another node
     bool waits_elsewhere;
-    bool watched;               // among those that are asked for each second
+    bool watched;               // among those that are asked for with each pulse
     bool booted;                // @reboot: there is no slot of this boot to come
     struct instant waiting_due; // the slot that waits, when wait is not WAIT_NONE
     enum run_trigger waiting_trigger;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// A node among others: about each second the store is asked who is there and whether something has
-// changed, and from time to time told that this node lives. From the answers come the store's
-// clock, the right to act, and for each job which node goes first. A node that is alone does none
-// of this.
+// A node among others: each second and a half the store is asked who is there and whether
+// something has changed, and from time to time told that this node lives. From the answers come the
+// store's clock, the right to act, and for each job which node goes first. A node that is alone
+// does none of this.
 #include "engine/engine_private.h"
 
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #include "base/alloc.h"
 #include "base/fnv.h"
 
-#define LOOK_EVERY DURATION_S(1)
+#define LOOK_EVERY DURATION_MS(1500)
 // How long each node that goes before this one has for a slot before the next one looks at it.
 #define RANK_DELAY DURATION_MS(1500)
 #define RANK_MOST  3

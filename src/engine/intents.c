@@ -12,8 +12,8 @@
 
 #include "base/alloc.h"
 
-#define NOBODY_HAS DURATION_S(2)     // then a run that is to be cancelled is nowhere
-#define ALL_SAW    DURATION_MS(2500) // then every node has ended its runs of a job
+#define NOBODY_HAS DURATION_MS(2500) // then a run that is to be cancelled is nowhere
+#define ALL_SAW    DURATION_S(3)     // then every node has ended its runs of a job
 #define NONE_SAW   DURATION_S(4)     // then there were none
 // Who could not see the wish that its run make way is asked again: the first one has been answered.
 #define REPLACE_EVERY DURATION_S(10)

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT
 // In a fleet a slot is first of all the matter of the node that goes first for its job. The others
-// come a little later, on whole seconds so that all their looks share one operation, ask the store
-// what it knows of those jobs (STORE_MARKS), and decide the slots that nobody did. Who goes first
-// asks as well where it has not since the members changed: an attempt may wait on another node, and
-// a throttle may have been counted there.
+// come a little later, at moments that all jobs share so that one operation asks for all of them,
+// ask the store what it knows of those jobs (STORE_MARKS), and decide, one node after the other,
+// the slots that nobody did. Who goes first asks as well where it has not since the members
+// changed: an attempt may wait on another node, and a throttle may have been counted there.
 #include "engine/engine_private.h"
 
 #include <stdlib.h>
 
 #include "base/alloc.h"
 
+#define LOOKS_AT    3              // seconds: at multiples of it
 #define LAST_WORD   DURATION_S(10) // a node that may not run a job looks so long after the others
 #define BLOCKED     DURATION_S(5)  // until it is looked again whether somebody else's run is over
 #define FOLLOW_MOST DURATION_S(60)
@@ -21,9 +22,24 @@ struct marks_batch {
     struct engine_job **jobs;
 };
 
-static struct instant whole_seconds(struct instant t)
+static struct instant next_look(struct instant t)
 {
-    return instant_from_unix(instant_unix(instant_add(t, DURATION_US(999999))));
+    int64_t seconds = instant_unix(instant_add(t, DURATION_US(999999)));
+    return instant_from_unix((seconds + LOOKS_AT - 1) / LOOKS_AT * LOOKS_AT);
+}
+
+// When a node may come for a slot that it does not go first for: all the others look at once …
+static struct instant first_look(struct instant due, int rank)
+{
+    return rank == 0 ? due : next_look(instant_add(due, rank < 0 ? LAST_WORD : fleet_delay(1)));
+}
+
+// … and decide what they found undecided one after the other.
+static struct instant turn_of(struct instant due, int rank, struct instant now)
+{
+    struct instant look = first_look(due, rank);
+    bool looked = rank > 1 && !instant_before(now, look);
+    return looked ? instant_add(look, fleet_delay(rank - 1)) : look;
 }
 
 // ---- what the store knows -----------------------------------------------------------------------
@@ -59,7 +75,7 @@ static void follow(struct engine *engine, struct engine_job *job, struct instant
 {
     int64_t since = instant_since(now, job->cursor).us;
     since = since < BLOCKED.us ? BLOCKED.us : since > FOLLOW_MOST.us ? FOLLOW_MOST.us : since;
-    struct instant again = whole_seconds(instant_add(now, (struct duration){since}));
+    struct instant again = next_look(instant_add(now, (struct duration){since}));
     if (heap_contains(&job->planned) && instant_before(again, job->wake)) {
         planner_postpone(engine, job, again);
     }
@@ -82,12 +98,15 @@ static void understand(struct engine *engine, struct engine_job *job, const stru
         return;
     }
     int rank = fleet_rank(engine, job->job);
+    struct instant turn = turn_of(planner_due(job), rank, now);
     enum job_overlap overlap = job->job->overlap;
     bool stands = overlap == JOB_OVERLAP_QUEUE || overlap == JOB_OVERLAP_REPLACE;
     if (rank < 0) {
-        planner_postpone(engine, job, whole_seconds(instant_add(now, LAST_WORD)));
+        planner_postpone(engine, job, next_look(instant_add(now, LAST_WORD)));
     } else if (rank > 0 && elsewhere && stands) {
-        planner_postpone(engine, job, whole_seconds(instant_add(now, BLOCKED)));
+        planner_postpone(engine, job, next_look(instant_add(now, BLOCKED)));
+    } else if (instant_before(now, turn)) {
+        planner_postpone(engine, job, turn);
     } else {
         job->open_due = job->next_due;
     }
@@ -155,12 +174,6 @@ static void ask(struct engine *engine, struct engine_job *job)
     job->in_flight++;
 }
 
-static struct instant turn_of(struct instant due, int rank)
-{
-    struct duration delay = rank < 0 ? LAST_WORD : fleet_delay(rank);
-    return rank == 0 ? due : whole_seconds(instant_add(due, delay));
-}
-
 bool marks_may_decide(struct engine *engine, struct engine_job *job, struct instant now)
 {
     if (engine->options.alone) {
@@ -169,9 +182,9 @@ bool marks_may_decide(struct engine *engine, struct engine_job *job, struct inst
     bool boots = job->job->schedule.kind == SCHEDULE_REBOOT;
     struct instant due = planner_due(job);
     int rank = boots ? 0 : fleet_rank(engine, job->job);
-    struct instant turn = turn_of(due, rank);
-    if (!instant_before(now, due) && instant_before(now, turn)) {
-        planner_postpone(engine, job, turn);
+    struct instant look = first_look(due, rank);
+    if (!instant_before(now, due) && instant_before(now, look)) {
+        planner_postpone(engine, job, look);
         return false;
     }
     bool passing = !instant_before(job->catchup_until, job->next_due) ||

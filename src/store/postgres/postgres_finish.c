@@ -79,6 +79,7 @@ static void send_piece(struct postgres_store *store, const struct store_op_finis
     EACH(INT, list_instant(&parameters, end->retry_at));
     EACH(TEXT, list_text(&parameters, end->detail));
     EACH(BOOL, list_bool(&parameters, end->settles));
+    list_released(&parameters, store, first, to - from);
     task_send(store, PG_FINISH, &parameters);
 }
 
@@ -96,7 +97,6 @@ void send_finish(struct postgres_store *store, struct task *task)
     if (op->end_count == 0) {
         send_piece(store, op, 0, 0);
     }
-    send_unlock(store, op);
 }
 
 // Which are stale, and which had written their SUCCESS themselves: of a thousand, mostly none.
@@ -121,13 +121,10 @@ void take_finish(struct postgres_store *store, struct task *task, const PGresult
     struct store_op_finish *op = CONTAINER_OF(task->op, struct store_op_finish, op);
     const size_t *from = task->state;
     size_t begin = from[task->answers];
-    if (begin == op->end_count && task->answers > 0) {
-        take_unlocked(store, result);
-        return;
-    }
     size_t count = op->end_count == 0 ? 0 : from[task->answers + 1] - begin;
     take_told(&op->ends[begin], count, result);
     op->now = field_instant(result, 0, 2);
+    store->locks_in_doubt |= field_int(result, 0, 3) > 0;
 }
 
 #undef EACH

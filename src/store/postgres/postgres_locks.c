@@ -89,33 +89,20 @@ void decide_ended(struct postgres_store *store, struct store_op *base, enum stor
 
 // ---- ends ---------------------------------------------------------------------------------------
 
-void send_unlock(struct postgres_store *store, const struct store_op_finish *op)
+void list_released(struct parameters *parameters, struct postgres_store *store,
+                   const struct store_end *ends, size_t count)
 {
-    struct parameters parameters;
-    bool some = false;
-    parameters_init(&parameters);
-    put_list(&parameters, LIST_INT);
-    for (size_t i = 0; i < op->end_count; i++) {
-        struct held *held = held_by(store, op->ends[i].fence);
+    put_list(parameters, LIST_INT);
+    for (size_t i = 0; i < count; i++) {
+        struct held *held = held_by(store, ends[i].fence);
         for (int j = 0; held != NULL && !held->releasing && j < held->times; j++) {
-            list_int(&parameters, held->job_id);
-            some = true;
+            list_int(parameters, held->job_id);
         }
         if (held != NULL) {
             held->releasing = true;
         }
     }
-    list_end(&parameters);
-    if (some) {
-        task_send(store, PG_UNLOCK, &parameters);
-    } else {
-        parameters_release(&parameters);
-    }
-}
-
-void take_unlocked(struct postgres_store *store, const PGresult *result)
-{
-    store->locks_in_doubt |= field_int(result, 0, 0) > 0;
+    list_end(parameters);
 }
 
 void finish_ended(struct postgres_store *store, struct store_op *base, enum store_result result)

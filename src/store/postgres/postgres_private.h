@@ -228,9 +228,9 @@ task_take_fn take_identity;
 task_send_fn send_lock_only;
 task_take_fn take_lock_only;
 task_ended_fn join_ended, decide_ended, finish_ended;
-// After the ends: lets go of their jobs' locks. Its answer is the last one, if it was sent.
-void send_unlock(struct postgres_store *store, const struct store_op_finish *op);
-void take_unlocked(struct postgres_store *store, const PGresult *result);
+// The locks that go with these ends. The answer is how many of them the session did not have.
+void list_released(struct parameters *parameters, struct postgres_store *store,
+                   const struct store_end *ends, size_t count);
 void array_held(struct parameters *parameters, const struct postgres_store *store);
 void locks_settled(struct postgres_store *store); // the session has those that it is to have
 

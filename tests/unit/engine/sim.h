@@ -15,8 +15,8 @@
 #define SIM_SLOW_REACH DURATION_S(120)
 #define SIM_DRAIN      DURATION_S(30)
 #define SIM_CALM       DURATION_S(240) // after all faults, until everything is at rest
-// What is due is decided within this by a node that nothing hinders: three others may go before it,
-// each with its delay, on whole seconds.
+// What is due is decided within this by a node that nothing hinders: all look three seconds after a
+// minute, and three others may go before it, each with its delay.
 #define SIM_DECIDED_WITHIN DURATION_S(8)
 // A node that was hindered is good again so long after.
 #define SIM_RECOVERS_WITHIN DURATION_S(12)

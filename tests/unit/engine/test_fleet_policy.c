@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a job's policy means where its runs, attempts and counts may be on several nodes.
+// What a job's policy means where its runs, attempts and counts may be on several nodes; how often
+// they ask.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -443,11 +444,33 @@ static void a_throttle_is_counted_together(void **state)
     fleet_free(f);
 }
 
+// However many slots are due, who does not go first asks once in three seconds what became of them.
+static void neighbours_look_seldom(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"a", "b", "c", "d", "e", "f", "g", "h"};
+    struct fleet *f = fleet_new(START);
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+        fleet_job(f, names[i], "* * * * * *");
+    }
+    fleet_start_all(f, 3);
+    fleet_advance(f, DURATION_S(10));
+    for (int i = 0; i < 3; i++) {
+        f->nodes[i].operations[STORE_MARKS] = 0;
+    }
+    fleet_advance(f, DURATION_S(60));
+    for (int i = 0; i < 3; i++) {
+        assert_in_range(f->nodes[i].operations[STORE_MARKS], 19, 21);
+    }
+    fleet_free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_pause_while_cut_off),
         cmocka_unit_test(a_pause_while_cut_off_and_waiting),
+        cmocka_unit_test(neighbours_look_seldom),
         cmocka_unit_test(overlap_across_nodes),
         cmocka_unit_test(a_run_elsewhere_makes_way_in_the_end),
         cmocka_unit_test(a_waiting_attempt_elsewhere_blocks),
