@@ -6,6 +6,7 @@
 // this one died. A run of a backfill is not tried again by itself.
 #include "engine/backfill_private.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -93,12 +94,34 @@ static char *copy(const char *text)
     return text == NULL ? NULL : alloc_string(text);
 }
 
+void backfill_behind(struct uuid intent_id, char out[BACKFILL_BEHIND_SIZE])
+{
+    char id[UUID_TEXT_SIZE];
+    uuid_format(intent_id, id);
+    snprintf(out, BACKFILL_BEHIND_SIZE,
+             "a backfill of this job is going on (%s); wait for it, or end it: ironcron runs "
+             "cancel --job JOB",
+             id);
+}
+
+static const struct engine_backfill *backfill_of(const struct engine *engine,
+                                                 const struct engine_job *job)
+{
+    const struct engine_backfill *at = engine->backfills;
+    while (at != NULL && at->job != job) {
+        at = at->next;
+    }
+    return at;
+}
+
 const char *backfill_begin(struct engine *engine, struct engine_job *job,
                            const struct store_intent *intent)
 {
-    if (job->backfills > 0) {
-        return "a backfill of this job is going on; wait for it, or end it: ironcron runs cancel "
-               "--job JOB";
+    static char behind[BACKFILL_BEHIND_SIZE]; // good until the next call
+    const struct engine_backfill *first = backfill_of(engine, job);
+    if (first != NULL) {
+        backfill_behind(first->intent_id, behind);
+        return behind;
     }
     if (job->job->schedule.kind == SCHEDULE_REBOOT) {
         return "the slots of @reboot are boots, which cannot be had again; ironcron run does it "

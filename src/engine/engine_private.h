@@ -340,6 +340,9 @@ struct instant after_wake(const struct engine *engine);
 // NULL, or why it is not begun. The intent is answered when the backfill ends.
 const char *backfill_begin(struct engine *engine, struct engine_job *job,
                            const struct store_intent *intent);
+#define BACKFILL_BEHIND_SIZE 200
+// Why there is no other one while this one goes on.
+void backfill_behind(struct uuid intent_id, char out[BACKFILL_BEHIND_SIZE]);
 // Begins no more slots; of all jobs when `job` is NULL. How many backfills that were.
 int backfill_stop(struct engine *engine, const struct engine_job *job, const char *why);
 void backfill_verdict(struct engine_backfill *backfill, const struct store_slot *decided);

@@ -40,6 +40,10 @@ static void own_on_done(struct store_op *op)
     if (op->result == STORE_OK && taking->own.own) {
         engine->store_changed = true; // it is read again, as ours
         engine->busy = true;
+    } else if (op->result == STORE_OK && !uuid_is_nil(taking->own.behind)) {
+        char why[BACKFILL_BEHIND_SIZE];
+        backfill_behind(taking->own.behind, why);
+        control_answer(engine, taking->own.intent_id, INTENT_REFUSED, (struct uuid){{0}}, why);
     } else if (op->result == STORE_REFUSED) {
         fleet_tell(engine); // was this node fenced?
     }

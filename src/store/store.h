@@ -265,13 +265,16 @@ struct store_op_intent_end {
     const char *answer;
 };
 
-// Takes a pending intent for this node to carry out. Not own: it has ended, or another node that
-// lives has it. REFUSED: this node is not live.
+// Takes a pending intent for this node to carry out. Not own: it has ended, another node that lives
+// has it, or it is a BACKFILL that nobody has yet and `behind` is another one of its job that is
+// pending and older or has been taken: one at a time. REFUSED: this node is not live.
 struct store_op_intent_own {
     struct store_op op;
     struct uuid node;
     struct uuid intent_id;
-    bool own; // out
+    // out
+    bool own;
+    struct uuid behind; // nil = none
 };
 
 struct store_op_intent_note { // how far a pending one is; nothing when it has ended

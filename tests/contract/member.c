@@ -172,6 +172,45 @@ static void intents_are_owned_until_they_end(void **state)
     CALL_REFUSED(c, &own);
 }
 
+static struct uuid put_backfill(struct contract *c, const char *job)
+{
+    struct store_op_intent_put put = {
+        .op.kind = STORE_INTENT_PUT,
+        .intent = {.intent_id = contract_id(c), .kind = INTENT_BACKFILL, .job = job}};
+    CALL_OK(c, &put);
+    return put.intent.intent_id;
+}
+
+static void one_backfill_of_a_job_goes_on(void **state)
+{
+    struct contract *c = *state;
+    contract_publish(c, "a", "s");
+    struct uuid first = put_backfill(c, "a");
+    struct uuid second = put_backfill(c, "a");
+    struct store_op_intent_own own = {
+        .op.kind = STORE_INTENT_OWN, .node = c->node, .intent_id = second};
+    CALL_OK(c, &own);
+    assert_false(own.own);
+    assert_true(uuid_equal(own.behind, first)); // though nobody has taken that one yet
+    own.intent_id = put_backfill(c, "b");
+    CALL_OK(c, &own);
+    assert_true(own.own && uuid_is_nil(own.behind));
+    own.intent_id = first;
+    for (int repeat = 0; repeat < 2; repeat++) {
+        CALL_OK(c, &own);
+        assert_true(own.own && uuid_is_nil(own.behind));
+    }
+    struct store_op_intent_end end = {
+        .op.kind = STORE_INTENT_END, .intent_id = first, .state = INTENT_DONE};
+    CALL_OK(c, &end);
+    own.intent_id = second;
+    CALL_OK(c, &own);
+    assert_true(own.own);
+    own.intent_id = put_backfill(c, "a");
+    CALL_OK(c, &own);
+    assert_true(!own.own && uuid_equal(own.behind, second));
+}
+
 // ---- versions -----------------------------------------------------------------------------------
 
 static int64_t activate(struct contract *c, const char *hash, bool always, bool activates)
@@ -300,6 +339,7 @@ static const struct CMUnitTest tests[] = {
     CONTRACT_TEST(marks_say_what_others_decided),
     CONTRACT_TEST(a_slot_that_waits_for_others_is_no_other_attempt),
     CONTRACT_TEST(intents_are_owned_until_they_end),
+    CONTRACT_TEST(one_backfill_of_a_job_goes_on),
     CONTRACT_TEST(a_text_never_seen_becomes_active),
     CONTRACT_TEST(outdated_definitions_decide_nothing),
     CONTRACT_TEST(outdated_definitions_are_not_published),

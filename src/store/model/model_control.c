@@ -134,6 +134,21 @@ enum store_result model_intent_take(struct model_store *store, struct store_op *
     return STORE_OK;
 }
 
+// Of the backfills of one job one goes on.
+static struct uuid behind(const struct model_store *store, const struct store_intent *intent)
+{
+    bool asked = intent->kind == INTENT_BACKFILL && intent->job != NULL;
+    for (size_t i = 0; asked && i < store->intent_count; i++) {
+        const struct store_intent *other = &store->intents[i];
+        bool goes_on = other->state == INTENT_PENDING && other->kind == INTENT_BACKFILL &&
+                       other->job != NULL && strcmp(other->job, intent->job) == 0;
+        if (goes_on && (other < intent || (other != intent && !uuid_is_nil(other->node)))) {
+            return other->intent_id;
+        }
+    }
+    return (struct uuid){{0}};
+}
+
 enum store_result model_intent_own(struct model_store *store, struct store_op *base)
 {
     struct store_op_intent_own *op = CONTAINER_OF(base, struct store_op_intent_own, op);
@@ -141,7 +156,9 @@ enum store_result model_intent_own(struct model_store *store, struct store_op *b
     if (model_live_node(store, op->node) == 0) {
         return model_not_live(&base->err);
     }
-    op->own = intent != NULL && intent->state == INTENT_PENDING &&
+    bool pending = intent != NULL && intent->state == INTENT_PENDING;
+    op->behind = pending && uuid_is_nil(intent->node) ? behind(store, intent) : (struct uuid){{0}};
+    op->own = pending && uuid_is_nil(op->behind) &&
               (uuid_equal(intent->node, op->node) || model_live_node(store, intent->node) == 0);
     if (op->own) {
         intent->node = op->node;

@@ -408,14 +408,23 @@ begin
     return v_now;
 end $$;
 
--- Whose is it? The first one's, for as long as that one lives.
-create function intent_own(p_node uuid, p_id uuid) returns boolean language plpgsql as $$
-declare v_no bigint := ironcron.live_node(p_node);
+-- Whose is it? The first one's, for as long as that one lives. Of the backfills (kind 3) of one job, which
+-- is held so that two do not begin at once, one goes on; it is named to the others.
+create function intent_own(p_node uuid, p_id uuid) returns table (own boolean, behind uuid) language plpgsql as $$
+declare v_no bigint := ironcron.live_node(p_node); i ironcron.intent;
 begin
-    update ironcron.intent i set node_no = v_no
-    where i.intent_id = p_id and i.state = 0 and (i.node_no is null or i.node_no = v_no
-        or not exists (select from ironcron.node n where n.node_no = i.node_no and n.state = 'live'));
-    return found;
+    select * into i from ironcron.intent where intent_id = p_id and state = 0 and kind = 3 and node_no is null;
+    if found then
+        perform 1 from ironcron.job where name = i.job for no key update;
+        select o.intent_id into behind from ironcron.intent o
+        where o.state = 0 and o.kind = 3 and o.job = i.job and o.id <> i.id and (o.id < i.id or o.node_no is not null)
+        order by o.id limit 1;
+    end if;
+    update ironcron.intent w set node_no = v_no
+    where behind is null and w.intent_id = p_id and w.state = 0 and (w.node_no is null or w.node_no = v_no
+        or not exists (select from ironcron.node n where n.node_no = w.node_no and n.state = 'live'));
+    own := found;
+    return next;
 end $$;
 
 create function intent_end(p_id uuid, p_state int, p_run uuid, p_answer text) returns void

@@ -152,5 +152,7 @@ void send_intent_own(struct postgres_store *store, struct task *task)
 void take_intent_own(struct postgres_store *store, struct task *task, const PGresult *result)
 {
     (void)store;
-    CONTAINER_OF(task->op, struct store_op_intent_own, op)->own = field_bool(result, 0, 0);
+    struct store_op_intent_own *op = CONTAINER_OF(task->op, struct store_op_intent_own, op);
+    op->own = field_bool(result, 0, 0);
+    op->behind = field_uuid(result, 0, 1);
 }

@@ -172,6 +172,14 @@ enum store_result sqlite_intent_own(struct sqlite_store *store, struct store_op 
     if (sqlite_live_node(store, &op->node) == 0) {
         return sqlite_not_live(&base->err);
     }
+    op->behind = (struct uuid){{0}};
+    sqlite3_stmt *row = sql_query(store, SQL_INTENT_BEHIND, VALUES(sql_uuid(&op->intent_id)));
+    if (row != NULL) {
+        op->behind = column_uuid(row, 0);
+        op->own = false;
+        sql_end(row);
+        return STORE_OK;
+    }
     op->own =
         sql_run(store, SQL_INTENT_OWN, VALUES(sql_uuid(&op->intent_id), sql_uuid(&op->node))) > 0;
     return STORE_OK;
