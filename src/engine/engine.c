@@ -260,6 +260,11 @@ int engine_running(const struct engine *engine)
     return engine->running;
 }
 
+bool engine_has_joined(const struct engine *engine)
+{
+    return engine->fleet.epoch > 0;
+}
+
 bool engine_store_is_up(const struct engine *engine)
 {
     return !engine->store_down;

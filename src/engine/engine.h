@@ -67,6 +67,8 @@ void engine_free(struct engine *engine); // nothing may be running any more
 // Joins the store, loads it, makes up or records what was missed, publishes the definitions and
 // goes live. Takes the set over, also when it fails. Blocks for a few store calls.
 bool engine_start(struct engine *engine, struct job_set *set, struct error *err) MUST_USE;
+// The store knows this node, also where the rest of the start failed.
+bool engine_has_joined(const struct engine *engine);
 // New definitions: running runs go on under the old ones. Takes the set over.
 bool engine_reload(struct engine *engine, struct job_set *set, struct error *err) MUST_USE;
 

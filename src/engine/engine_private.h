@@ -79,6 +79,7 @@ struct engine_job {
     int in_flight;    // proposals in the store; one operation at a time keeps slots in order
     int throttle;     // factor; 0 = none
     int throttle_count;
+    bool kept_back; // by a session that is no node's, and has its lock
     bool paused;
     bool dry_run;
     bool removed;            // no definition any more; goes when its last run has ended
@@ -266,6 +267,9 @@ struct engine {
     struct uuid *reload_intents;
     size_t reload_count, reload_capacity;
     bool store_down;
+    bool store_told_down; // the watchers know of it
+    uint64_t failing;     // kinds of operations that have not been done since they failed
+    struct mono failed_at;
     struct mono store_retry_at;
     struct duration store_backoff;
     bool unsealed;

@@ -43,4 +43,7 @@ struct engine_events {
     // This node has declared another one dead (STORE_FENCE): what that one may have left on the
     // databases of jobs is to be ended.
     void (*on_fenced)(void *context, struct uuid node);
+    // Claims of the job are kept back by a session that is no node's, and has its lock; `holder`
+    // says whose, and how it is ended. Once; then NULL, when one succeeds again.
+    void (*on_kept_back)(void *context, const struct job *job, const char *holder);
 };

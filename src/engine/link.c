@@ -9,6 +9,8 @@
 
 #define BACKOFF_FIRST DURATION_MS(100)
 #define BACKOFF_MOST  DURATION_S(5)
+// What has not failed for so long is whole again, also where what failed was not tried again.
+#define WHOLE_AFTER DURATION_S(10)
 
 bool link_is_open(const struct engine *engine)
 {
@@ -16,22 +18,41 @@ bool link_is_open(const struct engine *engine)
            !mono_before(clock_mono(engine->options.clock), engine->store_retry_at);
 }
 
-void link_answered(struct engine *engine, const struct store_op *op)
+// A server may do some things and fail at others, as with a full table of locks: its trouble is one
+// trouble, told when it begins and when all is done again.
+static void tell(struct engine *engine, const struct store_op *op)
 {
     const struct engine_events *events = engine->options.events;
+    struct mono now = clock_mono(engine->options.clock);
+    bool done = op->result == STORE_OK || op->result == STORE_REFUSED;
+    uint64_t kind = UINT64_C(1) << op->kind;
+    engine->failing = done ? engine->failing & ~kind : engine->failing | kind;
+    engine->failed_at = done ? engine->failed_at : now;
+    bool whole = engine->options.alone || engine->failing == 0 ||
+                 mono_since(now, engine->failed_at).us >= WHOLE_AFTER.us;
+    if (!done && !engine->store_told_down) {
+        engine->store_told_down = true;
+        events->on_store(events->context, &op->err);
+    } else if (done && whole && engine->store_told_down) {
+        engine->store_told_down = false;
+        events->on_store(events->context, NULL);
+    }
+}
+
+void link_answered(struct engine *engine, const struct store_op *op)
+{
+    tell(engine, op);
     if (op->result == STORE_OK || op->result == STORE_REFUSED) {
         if (engine->store_down) {
             engine->store_down = false;
             engine->store_changed = engine->store_changed || !engine->options.alone;
             engine->store_backoff = BACKOFF_FIRST;
-            events->on_store(events->context, NULL);
         }
         return;
     }
     if (!engine->store_down) {
         engine->store_down = true;
         engine->store_backoff = BACKOFF_FIRST;
-        events->on_store(events->context, &op->err);
     }
     engine->store_retry_at = mono_add(clock_mono(engine->options.clock), engine->store_backoff);
     engine->store_backoff.us *= 2;

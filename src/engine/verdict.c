@@ -128,6 +128,17 @@ static void proposal_close(struct engine *engine, const struct proposal *p)
     engine_manual_free(p->manual);
 }
 
+static void tell_of_holder(struct engine *engine, struct engine_job *job,
+                           const struct store_slot *slot)
+{
+    const struct engine_events *events = engine->options.events;
+    bool kept_back = slot->verdict == VERDICT_OVERLAP && slot->holder != NULL;
+    if (kept_back != job->kept_back && (kept_back || slot->verdict == VERDICT_CLAIMED)) {
+        job->kept_back = kept_back;
+        events->on_kept_back(events->context, job->job, slot->holder);
+    }
+}
+
 static void proposal_judge(struct engine *engine, const struct proposal *p,
                            const struct store_slot *slot)
 {
@@ -139,7 +150,10 @@ static void proposal_judge(struct engine *engine, const struct proposal *p,
         backfill_verdict(p->backfill, slot);
     }
     if (slot->decision == DECIDE_RUN) {
-        events->on_lock(events->context, p->job->job, locks[slot->verdict]);
+        bool kept_back = slot->verdict == VERDICT_OVERLAP && slot->holder != NULL;
+        events->on_lock(events->context, p->job->job,
+                        kept_back ? LOCK_ERROR : locks[slot->verdict]);
+        tell_of_holder(engine, p->job, slot);
     }
     p->job->booted = p->job->booted || slot->verdict != VERDICT_TAKEN;
     switch (slot->verdict) {

@@ -55,6 +55,11 @@ static void forward_fenced(void *context, struct uuid node)
     FORWARD(context, on_fenced, node);
 }
 
+static void forward_kept_back(void *context, const struct job *job, const char *holder)
+{
+    FORWARD(context, on_kept_back, job, holder);
+}
+
 void fanout_init(struct fanout *fanout)
 {
     *fanout = (struct fanout){0};
@@ -68,6 +73,7 @@ void fanout_init(struct fanout *fanout)
         .on_stale = forward_stale,
         .on_store = forward_store,
         .on_fenced = forward_fenced,
+        .on_kept_back = forward_kept_back,
     };
 }
 

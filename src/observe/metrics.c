@@ -96,8 +96,13 @@ static void count_lock(void *context, const struct job *job, enum engine_lock_re
 static void count_stale(void *context, const struct engine_run *run)
 {
     (void)run;
+    metrics_audit_row(context, "STALE");
+}
+
+static void count_fenced(void *context, struct uuid node)
+{
+    (void)node;
     struct metrics *metrics = context;
-    metrics_audit_row(metrics, "STALE");
     metrics->fenced++;
 }
 
@@ -157,6 +162,7 @@ struct metrics *metrics_new(const struct metrics_options *options)
         .on_lock = count_lock,
         .on_stale = count_stale,
         .on_store = count_store,
+        .on_fenced = count_fenced,
     };
     return metrics;
 }

@@ -162,6 +162,21 @@ static void log_fenced(void *context, struct uuid node)
         id);
 }
 
+static void log_kept_back(void *context, const struct job *job, const char *holder)
+{
+    (void)context;
+    const struct log_field fields[] = {{"job", job->name}, {NULL, NULL}};
+    if (holder == NULL) {
+        log_record(LOG_INFO, "job_lock_free", fields,
+                   "nobody else holds the lock of %s any more: it starts again", job->name);
+    } else {
+        log_record(LOG_ERROR, "job_lock_held", fields,
+                   "%s does not start, since a session that is no node's holds its lock in the "
+                   "store. End it: %s",
+                   job->name, holder);
+    }
+}
+
 const struct engine_events *run_log_events(void)
 {
     static const struct engine_events events = {
@@ -173,6 +188,7 @@ const struct engine_events *run_log_events(void)
         .on_stale = log_stale,
         .on_store = log_store,
         .on_fenced = log_fenced,
+        .on_kept_back = log_kept_back,
     };
     return &events;
 }

@@ -141,7 +141,12 @@ static bool start_engine(struct node *node, struct error *err)
                                      .events = node->options.events};
     node->engine = engine_new(&options);
     struct job_set set = set_of(node->loaded);
-    return engine_start(node->engine, &set, err);
+    bool started = engine_start(node->engine, &set, err);
+    struct error ignored = ERROR_INIT;
+    bool joined = engine_has_joined(node->engine);
+    bool is_signed = !joined || node_place_sign(node, process_runner_mark(node->runner),
+                                                started ? err : &ignored);
+    return started && is_signed;
 }
 
 // ---- the loop -----------------------------------------------------------------------------------

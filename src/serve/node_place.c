@@ -17,7 +17,9 @@ bool node_place_sign(const struct node *node, uint64_t mark, struct error *err)
 {
     struct node_lock_holder mine = {
         .pid = getpid(), .started_at = clock_now(node->clock), .mark = mark};
-    uuid_format(node->id, mine.node);
+    bool joined = node->engine != NULL && engine_has_joined(node->engine);
+    bool keeps = !joined && !uuid_is_nil(node->predecessor);
+    uuid_format(keeps ? node->predecessor : node->id, mine.node);
     snprintf(mine.host, sizeof mine.host, "%s", node->host);
     snprintf(mine.command, sizeof mine.command, "%s", node->options.command);
     return node_lock_sign(node->lock_fd, &mine, err);

@@ -83,6 +83,9 @@ struct store_slot {
     enum store_verdict verdict;
     int64_t fence;             // rises at each claim in the store
     struct instant started_at; // the store's clock at the claim
+    // OVERLAP though no run is known that would be the reason: the session of somebody else, which
+    // has the job's lock, and how it is ended (in op.arena); else NULL
+    const char *holder;
 };
 #define STORE_BATCH_MAX 1000
 struct store_op_decide {

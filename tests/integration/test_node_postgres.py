@@ -193,6 +193,23 @@ def test_the_backends_of_a_dead_node_are_ended(ironcron, other, database):  # no
     assert database.value("select state from ironcron.job_runs where job = 'a'") == "LOST"
 
 
+def test_a_start_that_comes_to_nothing_forgets_no_dead_node(ironcron, database):  # noqa: F811
+    on_postgres(ironcron, database, f"jobs: [ {{ name: a, {FAR}, shell: 'sleep 600' }} ]\n", node="drain: 5s")
+    node = ironcron.start()
+    ironcron.run("run", "a", "--detach")
+    until(lambda: database.value("select state from ironcron.job_runs") == "STARTED", "it runs")
+    dead = live(database)
+    node.kill()
+    state = ironcron.folder / "ironcron.node"
+    seen = state.read_text()
+    state.write_text(json.dumps({**json.loads(seen), "audit_seq": 1 << 40}))
+    assert "went back in time" in refused(ironcron)  # with the lock in its hand, and before it joined
+    state.write_text(seen)
+    with ironcron.serve():
+        assert database.value("select state from ironcron.job_runs") == "LOST"
+        assert len(live(database)) == 1 and live(database) != dead
+
+
 def test_why_knows_which_node_has_the_run_and_who_may_run_it(ironcron, other, database):  # noqa: F811
     text = ("jobs:\n  - { name: here, schedule: '@every 1s', shell: 'sleep 300', nodes: { region: eu } }\n"
             "  - { name: nowhere, schedule: '@every 1s', shell: 'true', nodes: { region: mars } }\n")

@@ -24,8 +24,26 @@ create function end_session(p_no bigint) returns void language sql as $$
                                       and o.backend_start = a.backend_start)
 $$;
 
+-- Tells this connection who has the lock of a job, where it is no live node: for the log, by a remark that
+-- the server does not write into its own.
+create function tell_holder(p_job bigint) returns void language plpgsql as $$
+declare h record;
+begin
+    for h in select l.pid, coalesce(nullif(a.application_name, ''), '?') as who,
+                    coalesce(', connected since '
+                             || to_char(a.backend_start at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), '') as since
+             from pg_locks l join pg_database d on d.oid = l.database left join pg_stat_activity a on a.pid = l.pid
+             where l.locktype = 'advisory' and d.datname = current_database() and l.granted
+               and l.classid = 1768124272 and l.objid = p_job and l.objsubid = 2
+               and not exists (select from ironcron.node n where n.backend = l.pid and n.state = 'live')
+    loop
+        raise info using errcode = 'IC004', detail = p_job,
+            message = format('session %s (%s%s): select pg_terminate_backend(%s)', h.pid, h.who, h.since, h.pid);
+    end loop;
+end $$;
+
 -- For a run that is about to be ours. Where a session of a node that does not live any more still has
--- the lock, it is ended; whoever else has it keeps it.
+-- the lock, it is ended; whoever else has it keeps it, and is named.
 create function lock_job(p_job bigint) returns boolean language plpgsql as $$
 declare h record;
 begin
@@ -40,7 +58,11 @@ begin
     loop
         perform ironcron.end_session(h.node_no);
     end loop;
-    return pg_try_advisory_lock(1768124272, p_job::int);
+    if pg_try_advisory_lock(1768124272, p_job::int) then
+        return true;
+    end if;
+    perform ironcron.tell_holder(p_job);
+    return false;
 end $$;
 
 -- The run that was about to be claimed does not start, since another session has its job's lock. The

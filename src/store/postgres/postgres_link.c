@@ -85,7 +85,11 @@ void link_explain(const struct postgres_store *store, const PGresult *result, st
                   state == NULL ? "none" : state);
     }
     const char *hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
-    if (hint != NULL) {
+    if (hint != NULL && strstr(hint, "max_locks_per_transaction") != NULL) {
+        (void)error_mend(err, "the server's lock table is full: raise max_locks_per_transaction "
+                              "there and start it again, or end the session that holds so many: "
+                              "select pid, count(*) from pg_locks group by pid order by 2 desc");
+    } else if (hint != NULL) {
         (void)error_mend(err, "%s", hint);
     }
 }
@@ -102,14 +106,18 @@ void link_close(struct postgres_store *store)
 // ---- opening ------------------------------------------------------------------------------------
 
 // What the server remarks beside its answers is not for standard error, and in the words of its
-// language. One remark is an answer: somebody ended the wait for the standby, so what is being
-// committed is here, but would not be there.
+// language. Two remarks are answers: somebody ended the wait for the standby, so what is being
+// committed is here, but would not be there; and our own of who has the lock of a job.
 static void take_notice(void *context, const PGresult *notice)
 {
     struct postgres_store *store = context;
     const char *from = PQresultErrorField(notice, PG_DIAG_SOURCE_FUNCTION);
     if (from != NULL && strcmp(from, "SyncRepWaitForLSN") == 0 && store->first != NULL) {
         store->first->not_replicated = true;
+    }
+    const char *state = PQresultErrorField(notice, PG_DIAG_SQLSTATE);
+    if (state != NULL && strcmp(state, "IC004") == 0) {
+        locks_take_stranger(store, notice);
     }
 }
 

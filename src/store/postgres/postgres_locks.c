@@ -4,6 +4,8 @@
 // doubt; then the session is told which ones it is to have.
 #include "store/postgres/postgres_private.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -71,9 +73,39 @@ static bool wants_lock(const struct store_slot *slot)
     return slot->decision == DECIDE_RUN && slot->forbid_overlap;
 }
 
+void locks_take_stranger(struct postgres_store *store, const PGresult *remark)
+{
+    const char *who = PQresultErrorField(remark, PG_DIAG_MESSAGE_PRIMARY);
+    const char *job = PQresultErrorField(remark, PG_DIAG_MESSAGE_DETAIL);
+    ARRAY_RESERVE(store->strangers, store->stranger_count, store->stranger_capacity);
+    struct stranger *stranger = &store->strangers[store->stranger_count++];
+    stranger->job_id = job == NULL ? 0 : strtoll(job, NULL, 10);
+    snprintf(stranger->who, sizeof stranger->who, "%s", who == NULL ? "?" : who);
+}
+
+static const char *stranger_of(const struct postgres_store *store, const struct store_slot *slot,
+                               struct arena *arena)
+{
+    for (size_t i = 0; slot->verdict == VERDICT_OVERLAP && i < store->stranger_count; i++) {
+        if (store->strangers[i].job_id == slot->job_id) {
+            return arena_string(arena, store->strangers[i].who);
+        }
+    }
+    return NULL;
+}
+
+static void name_strangers(struct postgres_store *store, struct store_op_decide *op)
+{
+    for (size_t i = 0; i < op->slot_count; i++) {
+        op->slots[i].holder = stranger_of(store, &op->slots[i], &op->op.arena);
+    }
+    store->stranger_count = 0;
+}
+
 void decide_ended(struct postgres_store *store, struct store_op *base, enum store_result result)
 {
-    const struct store_op_decide *op = CONTAINER_OF(base, struct store_op_decide, op);
+    struct store_op_decide *op = CONTAINER_OF(base, struct store_op_decide, op);
+    name_strangers(store, op);
     for (size_t i = 0; i < op->slot_count; i++) {
         const struct store_slot *slot = &op->slots[i];
         if (!wants_lock(slot)) {

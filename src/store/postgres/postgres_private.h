@@ -73,6 +73,12 @@ struct held {
     bool releasing; // its end has been sent
 };
 
+// A session of somebody else that has the lock of a job, as the server has remarked.
+struct stranger {
+    int64_t job_id;
+    char who[200];
+};
+
 struct postgres_store {
     struct store store;
     struct postgres_store_options options;
@@ -91,6 +97,8 @@ struct postgres_store {
     struct uuid node;  // the one that joined last; nil = none
     struct held *held; // by fence
     size_t held_count, held_capacity;
+    struct stranger *strangers; // of the claim that is being answered
+    size_t stranger_count, stranger_capacity;
     bool locks_in_doubt;          // what failed may have taken or left some
     struct store_op lock_only;    // the operation that ends the doubt
     struct operation_queue queue; // not sent
@@ -228,6 +236,8 @@ task_take_fn take_identity;
 task_send_fn send_lock_only;
 task_take_fn take_lock_only;
 task_ended_fn join_ended, decide_ended, finish_ended;
+// The server's remark that somebody else has a job's lock.
+void locks_take_stranger(struct postgres_store *store, const PGresult *remark);
 // The locks that go with these ends. The answer is how many of them the session did not have.
 void list_released(struct parameters *parameters, struct postgres_store *store,
                    const struct store_end *ends, size_t count);

@@ -423,6 +423,7 @@ static void close_store(struct store *port)
     CHECK(store->queue.first == NULL && store->first == NULL && store->again == NULL);
     PQfinish(store->reader);
     free(store->held);
+    free(store->strangers);
     free(store->application_name);
     free(store->url);
     free(store);

@@ -174,7 +174,13 @@ static void on_stale(void *context, const struct engine_run *run)
 
 static void on_store(void *context, const struct error *err)
 {
-    (void)context, (void)err;
+    struct fleet *fleet = context;
+    *(err == NULL ? &fleet->store_ups : &fleet->store_downs) += 1;
+}
+
+static void on_kept_back(void *context, const struct job *job, const char *holder)
+{
+    (void)context, (void)job, (void)holder;
 }
 
 static void on_fenced(void *context, struct uuid node)
@@ -202,9 +208,10 @@ static void counting_submit(struct store *store, struct store_op *op)
     struct fleet_node *node = node_of(store);
     node->operations[op->kind]++;
     node->doubtful = node->doubtful || op->kind == node->doubtful_from;
-    enum model_fault fault = node->cut        ? MODEL_FAULT_UNAVAILABLE
-                             : node->doubtful ? MODEL_FAULT_UNKNOWN_APPLIED
-                                              : MODEL_FAULT_NONE;
+    node->fails = node->fails || op->kind == node->failing;
+    enum model_fault fault = node->cut || node->fails ? MODEL_FAULT_UNAVAILABLE
+                             : node->doubtful         ? MODEL_FAULT_UNKNOWN_APPLIED
+                                                      : MODEL_FAULT_NONE;
     model_store_fault(store, fault, 1000000);
     node->true_ops->submit(store, op);
 }
@@ -283,7 +290,7 @@ void fleet_start_after(struct fleet *fleet, int index, struct uuid predecessor)
     fleet_random(bytes, sizeof bytes);
     node->id = uuid_v7(instant_ms(fleet->now), bytes);
     node->hung = node->cut = node->slow = node->doubtful = false;
-    node->doubtful_from = STORE_OP_COUNT;
+    node->doubtful_from = node->failing = STORE_OP_COUNT;
     node->deadline = mono_add(fleet->mono, LEASE);
     node->version = fleet->version;
     open_store(node);
@@ -385,6 +392,13 @@ static void follow_version(struct fleet_node *node)
     }
 }
 
+static bool pump(struct fleet_node *node)
+{
+    bool more = store_pump(node->store);
+    node->fails = false;
+    return more;
+}
+
 static struct instant settle(struct fleet_node *node)
 {
     struct instant wake;
@@ -394,7 +408,7 @@ static struct instant settle(struct fleet_node *node)
         if (++rounds > 10000) {
             fail_msg("the engine of node %d does not come to rest", index_of(node));
         }
-    } while (!node->slow && (store_pump(node->store) || engine_is_busy(node->engine)));
+    } while (!node->slow && (pump(node) || engine_is_busy(node->engine)));
     follow_version(node);
     if (!instant_is_none(wake)) {
         wake = instant_add(wake, (struct duration){-node->skew.us});
@@ -455,8 +469,8 @@ struct fleet *fleet_new(const char *start)
     fleet->store = model_store_new(&fleet->clock);
     fleet->zones = zone_cache_new();
     fleet->events =
-        (struct engine_events){fleet,   on_started, on_started, on_ended, on_passed_over,
-                               on_lock, on_stale,   on_store,   on_fenced};
+        (struct engine_events){fleet,   on_started, on_started, on_ended,  on_passed_over,
+                               on_lock, on_stale,   on_store,   on_fenced, on_kept_back};
     model_store_up_since(fleet->store, instant_add(fleet->now, DURATION_S(-86400)));
     for (int i = 0; i < FLEET_NODES; i++) {
         fleet->nodes[i] = (struct fleet_node){.fleet = fleet,

@@ -45,6 +45,8 @@ struct fleet_node {
     const char *boot_id;
     int64_t version; // of its definitions
     int operations[STORE_OP_COUNT];
+    enum store_op_kind failing; // these fail, and what is sent with them; STORE_OP_COUNT = none
+    bool fails;                 // what is under way
 };
 
 struct fleet {
@@ -64,7 +66,8 @@ struct fleet {
     int ended[RUN_STATE_COUNT];
     int passed_over[SLOT_REASON_COUNT];
     int fenced;
-    int64_t version; // active, as an operator publishes them; 0 = none
+    int store_downs, store_ups; // that were told
+    int64_t version;            // active, as an operator publishes them; 0 = none
     int published;
     int stale;
     bool stays_behind; // nobody loads definitions that the engines want

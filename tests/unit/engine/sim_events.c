@@ -34,6 +34,11 @@ static void on_store(void *context, const struct error *err)
     (void)context, (void)err;
 }
 
+static void on_kept_back(void *context, const struct job *job, const char *holder)
+{
+    (void)context, (void)job, (void)holder;
+}
+
 static void on_fenced(void *context, struct uuid node)
 {
     (void)node;
@@ -42,6 +47,6 @@ static void on_fenced(void *context, struct uuid node)
 
 void sim_events_init(struct sim *sim)
 {
-    sim->events = (struct engine_events){sim,     on_started, on_started, on_ended, on_passed_over,
-                                         on_lock, on_stale,   on_store,   on_fenced};
+    sim->events = (struct engine_events){sim,     on_started, on_started, on_ended,  on_passed_over,
+                                         on_lock, on_stale,   on_store,   on_fenced, on_kept_back};
 }

@@ -339,39 +339,6 @@ static void a_wish_is_carried_out_once(void **state)
     fleet_free(f);
 }
 
-// Of a job's backfills one goes on in the whole fleet; another node resumes it when its own dies.
-static void one_backfill_of_a_job(void **state)
-{
-    (void)state;
-    static const char range[] = "{\"force\":\"true\",\"from\":\"2026-03-10T00:01:00Z\","
-                                "\"to\":\"2026-03-10T00:02:00Z\"}";
-    struct fleet *f = fleet_new(START);
-    fleet_job(f, "a", "1,2 0 * * *");
-    fleet_start_all(f, 2);
-    fleet_advance(f, DURATION_S(120));
-    f->takes = DURATION_S(3000);
-    struct store_intent wish = {.kind = INTENT_BACKFILL, .job = "a", .params = range};
-    struct uuid first = fleet_wish(f, &wish);
-    fleet_advance(f, DURATION_S(5));
-    assert_int_equal(f->run_count, 3);
-    int carrier = f->runs[2].node;
-    f->nodes[carrier].hung = true; // the other one takes the next wish
-    struct uuid second = fleet_wish(f, &wish);
-    fleet_advance(f, DURATION_S(6));
-    char id[UUID_TEXT_SIZE];
-    char refused[200];
-    uuid_format(first, id);
-    snprintf(refused, sizeof refused, "REFUSED a backfill of this job is going on (%s);", id);
-    assert_memory_equal(fleet_answer(f, second), refused, strlen(refused));
-    f->takes = DURATION_S(1);
-    fleet_kill(f, carrier);
-    fleet_advance(f, DURATION_S(120));
-    assert_string_equal(fleet_answer(f, first),
-                        "DONE {\"failed\":1,\"passed_over\":0,\"slots\":2,\"succeeded\":1}");
-    assert_int_equal(fleet_count(f, "a", 1 - carrier), 1);
-    fleet_free(f);
-}
-
 // A run is cancelled where it is; a job wherever it runs; what is nowhere is refused.
 static void cancelling(void **state)
 {
@@ -516,7 +483,6 @@ int main(void)
         cmocka_unit_test(attempts_that_wait_are_taken_over),
         cmocka_unit_test(a_host_comes_back),
         cmocka_unit_test(a_wish_is_carried_out_once),
-        cmocka_unit_test(one_backfill_of_a_job),
         cmocka_unit_test(cancelling),
         cmocka_unit_test(cancelling_where_a_node_stops),
         cmocka_unit_test(a_reload_is_for_the_node_that_is_named),

@@ -8,16 +8,12 @@
 
 #include <cmocka.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "fleet.h"
 
 #define START "2026-03-10T00:00:30Z"
-
-#define BACKFILL_OF_TWO                                                                            \
-    "{\"force\":\"true\",\"from\":\"2026-03-10T00:01:00Z\",\"to\":\"2026-03-10T00:02:00Z\"}"
 
 static void pause_job(struct fleet *f, const char *job)
 {
@@ -234,32 +230,6 @@ static void labels_bind_what_is_left(void **state)
     fleet_free(f);
 }
 
-// A wish that a dead node had taken as well: who fences that one may not be one that may carry it
-// out.
-static void labels_bind_what_was_wished(void **state)
-{
-    (void)state;
-    const struct job_variable eu[] = {{"region", "eu"}, {NULL, NULL}};
-    struct fleet *f = fleet_new(START);
-    fleet_job(f, "a", "1,2 0 * * *")->nodes = eu;
-    f->nodes[0].labels = f->nodes[3].labels = "{\"region\":\"eu\"}";
-    fleet_start_all(f, 3);
-    fleet_advance(f, DURATION_S(120)); // 00:02:30
-    f->takes = DURATION_S(3000);
-    struct uuid id = fleet_wish(
-        f, &(struct store_intent){.kind = INTENT_BACKFILL, .job = "a", .params = BACKFILL_OF_TWO});
-    fleet_advance(f, DURATION_S(5));
-    assert_int_equal(f->run_count, 3);
-    f->takes = DURATION_S(1);
-    fleet_kill(f, 0);
-    fleet_start(f, 3); // the only one that may
-    fleet_advance(f, DURATION_S(110));
-    assert_string_equal(fleet_answer(f, id),
-                        "DONE {\"failed\":1,\"passed_over\":0,\"slots\":2,\"succeeded\":1}");
-    assert_int_equal(fleet_count(f, "a", 3), 1);
-    fleet_free(f);
-}
-
 // One node in dry-run, and nobody executes anything.
 static void one_dry_node_makes_all_dry(void **state)
 {
@@ -353,6 +323,26 @@ static void the_store_is_away(void **state)
     fleet_advance(f, DURATION_S(10));
     assert_int_equal(f->run_count, 4);
     assert_int_equal(f->fenced, 0);
+    fleet_free(f);
+}
+
+// A server that fails at some things and does others (its table of locks is full) is one trouble,
+// told once when it begins and once when it is over.
+static void a_store_that_fails_in_part(void **state)
+{
+    (void)state;
+    struct fleet *f = fleet_new(START);
+    fleet_job(f, "a", "* * * * * *");
+    fleet_start(f, 0);
+    fleet_advance(f, DURATION_S(5));
+    f->nodes[0].failing = STORE_DECIDE;
+    fleet_advance(f, DURATION_S(40));
+    assert_int_equal(f->store_downs, 1);
+    assert_int_equal(f->store_ups, 0);
+    f->nodes[0].failing = STORE_OP_COUNT;
+    fleet_advance(f, DURATION_S(12));
+    assert_int_equal(f->store_downs, 1);
+    assert_int_equal(f->store_ups, 1);
     fleet_free(f);
 }
 
@@ -477,11 +467,11 @@ int main(void)
         cmocka_unit_test(only_the_stores_clock_counts),
         cmocka_unit_test(labels_bind),
         cmocka_unit_test(labels_bind_what_is_left),
-        cmocka_unit_test(labels_bind_what_was_wished),
         cmocka_unit_test(one_dry_node_makes_all_dry),
         cmocka_unit_test(reboot_is_due_once_a_boot_of_each_host),
         cmocka_unit_test(nobody_was_there),
         cmocka_unit_test(the_store_is_away),
+        cmocka_unit_test(a_store_that_fails_in_part),
         cmocka_unit_test(what_has_ended_blocks_nobody),
         cmocka_unit_test(a_full_node_is_helped),
         cmocka_unit_test(after_a_job_of_another_node),

@@ -236,8 +236,9 @@ void world_init(struct world *world, const char *start)
     world->jobs = alloc_zero(WORLD_JOBS_MAX, sizeof *world->jobs);
     world->zones = zone_cache_new();
     // A world is one node that is alone: it fences nobody.
-    world->events = (struct engine_events){
-        world, on_started, on_started, on_ended, on_passed_over, on_lock, on_stale, on_store, NULL};
+    world->events =
+        (struct engine_events){world,   on_started, on_started, on_ended, on_passed_over,
+                               on_lock, on_stale,   on_store,   NULL,     NULL};
 }
 
 void world_release(struct world *world)

@@ -72,6 +72,13 @@ static void fenced(void *context, struct uuid node)
     hear(context, 'f');
 }
 
+static void kept_back(void *context, const struct job *job, const char *holder)
+{
+    (void)job;
+    assert_string_equal(holder, "who");
+    hear(context, 'k');
+}
+
 static void tells_all_in_order_and_skips_the_deaf(void **state)
 {
     (void)state;
@@ -84,6 +91,7 @@ static void tells_all_in_order_and_skips_the_deaf(void **state)
         .on_stale = stale,
         .on_store = store,
         .on_fenced = fenced,
+        .on_kept_back = kept_back,
     };
     struct engine_events a = full;
     struct engine_events b = {.context = NULL};
@@ -106,7 +114,8 @@ static void tells_all_in_order_and_skips_the_deaf(void **state)
     e->on_stale(e->context, &run);
     e->on_store(e->context, NULL);
     e->on_fenced(e->context, (struct uuid){0});
-    assert_string_equal(heard, "AsCsAhChAeCeApCpAlClAtCtAoCoAfCf");
+    e->on_kept_back(e->context, NULL, "who");
+    assert_string_equal(heard, "AsCsAhChAeCeApCpAlClAtCtAoCoAfCfAkCk");
 }
 
 int main(void)

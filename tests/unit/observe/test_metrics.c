@@ -151,6 +151,8 @@ static void play(struct world *world, const struct job *job)
     e->on_passed_over(e->context, job, INSTANT_NONE, SLOT_SKIPPED, REASON_DOWNTIME); // unusual
     e->on_lock(e->context, job, LOCK_TAKEN);
     e->on_stale(e->context, &run);
+    e->on_fenced(e->context, run.run_id);
+    e->on_fenced(e->context, run.run_id);
 }
 
 static void events_are_counted(void **state)
@@ -194,7 +196,8 @@ static void events_are_counted(void **state)
         {"ironcron_audit_rows_total{event=\"FAILED\"}", "2"},
         {"ironcron_audit_rows_total{event=\"SKIPPED\"}", "2"},
         {"ironcron_audit_rows_total{event=\"MISSED\"}", "1"},
-        {"ironcron_fenced_total", "1"},
+        {"ironcron_audit_rows_total{event=\"STALE\"}", "1"},
+        {"ironcron_fenced_total", "2"},
     };
     static const struct expectation open[] = {
         {"job_duration_ms_bucket{" J ",le=\"5.0\"}", "1"},

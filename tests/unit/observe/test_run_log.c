@@ -114,6 +114,9 @@ static void slots_and_store_are_told(void **state)
     static const char *const stale[] = {"error", "run_stale", "killed",
                                         "ironcron runs show 0190b8f0"};
     static const char *const fenced[] = {"warn", "node_fenced", "0190b8f0", "ironcron nodes"};
+    static const char *const kept_back[] = {"error", "job_lock_held", "session 7 (psql)",
+                                            "pg_terminate_backend(7)"};
+    static const char *const free_again[] = {"info", "job_lock_free", "starts again"};
     const struct engine_events *e = run_log_events();
     const struct engine_run run = some_run();
     struct error err = ERROR_INIT;
@@ -142,6 +145,14 @@ static void slots_and_store_are_told(void **state)
     e->on_fenced(e->context, run.run_id);
     catch_end();
     expect_logged(fenced, ARRAY_LENGTH(fenced));
+    catch_begin();
+    e->on_kept_back(e->context, &job, "session 7 (psql): select pg_terminate_backend(7)");
+    catch_end();
+    expect_logged(kept_back, ARRAY_LENGTH(kept_back));
+    catch_begin();
+    e->on_kept_back(e->context, &job, NULL);
+    catch_end();
+    expect_logged(free_again, ARRAY_LENGTH(free_again));
 }
 
 static void starts_are_for_debugging(void **state)

@@ -47,7 +47,14 @@ static void a_lock_that_somebody_has_keeps_the_job_from_running(void **state)
     struct fleet *fleet = *state;
     postgres_cluster_background(fleet->url, "select pg_advisory_lock(1768124272, 1), pg_sleep(3)");
     struct store_slot slot = fleet_slot(fleet, 1000, true);
-    assert_int_equal(contract_decide(&fleet->nodes[0], &slot), VERDICT_OVERLAP);
+    struct store_op_decide decide = fleet_decide(&fleet->nodes[0], &slot);
+    struct error err = ERROR_INIT;
+    assert_true(store_call(fleet->nodes[0].store, &decide.op, &err));
+    assert_int_equal(slot.verdict, VERDICT_OVERLAP);
+    assert_non_null(slot.holder);
+    assert_non_null(strstr(slot.holder, "(background, connected since 20"));
+    assert_non_null(strstr(slot.holder, "): select pg_terminate_backend("));
+    store_op_release(&decide.op);
     fleet_holds(fleet, "select count(*) from ironcron.slots", "0");
     struct store_slot skipping = fleet_slot(fleet, 2000, true);
     skipping.skip_on_overlap = true;

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+// What operators wish of a fleet: who carries it out, and who when that one dies.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "fleet.h"
+
+#define START "2026-03-10T00:00:30Z"
+#define BACKFILL_OF_TWO                                                                            \
+    "{\"force\":\"true\",\"from\":\"2026-03-10T00:01:00Z\",\"to\":\"2026-03-10T00:02:00Z\"}"
+
+// A wish that a dead node had taken: who fences that one may not be one that may carry it out.
+static void labels_bind_what_was_wished(void **state)
+{
+    (void)state;
+    const struct job_variable eu[] = {{"region", "eu"}, {NULL, NULL}};
+    struct fleet *f = fleet_new(START);
+    fleet_job(f, "a", "1,2 0 * * *")->nodes = eu;
+    f->nodes[0].labels = f->nodes[3].labels = "{\"region\":\"eu\"}";
+    fleet_start_all(f, 3);
+    fleet_advance(f, DURATION_S(120)); // 00:02:30
+    f->takes = DURATION_S(3000);
+    struct uuid id = fleet_wish(
+        f, &(struct store_intent){.kind = INTENT_BACKFILL, .job = "a", .params = BACKFILL_OF_TWO});
+    fleet_advance(f, DURATION_S(5));
+    assert_int_equal(f->run_count, 3);
+    f->takes = DURATION_S(1);
+    fleet_kill(f, 0);
+    fleet_start(f, 3); // the only one that may
+    fleet_advance(f, DURATION_S(110));
+    assert_string_equal(fleet_answer(f, id),
+                        "DONE {\"failed\":1,\"passed_over\":0,\"slots\":2,\"succeeded\":1}");
+    assert_int_equal(fleet_count(f, "a", 3), 1);
+    fleet_free(f);
+}
+
+// Of a job's backfills one goes on in the whole fleet; another node resumes it when its own dies.
+static void one_backfill_of_a_job(void **state)
+{
+    (void)state;
+    struct fleet *f = fleet_new(START);
+    fleet_job(f, "a", "1,2 0 * * *");
+    fleet_start_all(f, 2);
+    fleet_advance(f, DURATION_S(120));
+    f->takes = DURATION_S(3000);
+    struct store_intent wish = {.kind = INTENT_BACKFILL, .job = "a", .params = BACKFILL_OF_TWO};
+    struct uuid first = fleet_wish(f, &wish);
+    fleet_advance(f, DURATION_S(5));
+    assert_int_equal(f->run_count, 3);
+    int carrier = f->runs[2].node;
+    f->nodes[carrier].hung = true; // the other one takes the next wish
+    struct uuid second = fleet_wish(f, &wish);
+    fleet_advance(f, DURATION_S(6));
+    char id[UUID_TEXT_SIZE];
+    char refused[200];
+    uuid_format(first, id);
+    snprintf(refused, sizeof refused, "REFUSED a backfill of this job is going on (%s);", id);
+    assert_memory_equal(fleet_answer(f, second), refused, strlen(refused));
+    f->takes = DURATION_S(1);
+    fleet_kill(f, carrier);
+    fleet_advance(f, DURATION_S(120));
+    assert_string_equal(fleet_answer(f, first),
+                        "DONE {\"failed\":1,\"passed_over\":0,\"slots\":2,\"succeeded\":1}");
+    assert_int_equal(fleet_count(f, "a", 1 - carrier), 1);
+    fleet_free(f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(labels_bind_what_was_wished),
+        cmocka_unit_test(one_backfill_of_a_job),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
