@@ -201,10 +201,15 @@ void engine_stop_runs(struct engine *engine, bool at_once)
     stop_runs(engine, "the stop of the node", at_once);
 }
 
+bool engine_is_quiet(const struct engine *engine)
+{
+    return engine->draining && engine->running == 0 && engine->chunk_count == 0 &&
+           engine->held_count == 0;
+}
+
 bool engine_is_drained(const struct engine *engine)
 {
-    return engine->draining && engine->running == 0 && engine->operations == 0 &&
-           engine->chunk_count == 0;
+    return engine_is_quiet(engine) && engine->operations == 0;
 }
 
 bool engine_leave(struct engine *engine, struct error *err)

@@ -417,6 +417,11 @@ bool closing_run(struct closing *closing, const struct schedule *schedule, struc
 bool closing_read_spec(const char *spec, const char *name, struct zone_cache *zones,
                        struct schedule *schedule_out);
 
+// engine.c
+// It drains, and nothing is left but what is on its way: what is only asked now and then is not any
+// more, or, where an answer takes as long as the time between two questions, there is no end.
+bool engine_is_quiet(const struct engine *engine);
+
 // fleet.c
 struct instant engine_now(const struct engine *engine); // by the store's clock
 struct instant engine_wall(const struct engine *engine,

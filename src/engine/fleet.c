@@ -399,7 +399,8 @@ void fleet_turn(struct engine *engine, struct mono now)
     bool looks = mono_since(now, fleet->pulsed_at).us >= LOOK_EVERY.us;
     bool beats = beat_is_due(engine, now) || engine->store_down ||
                  (looks && is_full(engine) != fleet->told_full);
-    if ((beats || looks) && !fleet->pulsing) {
+    bool wants = engine_is_quiet(engine) ? fleet->beat_wanted : beats || looks;
+    if (wants && !fleet->pulsing) {
         pulse_submit(engine, !beats);
     }
     fence_turn(engine, now);

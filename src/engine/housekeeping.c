@@ -77,7 +77,7 @@ static void seal_submit(struct engine *engine, struct mono now)
     bool wants = engine->options.alone
                      ? engine->unsealed
                      : fleet_is_keeper(engine) && (engine->unsealed || since.us >= SEAL_REST.us);
-    if (!wants || engine->sealing || wait || !link_is_open(engine)) {
+    if (!wants || engine->sealing || wait || !link_is_open(engine) || engine_is_quiet(engine)) {
         return;
     }
     struct seal *seal = alloc_zero(1, sizeof *seal);

@@ -359,6 +359,8 @@ static void cancelling(void **state)
     struct store_intent all = {.kind = INTENT_CANCEL, .job = "a"};
     struct uuid id = fleet_wish(f, &all);
     fleet_advance(f, DURATION_S(4));
+    fleet_leave(f, first); // nothing is left to it
+    fleet_advance(f, DURATION_S(2));
     assert_string_equal(fleet_answer(f, id), "DONE 1 run told to end");
     assert_int_equal(f->ended[RUN_CANCELLED], 2);
     id = fleet_wish(f, &one);
