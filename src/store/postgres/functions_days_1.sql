@@ -21,8 +21,17 @@ create function day_name(p_parent text, p_day int) returns text language sql imm
     select p_parent || to_char(date '1970-01-01' + p_day, '_YYYYMMDD')
 $$;
 
--- A table that is attached takes a weaker lock than one that is made as a partition. Where the rest has
--- rows of that day already they stay there, and the day is left out.
+-- Has the rest rows of that day already? Whoever asks for a run gives it an id, by a clock of their own.
+create function is_begun(p_day int) returns boolean language sql stable as $$
+    select exists (select from ironcron.run_ended_rest
+                   where run_id >= ironcron.day_id(p_day) and run_id < ironcron.day_id(p_day + 1))
+        or exists (select from ironcron.output_rest
+                   where run_id >= ironcron.day_id(p_day) and run_id < ironcron.day_id(p_day + 1))
+        or exists (select from ironcron.slot_closed_rest
+                   where due_at >= p_day * 86400000::bigint and due_at < (p_day + 1) * 86400000::bigint)
+$$;
+
+-- A table that is attached takes a weaker lock than one that is made as a partition.
 create function make_day(p_day int) returns void language plpgsql set lock_timeout = '200ms' as $$
 declare v_parent text; v_name text;
 begin
@@ -40,7 +49,8 @@ exception when others then -- no right, no lock, rows in the rest: whatever it i
     null; -- and this day's rows go to the rest, where all who read find them
 end $$;
 
--- From tomorrow on: today has begun elsewhere. One day a call, and one at a time makes or drops days.
+-- From tomorrow on: today has begun elsewhere. One day a call, and one at a time makes or drops days. A day
+-- that has begun in the rest stays there, and is left out.
 create function make_days(p_now bigint) returns void language plpgsql as $$
 declare v_today int := ironcron.day_of(p_now); v_day int;
 begin
@@ -48,8 +58,10 @@ begin
         return;
     end if;
     select min(n) into v_day from generate_series(v_today + 1, v_today + 7) n
-    where not exists (select from ironcron.day where day = n);
-    perform ironcron.make_day(v_day);
+    where not exists (select from ironcron.day where day = n) and not ironcron.is_begun(n);
+    if v_day is not null then
+        perform ironcron.make_day(v_day);
+    end if;
 end $$;
 
 -- Are all runs of the ids of this day over, and was it before that instant? Those of slots that wait

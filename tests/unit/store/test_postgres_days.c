@@ -107,6 +107,25 @@ static void a_day_is_made_ahead_and_goes_as_a_whole(void **state)
     assert_int_equal(contract_decide(c, &old), VERDICT_TAKEN);
 }
 
+// By the clock of whoever asked for it, which is three days ahead.
+static void a_day_that_has_begun_elsewhere_holds_up_no_other(void **state)
+{
+    struct days *days = *state;
+    struct contract *c = &days->contract;
+    struct store_slot slot = contract_slot(c, days->job, 1000, DECIDE_RUN, TRIGGER_SCHEDULE, 1);
+    slot.run_id = uuid_v7(instant_ms(c->clock.now) + 3LL * DAY_MS, (uint8_t[10]){1});
+    assert_int_equal(contract_decide(c, &slot), VERDICT_CLAIMED);
+    contract_end(c, &slot, RUN_SUCCESS, INSTANT_NONE);
+    for (int i = 0; i < 8; i++) {
+        contract_seal(c);
+    }
+    is(days,
+       "select string_agg(to_char(date '1970-01-01' + day, 'DD'), ' ' order by day) "
+       "from ironcron.day where parent = 'run_ended' and day < 20500",
+       "25 26 28 29 30 01");
+    is(days, "select count(*) from ironcron.job_runs", "1");
+}
+
 static void a_day_waits_for_what_is_open(void **state)
 {
     struct days *days = *state;
@@ -238,6 +257,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_day_is_made_ahead_and_goes_as_a_whole),
         TEST(a_day_waits_for_what_is_open),
+        TEST(a_day_that_has_begun_elsewhere_holds_up_no_other),
         TEST(a_month_without_days_loses_nothing),
         TEST(what_becomes_visible_late_is_sealed_once),
         TEST(a_gap_that_stays_empty_is_forgotten),
