@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/memory.h"
@@ -22,6 +23,8 @@
 #define LAST_WAIT DURATION_S(30)
 // A loop that has not turned for so long is not alive.
 #define LOOP_LIMIT DURATION_S(10)
+// The time between tries to be a node again doubles from 1 s so often.
+#define TRY_DOUBLINGS 4
 // The lock of a node that has just died is waited for, and a store may have to be migrated.
 #define START_PATIENCE DURATION_S(180)
 
@@ -284,15 +287,36 @@ static void begin_again(struct serve *serve)
     struct error err = ERROR_INIT;
     LOG(LOG_WARN, "starting_again", "all that ran here has ended; starting anew as another node");
     notify_hand_over(&serve->notify);
-    start_again(&err);
+    start_again(0, &err);
+    LOG(LOG_ERROR, "stopped", "%s", err.text);
+}
+
+// What ran before goes on trying, as it does when the store is away, where a first start ends with
+// 75. Does not return, but when it fails.
+static void keep_trying(struct serve *serve)
+{
+    struct error err = ERROR_INIT;
+    int seconds = serve->tries < TRY_DOUBLINGS ? 1 << serve->tries : 1 << TRY_DOUBLINGS;
+    LOG(LOG_WARN, "trying_again",
+        "this node was declared dead and cannot be one of them again yet: another try in %d s",
+        seconds);
+    notify_status(&serve->notify, "declared dead by the others; it cannot join them again yet");
+    signal(SIGHUP, SIG_IGN); // there is nothing yet that could be loaded anew
+    for (int i = 0; i < seconds; i++) {
+        notify_extend(&serve->notify, START_PATIENCE);
+        notify_turn(&serve->notify);
+        sleep(1);
+    }
+    notify_hand_over(&serve->notify);
+    start_again(serve->tries + 1, &err);
     LOG(LOG_ERROR, "stopped", "%s", err.text);
 }
 
 static int serve_config(struct serve *serve, struct config *config, bool dry_run)
 {
     struct error err = ERROR_INIT;
-    bool started = start(serve, config, dry_run, &err);
-    if (started) {
+    serve->started = start(serve, config, dry_run, &err);
+    if (serve->started) {
         log_start(serve, serve->node.loaded->config);
         definitions_log(&serve->node, "definitions");
         node_run(&serve->node);
@@ -315,18 +339,13 @@ static int serve_config(struct serve *serve, struct config *config, bool dry_run
     if (serve->node.fenced && serve->stopping == STOP_NOT) {
         begin_again(serve);
     }
-    notify_close(&serve->notify);
     return serve->exit_code;
 }
 
-int serve_run(const struct serve_options *options)
+static int serve_files(struct serve *serve)
 {
-    log_configure(options->json_logs ? LOG_FORMAT_JSON : LOG_FORMAT_LOGFMT, LOG_INFO, timestamp);
-    signal(SIGPIPE, SIG_IGN);
+    const struct serve_options *options = serve->options;
     struct error err = ERROR_INIT;
-    static struct serve serve; // large, and one for the process
-    serve = (struct serve){.options = options};
-    notify_open(&serve.notify, clock_system());
     bool dry_run = false;
     if (!serve_dry_run_from_environment(&dry_run, &err)) {
         return fail(&err);
@@ -345,5 +364,20 @@ int serve_run(const struct serve_options *options)
         LOG(LOG_ERROR, "start_refused", "startup validation failed: see `ironcron validate`");
         return error_exit_code(code);
     }
-    return serve_config(&serve, config, dry_run || options->dry_run);
+    return serve_config(serve, config, dry_run || options->dry_run);
+}
+
+int serve_run(const struct serve_options *options)
+{
+    log_configure(options->json_logs ? LOG_FORMAT_JSON : LOG_FORMAT_LOGFMT, LOG_INFO, timestamp);
+    signal(SIGPIPE, SIG_IGN);
+    static struct serve serve; // large, and one for the process
+    serve = (struct serve){.options = options, .tries = start_again_tries()};
+    notify_open(&serve.notify, clock_system());
+    int code = serve_files(&serve);
+    if (!serve.started && serve.tries >= 0 && code == error_exit_code(ERROR_UNAVAILABLE)) {
+        keep_trying(&serve);
+    }
+    notify_close(&serve.notify);
+    return code;
 }

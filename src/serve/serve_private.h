@@ -26,6 +26,8 @@ struct serve {
     int64_t refused_version; // of the definitions: this node cannot execute it
     struct mono refused_at;
     int exit_code;
+    bool started;
+    int tries; // to be a node again after it was fenced; -1 = it is a first start
 };
 
 // ---- serve/reload.c -----------------------------------------------------------------------------

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 
+#define TRIES         "IRONCRON_STARTED_AGAIN"
 #define ARGUMENTS_MAX ((size_t)4 * 1024 * 1024)
 
 // As the kernel has them, each ended by a zero.
@@ -43,9 +45,20 @@ static char **split(struct buf *text)
     return arguments;
 }
 
-void start_again(struct error *err)
+int start_again_tries(void)
+{
+    const char *text = getenv(TRIES);
+    int tries = text == NULL ? -1 : (int)strtol(text, NULL, 10);
+    unsetenv(TRIES);
+    return tries;
+}
+
+void start_again(int tries, struct error *err)
 {
     AUTO(buf_release) struct buf text;
+    char number[16];
+    snprintf(number, sizeof number, "%d", tries);
+    setenv(TRIES, number, 1);
     buf_init(&text, ARGUMENTS_MAX);
     if (read_arguments(&text)) {
         char **arguments = split(&text);

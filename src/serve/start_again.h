@@ -7,4 +7,7 @@
 
 // Replaces this process; no descriptor but the standard ones is handed on. Returns only when it
 // could not be done.
-void start_again(struct error *err);
+// `tries`: how often it has come to nothing so far, for start_again_tries.
+void start_again(int tries, struct error *err);
+// What the process was told that this one has replaced; -1 = it replaced none. Asked once.
+int start_again_tries(void);

@@ -172,6 +172,25 @@ def test_who_was_declared_dead_begins_anew(ironcron, other, database):  # noqa: 
     ironcron.run("audit", "verify")
 
 
+def test_who_cannot_begin_anew_yet_goes_on_trying(ironcron, other, database):  # noqa: F811
+    for program in (ironcron, other):
+        on_postgres(program, database, TICK, node="drain: 5s, lease: 3s")
+    with ironcron.serve() as node, other.serve() as survivor:
+        until(lambda: len(live(database)) == 2, "both are live")
+        node.process.send_signal(signal.SIGSTOP)
+        survivor.wait_logged("event=node_fenced")
+        database.execute("create function no_room() returns trigger language plpgsql as $$ begin "
+                         "raise exception using errcode = '53200', message = 'out of shared memory'; end $$")
+        database.execute("create trigger no_room before insert on ironcron.node for each row execute function no_room()")
+        node.process.send_signal(signal.SIGCONT)
+        until(lambda: node.log().count("event=trying_again") >= 2, "it tries and tries")
+        assert node.process.poll() is None and "out of shared memory" in node.log()
+        database.execute("drop trigger no_room on ironcron.node")
+        until(lambda: len(live(database)) == 2, "it is one of them again", 60)
+        node.address = None
+    ironcron.run("audit", "verify")
+
+
 def test_the_backends_of_a_dead_node_are_ended(ironcron, other, database):  # noqa: F811
     # The server is kept from noticing by itself that its client is gone.
     statement = "select set_config('client_connection_check_interval', '0', true), pg_sleep(600)"
