@@ -7,6 +7,9 @@
 #include "base/check.h"
 #include "engine/engine_private.h"
 
+// An answer that takes so long may not come at all.
+#define SILENCE DURATION_S(2)
+
 struct engine *engine_new(const struct engine_options *options)
 {
     struct engine *engine = alloc_zero(1, sizeof *engine);
@@ -273,6 +276,14 @@ bool engine_has_joined(const struct engine *engine)
 bool engine_store_is_up(const struct engine *engine)
 {
     return !engine->store_down;
+}
+
+bool engine_hears_store(const struct engine *engine)
+{
+    const struct fleet *fleet = &engine->fleet;
+    struct duration since = mono_since(clock_mono(engine->options.clock), fleet->pulsed_at);
+    bool silent = fleet->pulsing && since.us >= SILENCE.us;
+    return engine->options.alone || (!engine->store_down && !silent);
 }
 
 bool engine_is_dry_run(const struct engine *engine)

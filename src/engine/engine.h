@@ -133,4 +133,6 @@ void engine_each_job(struct engine *engine,
                      void (*each)(void *context, const struct engine_job_view *), void *context);
 int engine_running(const struct engine *engine);
 bool engine_store_is_up(const struct engine *engine);
+// Nor has it been silent for long to what it was asked last: what blocks on it may begin.
+bool engine_hears_store(const struct engine *engine);
 bool engine_is_dry_run(const struct engine *engine); // the whole node

@@ -93,7 +93,9 @@ static bool reload_with(struct serve *serve, struct config *config, struct error
 // end what runs, nor for the service manager to end us.
 static void show_life(struct serve *serve)
 {
-    engine_feed(serve->node.engine);
+    if (engine_hears_store(serve->node.engine)) {
+        engine_feed(serve->node.engine);
+    }
     notify_turn(&serve->notify);
 }
 
@@ -107,12 +109,17 @@ void serve_reload(struct serve *serve)
 {
     struct error err = ERROR_INIT;
     enum error_code code;
+    // The loop stands still until the store has answered: not where it is known that it does not.
+    bool hears = engine_hears_store(serve->node.engine);
     notify_reloading(&serve->notify);
     show_life(serve);
-    struct config *config = serve_load(serve->options->config_path);
+    struct config *config = hears ? serve_load(serve->options->config_path) : NULL;
     show_life(serve);
     bool done = false;
-    if (config == NULL) {
+    if (!hears) {
+        error_set(&err, ERROR_UNAVAILABLE,
+                  "the store does not answer now: reload when it does (`ironcron doctor`)");
+    } else if (config == NULL) {
         error_set(&err, ERROR_CONFIG, "the configuration has errors: see `ironcron validate`");
     } else if (!same_store(config, serve->node.loaded->config)) {
         config_free(config);
@@ -178,7 +185,8 @@ void serve_follow_version(struct serve *serve)
     struct mono now = clock_mono(serve->node.clock);
     bool is_refused = serve->refused_version == version &&
                       mono_since(now, serve->refused_at).us < VERSION_AGAIN.us;
-    if (version == 0 || is_refused || serve->stopping != STOP_NOT) {
+    if (version == 0 || is_refused || serve->stopping != STOP_NOT ||
+        !engine_hears_store(serve->node.engine)) {
         return;
     }
     struct error err = ERROR_INIT;

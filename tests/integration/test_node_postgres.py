@@ -4,9 +4,11 @@ the others do when it dies."""
 import json
 import shutil
 import signal
+import time
 
 import pytest
 from conftest import Ironcron, until
+from pg_proxy import Proxy
 from postgres import Database, Pooler, cluster, database, own_cluster  # noqa: F401: fixtures
 from postgres_store import on_postgres
 
@@ -59,6 +61,30 @@ def test_an_outage_of_the_store(ironcron, own_cluster):  # noqa: F811
         until(lambda: succeeded(database) >= done + 2, "it goes on")
         assert live(database) == before and node.metrics()["ironcron_store_reconnects_total"] >= 1
         assert not node.logged("event=runner_died"), node.log()
+
+
+def test_a_reload_does_not_wait_for_a_store_that_is_silent(ironcron, own_cluster):  # noqa: F811
+    database = Database(own_cluster)  # noqa: F811
+    proxy = Proxy(own_cluster.port)
+    try:
+        on_postgres(ironcron, database, TICK, node="drain: 5s, lease: 60s")
+        text = ironcron.config_path.read_text()
+        through = database.url.replace(f":{own_cluster.port}/", f":{proxy.port}/") + "?sslmode=disable&gssencmode=disable"
+        ironcron.config_path.write_text(text.replace(database.url, through))
+        with ironcron.serve() as node:
+            until(lambda: succeeded(database) >= 1, "it runs")
+            proxy.hold("up", "down")
+            time.sleep(5)  # its next question is without an answer, and not given up yet
+            node.process.send_signal(signal.SIGHUP)
+            node.wait_logged("the store does not answer now")
+            assert not node.logged("event=store_down"), node.log()  # what it waited for had not ended then
+            proxy.let_go()
+            done = succeeded(database)
+            until(lambda: succeeded(database) >= done + 2, "it goes on")
+            node.process.send_signal(signal.SIGHUP)
+            node.wait_logged("event=reloaded")
+    finally:
+        proxy.stop()
 
 
 # ---- which store it is ----------------------------------------------------------------------------
