@@ -14,7 +14,10 @@
 #define SIM_JUDGED     DURATION_S(2 * 3600) // how often the ledger is
 #define SIM_SLOW_REACH DURATION_S(120)
 #define SIM_DRAIN      DURATION_S(30)
-#define SIM_CALM       DURATION_S(240) // after all faults, until everything is at rest
+#define SIM_CALM       DURATION_S(600) // after all faults, until everything is at rest
+// Then what waits for a run has had its turn, and a wish its answer.
+#define SIM_RUN_MOST        DURATION_S(400)
+#define SIM_ANSWERED_WITHIN DURATION_S(60)
 // What is due is decided within this by a node that nothing hinders: all look three seconds after a
 // minute, and three others may go before it, each with its delay.
 #define SIM_DECIDED_WITHIN DURATION_S(8)
@@ -231,7 +234,7 @@ void sim_break(struct sim *sim, enum sim_judge judge, const char *format, ...) P
 void sim_judge_start(struct sim_node *node, const struct sim_execution *execution);
 void sim_judge_minute(struct sim *sim);
 void sim_judge_end(struct sim_node *node, const struct store_op *op); // what was just written
-void sim_judge_rest(struct sim *sim);
+void sim_judge_rest(struct sim *sim);                                 // sim_rest.c
 void sim_judge_ledger(struct sim *sim, bool in_the_end);
 void sim_judge_history(struct sim *sim);
 

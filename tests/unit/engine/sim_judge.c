@@ -241,31 +241,6 @@ void sim_judge_minute(struct sim *sim)
     }
 }
 
-// ---- when all is calm ---------------------------------------------------------------------------
-
-void sim_judge_rest(struct sim *sim)
-{
-    const struct model_store *model = model_of(sim->store);
-    struct instant before = instant_add(sim_time(sim), (struct duration){-SIM_CALM.us / 2});
-    for (size_t i = 0; i < model->live_count; i++) {
-        const struct model_node *node = &model->nodes[model->live[i] - 1];
-        if (model_is_overdue(model, node)) {
-            sim_break(sim, JUDGE_REST, "%s is overdue", node->row.host);
-        }
-    }
-    for (size_t i = 0; i < model->intent_count; i++) {
-        const struct store_intent *intent = &model->intents[i];
-        if (intent->state == INTENT_PENDING && instant_before(intent->created_at, before) &&
-            intent->kind != INTENT_BACKFILL) {
-            sim_break(sim, JUDGE_REST, "the wish to %s %s was not answered",
-                      store_intent_name(intent->kind), intent->job == NULL ? "a run" : intent->job);
-        }
-    }
-    if (model_has_orphans(model)) {
-        sim_break(sim, JUDGE_REST, "something waits on dead nodes");
-    }
-}
-
 // ---- in the end ---------------------------------------------------------------------------------
 
 // Backfills that meet at a slot may count the same; their runs' ids tell them apart.
