@@ -13,6 +13,9 @@
 #include "base/alloc.h"
 #include "time/format.h"
 
+#define GIVES_WAY_EVERY DURATION_S(30)
+#define GIVES_WAY_FOR   DURATION_S(4) // longer than they take to look
+
 // Of the intent and the slot: the same on every node. The due time's 48 bits go over random ones.
 struct uuid backfill_run_id(const struct engine_backfill *backfill, struct instant due_at)
 {
@@ -233,6 +236,20 @@ void backfill_verdict(struct engine_backfill *backfill, const struct store_slot 
     }
 }
 
+// Other nodes do not say that something of the job waits there: now and then they get the time to
+// take the place.
+static void give_way(struct engine_backfill *backfill)
+{
+    struct engine *engine = backfill->engine;
+    struct mono now = clock_mono(engine->options.clock);
+    bool others =
+        engine_member_count(engine) > 1 && backfill->job->job->overlap != JOB_OVERLAP_ALLOW;
+    if (others && mono_since(now, backfill->gave_way).us >= GIVES_WAY_EVERY.us) {
+        backfill->gave_way = now;
+        backfill->again_at = mono_add(now, GIVES_WAY_FOR);
+    }
+}
+
 void backfill_run_ended(struct engine *engine, const struct engine_run *run, enum run_state state)
 {
     for (struct engine_backfill *b = engine->backfills; b != NULL; b = b->next) {
@@ -240,6 +257,7 @@ void backfill_run_ended(struct engine *engine, const struct engine_run *run, enu
         if (slot != NULL && slot->phase == PHASE_RUNS &&
             uuid_equal(run->run_id, backfill_run_id(b, run->due_at))) {
             slot_done(b, slot, state == RUN_SUCCESS ? &b->succeeded : &b->failed);
+            give_way(b);
         }
     }
 }

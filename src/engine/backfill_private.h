@@ -39,7 +39,8 @@ struct engine_backfill {
     bool changed;     // since the last note
     bool noting;
     struct mono noted_at;
-    struct mono again_at; // a run on another node stood in the way
+    struct mono again_at; // a run on another node stood in the way, or may want to
+    struct mono gave_way;
 };
 
 // backfill.c

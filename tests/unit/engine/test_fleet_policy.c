@@ -69,6 +69,32 @@ static void a_pause_while_cut_off_and_waiting(void **state)
     fleet_free(f);
 }
 
+// A backfill goes on on one node, an attempt of the job waits on another: it has its turn.
+static void a_backfill_gives_way(void **state)
+{
+    (void)state;
+    static const struct job_retries patient = {
+        .max = 1, .backoff = {60000000}, .factor = 1, .max_backoff = {60000000}};
+    static const char range[] =
+        "{\"from\":\"2026-02-18T00:00:00Z\",\"to\":\"2026-03-10T00:00:00Z\"}";
+    struct fleet *f = fleet_new(START);
+    fleet_job(f, "a", "1 0 * * *")->retries = &patient;
+    f->takes = DURATION_S(20);
+    f->exit_code = 1;
+    fleet_start(f, 1);
+    fleet_advance(f, DURATION_S(60)); // 00:01:30; tried again at 00:02:20
+    f->exit_code = 0;
+    fleet_start(f, 0);
+    fleet_start(f, 2);
+    fleet_advance(f, DURATION_S(5));
+    fleet_wish(f, &(struct store_intent){.kind = INTENT_BACKFILL, .job = "a", .params = range});
+    fleet_advance(f, DURATION_S(115));
+    assert_true(fleet_count(f, "a", 0) + fleet_count(f, "a", 2) > 3);
+    assert_int_equal(fleet_count(f, "a", 1), 2);
+    assert_int_equal(fleet_overlaps(f, "a"), 0);
+    fleet_free(f);
+}
+
 static void run_by_hand(struct fleet *f, const char *job)
 {
     fleet_wish(f, &(struct store_intent){.kind = INTENT_RUN, .job = job});
@@ -458,6 +484,7 @@ static void neighbours_look_seldom(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_backfill_gives_way),
         cmocka_unit_test(a_pause_while_cut_off),
         cmocka_unit_test(a_pause_while_cut_off_and_waiting),
         cmocka_unit_test(neighbours_look_seldom),
