@@ -227,9 +227,28 @@ static void judge_claims(struct sim *sim)
     }
 }
 
+// Whoever took it may hang with it until it is fenced, and so may the next one. A backfill takes its
+// time.
+static void judge_wishes(struct sim *sim)
+{
+    const struct model_store *model = model_of(sim->store);
+    struct instant before = instant_add(sim_time(sim), (struct duration){-SIM_WISH_MOST.us});
+    for (size_t i = 0; i < model->intent_count; i++) {
+        const struct store_intent *intent = &model->intents[i];
+        int job = intent->job == NULL ? -1 : (int)strtol(intent->job + 4, NULL, 10); // "job-7"
+        if (intent->state == INTENT_PENDING && intent->kind != INTENT_BACKFILL &&
+            instant_before(intent->created_at, before) &&
+            a_node_was_good(sim, job < 0 ? SIM_ANY : sim->regions[job])) {
+            sim_break(sim, JUDGE_LATE, "the wish to %s %s is not answered",
+                      store_intent_name(intent->kind), job < 0 ? "a run" : intent->job);
+        }
+    }
+}
+
 void sim_judge_minute(struct sim *sim)
 {
     judge_claims(sim);
+    judge_wishes(sim);
     struct instant minute = {sim_time(sim).us / 60000000 * 60000000};
     struct model_store *model = model_of(sim->store);
     for (int i = 0; i < SIM_CANARIES; i++) {
