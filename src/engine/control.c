@@ -74,7 +74,9 @@ static void controls_apply(struct engine *engine, const struct store_control_row
 {
     controls_clear(engine);
     for (size_t i = 0; i < count; i++) {
-        control_apply(engine, &rows[i]);
+        if (instant_is_none(rows[i].to)) {
+            control_apply(engine, &rows[i]);
+        }
     }
     pauses_update(engine, rows, count);
 }
@@ -402,6 +404,7 @@ static void intent_carry_out(struct engine *engine, const struct store_intent *i
 struct intent_take {
     struct store_op_intent_take take; // first
     struct engine *engine;
+    struct instant sent;
 };
 
 static void take_on_done(struct store_op *op)
@@ -414,6 +417,7 @@ static void take_on_done(struct store_op *op)
     link_answered(engine, op);
     if (op->result == STORE_OK) {
         controls_apply(engine, take->take.controls, take->take.control_count);
+        engine->pauses.known_until = instant_add(take->sent, DURATION_S(-10)); // clocks may differ
         intents_begin(engine);
         for (size_t i = 0; i < take->take.intent_count && !engine->fleet.fenced; i++) {
             if (intents_is_ours(engine, &take->take.intents[i])) {
@@ -437,6 +441,8 @@ void control_turn(struct engine *engine)
     take->engine = engine;
     take->take.op.kind = STORE_INTENT_TAKE;
     take->take.op.done = take_on_done;
+    take->take.ended_since = engine->pauses.known_until;
+    take->sent = engine_now(engine);
     engine->store_changed = false;
     engine->reading_intents = true;
     engine->operations++;

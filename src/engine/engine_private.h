@@ -221,6 +221,7 @@ struct pauses {               // pauses.c
     size_t open_count, open_capacity;
     size_t count, all_count, all_limit;
     uint64_t read;
+    struct instant known_until; // of those that ended before it the node knows; zero = of none
 };
 
 struct engine {

@@ -180,14 +180,22 @@ void pauses_update(struct engine *engine, const struct store_control_row *rows, 
             (span == NULL ? note(engine, &rows[i]) : span)->read = pauses->read;
         }
     }
+    // Only now: what is over may be forgotten when another one is noted.
+    for (size_t i = 0; i < count; i++) {
+        struct pause_span *span = rows[i].kind == CONTROL_PAUSE ? find(pauses, &rows[i]) : NULL;
+        if (span != NULL) {
+            span->to = rows[i].to;
+        }
+    }
     struct instant now = engine_now(engine);
     size_t open = 0;
     for (size_t i = 0; i < pauses->open_count; i++) {
         struct pause_span *span = pauses->open[i];
-        if (span->read == pauses->read) {
+        bool lasts = span->read == pauses->read && instant_is_none(span->to);
+        if (lasts) {
             pauses->open[open++] = span;
-        } else {
-            span->to = now;
+        } else if (span->read != pauses->read) {
+            span->to = now; // so long ago that nobody says when
         }
     }
     pauses->open_count = open;

@@ -254,10 +254,11 @@ struct store_op_intent_put { // by the one who wishes; intent_id chosen by it
 };
 struct store_op_intent_take { // reads the pending ones, oldest first, and the controls, in one go
     struct store_op op;
+    struct instant ended_since; // not given: only controls in force
     // out
     struct store_intent *intents;
     size_t intent_count;
-    struct store_control_row *controls; // in force now
+    struct store_control_row *controls; // in force now, or ended since then; by their beginning
     size_t control_count;
 };
 struct store_op_intent_end {

@@ -56,6 +56,15 @@ static void controls_are_kept_with_from_and_to(void **state)
     assert_int_equal(take.controls[0].kind, CONTROL_PAUSE);
     assert_true(instant_is_none(take.controls[0].to));
     store_op_release(&take.op);
+    take.ended_since = at_ms(200); // what ended just then is not meant
+    CALL_OK(c, &take);
+    assert_int_equal(take.control_count, 3);
+    assert_true(instant_is_none(take.controls[0].to));
+    assert_int_equal(take.controls[1].kind, CONTROL_THROTTLE);
+    assert_int_equal(take.controls[1].value, 5);
+    assert_true(take.controls[1].to.us == at_ms(300).us);
+    assert_int_equal(take.controls[2].kind, CONTROL_DRY_RUN);
+    store_op_release(&take.op);
 }
 
 static void says_for_whom_it_acts(void **state)

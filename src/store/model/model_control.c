@@ -124,7 +124,8 @@ enum store_result model_intent_take(struct model_store *store, struct store_op *
     }
     for (size_t i = 0; i < store->control_count; i++) {
         struct store_control_row row = store->controls[i];
-        if (instant_is_none(row.to)) {
+        if (instant_is_none(row.to) ||
+            (operation_has(op->ended_since) && instant_before(op->ended_since, row.to))) {
             row.job = arena_text(arena, row.job);
             row.actor = arena_text(arena, row.actor);
             row.reason = arena_text(arena, row.reason);

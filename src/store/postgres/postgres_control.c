@@ -60,9 +60,11 @@ void take_intent_put(struct postgres_store *store, struct task *task, const PGre
 
 void send_intent_take(struct postgres_store *store, struct task *task)
 {
-    (void)task;
+    struct parameters parameters;
     task_send_plain(store, PG_INTENTS);
-    task_send_plain(store, PG_CONTROLS_NOW);
+    parameters_init(&parameters);
+    put_instant(&parameters, CONTAINER_OF(task->op, struct store_op_intent_take, op)->ended_since);
+    task_send(store, PG_CONTROLS_NOW, &parameters);
 }
 
 void postgres_intent_row(const PGresult *result, int row, struct arena *arena,

@@ -138,7 +138,7 @@ static void take_controls(struct sqlite_store *store, struct store_op_intent_tak
     size_t capacity = 0;
     struct store_control_row *controls = NULL;
     struct arena *arena = &op->op.arena;
-    sqlite3_stmt *row = sql_query(store, SQL_CONTROLS_NOW, NULL, 0);
+    sqlite3_stmt *row = sql_query(store, SQL_CONTROLS_NOW, VALUES(sql_instant(op->ended_since)));
     for (; row != NULL; row = sql_next(store, row) ? row : NULL) {
         ARRAY_RESERVE(controls, op->control_count, capacity);
         struct store_control_row control = sqlite_control_column(row);

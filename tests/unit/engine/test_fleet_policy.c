@@ -15,60 +15,6 @@
 
 #define START "2026-03-10T00:00:30Z"
 
-static void pause_job(struct fleet *f, const char *job)
-{
-    struct error err = ERROR_INIT;
-    struct store_op_control op = {.op = {.kind = STORE_CONTROL},
-                                  .job = job,
-                                  .kind = CONTROL_PAUSE,
-                                  .value = 1,
-                                  .actor = "op"};
-    assert_true(store_call(f->store, &op.op, &err));
-    store_op_release(&op.op);
-}
-
-// A slot comes due while the node cannot reach the store, and so does a pause: when it is back, the
-// pause is what it reads first.
-static void a_pause_while_cut_off(void **state)
-{
-    (void)state;
-    struct fleet *f = fleet_new(START);
-    fleet_job(f, "a", "* * * * *");
-    fleet_start(f, 0);
-    fleet_advance(f, DURATION_S(75));
-    assert_int_equal(f->run_count, 1);
-    f->nodes[0].cut = true;
-    fleet_advance(f, DURATION_S(5));
-    pause_job(f, "a");
-    fleet_advance(f, DURATION_S(8)); // 00:01:58
-    f->nodes[0].cut = false;         // it notices a few seconds later
-    fleet_advance(f, DURATION_S(30));
-    assert_string_equal(fleet_outcome(f, "a", "2026-03-10T00:02:00Z"), "SKIPPED paused");
-    assert_int_equal(f->run_count, 1);
-    fleet_free(f);
-}
-
-// The same for a slot that waits for the run before, which ends meanwhile.
-static void a_pause_while_cut_off_and_waiting(void **state)
-{
-    (void)state;
-    struct fleet *f = fleet_new(START);
-    fleet_job(f, "a", "1,2 * * * *")->overlap = JOB_OVERLAP_QUEUE;
-    f->takes = DURATION_S(70); // until 00:02:10
-    fleet_start(f, 0);
-    fleet_advance(f, DURATION_S(95));
-    f->nodes[0].cut = true;
-    fleet_advance(f, DURATION_S(2));
-    pause_job(f, "a");
-    fleet_advance(f, DURATION_S(6));
-    f->nodes[0].cut = false;
-    fleet_advance(f, DURATION_S(30));
-    assert_string_equal(fleet_outcome(f, "a", "2026-03-10T00:01:00Z"), "SUCCESS");
-    assert_string_equal(fleet_outcome(f, "a", "2026-03-10T00:02:00Z"), "SKIPPED paused");
-    assert_int_equal(f->run_count, 1);
-    fleet_free(f);
-}
-
 // A backfill goes on on one node, an attempt of the job waits on another: it has its turn.
 static void a_backfill_gives_way(void **state)
 {
@@ -485,8 +431,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_backfill_gives_way),
-        cmocka_unit_test(a_pause_while_cut_off),
-        cmocka_unit_test(a_pause_while_cut_off_and_waiting),
         cmocka_unit_test(neighbours_look_seldom),
         cmocka_unit_test(overlap_across_nodes),
         cmocka_unit_test(a_run_elsewhere_makes_way_in_the_end),
