@@ -424,9 +424,8 @@ bool closing_read_spec(const char *spec, const char *name, struct zone_cache *zo
 bool engine_is_quiet(const struct engine *engine);
 
 // fleet.c
-struct instant engine_now(const struct engine *engine); // by the store's clock
-struct instant engine_wall(const struct engine *engine,
-                           struct instant now); // the same by this host's
+struct instant engine_now(const struct engine *engine);                    // by the store's clock
+struct instant engine_wall(const struct engine *engine, struct instant t); // by this host's
 void fleet_joined(struct engine *engine, struct mono sent, struct instant store_now);
 bool fleet_meet(struct engine *engine, struct error *err); // learns who is there; blocks
 void fleet_beat(struct engine *engine);                    // if one is due; blocks

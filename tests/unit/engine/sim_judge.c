@@ -227,8 +227,7 @@ static void judge_claims(struct sim *sim)
     }
 }
 
-// Whoever took it may hang with it until it is fenced, and so may the next one. A backfill takes its
-// time.
+// Whoever took it may hang with it until it is fenced, and so may the next one. A backfill is long.
 static void judge_wishes(struct sim *sim)
 {
     const struct model_store *model = model_of(sim->store);
