@@ -286,12 +286,15 @@ static bool go_on_own(struct seat *seat, struct sql_run *run, enum stage done)
     return false;
 }
 
-// The same step by step.
+// The same step by step. From its end to its COMMIT it has the job's row, for which all others
+// wait: should we stand still just there the server gives it up.
 static void go_on_own_script(struct seat *seat, struct sql_run *run, enum stage done)
 {
     switch (done) {
     case STAGE_PROBE:
-        send_simple(seat, STAGE_CHECK, "set constraints all immediate; reset role");
+        send_simple(seat, STAGE_CHECK,
+                    "set constraints all immediate; reset role;"
+                    "set local idle_in_transaction_session_timeout = '5s'");
         return;
     case STAGE_CHECK:
         send_finish(seat, run);

@@ -21,7 +21,7 @@ def on_postgres(ironcron, database, text, node="drain: 5s, lease: 6s", **urls):
 class Way:
     """Passes connections on to a cluster. Where what the client sends holds `word`, the next of `acts` says what becomes
     of it. "cut": it never comes to the server. "deaf": it does, and the server's answer comes to nobody; a function is
-    called before that. Both end the connection."""
+    called before that. Both end the connection. "hold": it stays on the way until the server gives up."""
 
     def __init__(self, port, word=b"select ironcron.finish_own("):
         self.target, self.word = port, word
@@ -48,7 +48,7 @@ class Passage:
     def __init__(self, way, client, server):
         self.way, self.client, self.server = way, client, server
         self.is_deaf = False
-        self.committed = threading.Event()
+        self.committed, self.given_up = threading.Event(), threading.Event()
         for work in (self.forth, self.back):
             threading.Thread(target=self.until_closed, args=(work,), daemon=True).start()
 
@@ -64,6 +64,9 @@ class Passage:
             act = self.way.act_on(piece)
             if act == "cut":
                 return
+            if act == "hold":
+                self.given_up.wait(PATIENCE)
+                return
             self.is_deaf = act is not None
             if callable(act):
                 act()
@@ -78,3 +81,4 @@ class Passage:
                 self.client.sendall(piece)
             elif b"COMMIT" in piece:
                 self.committed.set()
+        self.given_up.set()

@@ -251,6 +251,19 @@ def test_the_open_transaction_of_a_dead_node_stands_in_nobodys_way(ironcron, sto
     assert last(store, "a")[0] == "LOST"
 
 
+def test_who_stands_still_before_its_commit_keeps_nobody_waiting(ironcron, store, way):
+    """Its end is written, and with it the job's row is its own."""
+    several = "insert into effect (run_id) select current_setting('ironcron.run_id')::uuid; select 1"
+    configure(ironcron, store, job("several", several), app=through(way, store))
+    with ironcron.serve():
+        way.word = b"\x00\x00\x00\x0bcommit"
+        way.acts.append("hold")
+        ironcron.run("run", "several", "--detach")
+        assert ended(store, "several")[0] == "FAILED"
+    assert store.value("select count(*) from effect") == "0"
+    expect_exactly_once(ironcron, store)
+
+
 def test_amid_everything(ironcron, store, way):
     """Backends and nodes die, ways are cut, for a while."""
     several = "insert into effect (run_id) select current_setting('ironcron.run_id')::uuid; select pg_sleep(0.05)"
