@@ -1,6 +1,7 @@
 """A node whose store is on PostgreSQL: what it costs when idle, an outage of the store, a store that is another one, and what
 the others do when it dies."""
 
+import contextlib
 import json
 import shutil
 import signal
@@ -8,6 +9,7 @@ import time
 
 import pytest
 from conftest import Ironcron, until
+from fleet import Session
 from pg_proxy import Proxy
 from postgres import Database, Pooler, cluster, database, own_cluster  # noqa: F401: fixtures
 from postgres_store import on_postgres
@@ -215,6 +217,19 @@ def test_who_cannot_begin_anew_yet_goes_on_trying(ironcron, other, database):  #
         until(lambda: len(live(database)) == 2, "it is one of them again", 60)
         node.address = None
     ironcron.run("audit", "verify")
+
+
+def test_a_row_that_somebody_keeps_does_not_keep_the_beats(ironcron, database):  # noqa: F811
+    on_postgres(ironcron, database, TICK, node="lease: 30s")
+    with ironcron.serve() as node, contextlib.closing(Session(database)) as session:
+        session.execute("begin; select from ironcron.job for update")
+        node.wait_logged("55P03")
+        since = database.value("select clock_timestamp()")
+        until(lambda: database.value(f"select last_seen > '{since}' from ironcron.nodes") == "t", node.log)
+        session.execute("rollback")
+        before = succeeded(database)
+        until(lambda: succeeded(database) > before, node.log)
+        assert not node.logged("did not answer in time")
 
 
 def test_the_backends_of_a_dead_node_are_ended(ironcron, other, database):  # noqa: F811
