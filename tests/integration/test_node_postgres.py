@@ -214,7 +214,8 @@ def test_who_cannot_begin_anew_yet_goes_on_trying(ironcron, other, database):  #
         until(lambda: node.log().count("event=trying_again") >= 2, "it tries and tries")
         assert node.process.poll() is None and "out of shared memory" in node.log()
         database.execute("drop trigger no_room on ironcron.node")
-        until(lambda: len(live(database)) == 2, "it is one of them again", 60)
+        until(lambda: node.log().count("event=started ") == 2, "it is one of them again", 60)
+        assert len(live(database)) == 2
         node.address = None
     ironcron.run("audit", "verify")
 
