@@ -65,6 +65,10 @@ static void seal_on_done(struct store_op *op)
     if (op->result != STORE_OK || seal->seal.more) {
         engine->unsealed = true;
     }
+    if (op->result == STORE_OK && seal->seal.more) {
+        engine->sealed_at =
+            (struct mono){INT64_MIN / 2}; // what waits is more than comes in a while
+    }
     store_op_release(op);
     free(seal);
 }

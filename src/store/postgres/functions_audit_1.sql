@@ -3,31 +3,26 @@ set local search_path = ironcron, pg_temp;
 
 -- ---- the chain -----------------------------------------------------------------------------------
 
--- One seals at a time. Answers up to which number all was looked at, and the head of the chain. A gap
--- is over when all have ended that were there when it was noted, and nothing is in it: one statement
--- sees both.
-create function seal_begin() returns table (sealed_id bigint, head_seq bigint, head_hash bytea)
-language plpgsql as $$
-begin
-    perform pg_advisory_xact_lock(1768124270, 3);
-    delete from ironcron.audit_gap g
-    where g.noted < pg_snapshot_xmin(pg_current_snapshot())
-      and coalesce((select min(a.id) from ironcron.audit a where a.id >= g.id_from) > g.id_to, true);
-    return query
+-- The sealer reads what waits, hashes it while others are served, and comes back. One writes at a time, and
+-- only if the chain's head is still the one that was read.
+
+-- Up to which number all was looked at, and the head of the chain.
+create function seal_head() returns table (sealed_id bigint, head_seq bigint, head_hash bytea)
+language sql stable as $$
     select coalesce((select value::bigint from ironcron.meta where key = 'sealed_id'), 0), coalesce(h.seq, 0), h.hash
     from ((select s.seq + s.rows - 1 as seq, substr(s.hashes, s.rows * 32 - 31, 32) as hash
            from ironcron.audit_seal s order by s.seq desc limit 1)
           union all
           select (select value::bigint from ironcron.meta where key = 'anchor_seq'),
                  (select decode(value, 'hex') from ironcron.meta where key = 'anchor_hash')) h
-    order by h.seq desc nulls last limit 1;
-end $$;
+    order by h.seq desc nulls last limit 1
+$$;
 
 -- Rows that wait, oldest first: what lies above the last number that was looked at, and what has come to
 -- light in the gaps below it.
 create function seal_rows(p_limit bigint)
 returns table (id bigint, at bigint, event text, job text, run_id uuid, node uuid, actor text, detail text)
-language plpgsql set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
+language plpgsql set plan_cache_mode = force_custom_plan set enable_mergejoin = off set enable_seqscan = off as $$
 declare v_sealed bigint := coalesce((select value::bigint from ironcron.meta where key = 'sealed_id'), 0);
 begin
     return query
@@ -43,11 +38,24 @@ begin
     order by w.id;
 end $$;
 
--- p_id: the first number of each block of the chain. p_gap_from, p_gap_to: numbers above p_sealed that
--- were not there.
-create function seal(p_sealed bigint, p_seq bigint[], p_id bigint[], p_rows bigint[], p_prev bytea[], p_hashes bytea[],
-                     p_gap_from bigint[], p_gap_to bigint[]) returns void language plpgsql as $$
+-- A gap is over when all have ended that were there when it was noted, and nothing is in it: one
+-- statement sees both.
+create function forget_gaps() returns void language sql as $$
+    delete from ironcron.audit_gap g
+    where g.noted < pg_snapshot_xmin(pg_current_snapshot())
+      and coalesce((select min(a.id) from ironcron.audit a where a.id >= g.id_from) > g.id_to, true)
+$$;
+
+-- p_id: the first number of each block of the chain. p_gap_from, p_gap_to: numbers above p_was_sealed that
+-- were not there. False: the head is not that any more.
+create function seal(p_was_sealed bigint, p_was_seq bigint, p_sealed bigint, p_seq bigint[], p_id bigint[],
+                     p_rows bigint[], p_prev bytea[], p_hashes bytea[], p_gap_from bigint[], p_gap_to bigint[])
+returns boolean language plpgsql as $$
 begin
+    perform pg_advisory_xact_lock(1768124270, 3);
+    if not exists (select from ironcron.seal_head() h where h.sealed_id = p_was_sealed and h.head_seq = p_was_seq) then
+        return false;
+    end if;
     insert into ironcron.audit_seal (seq, id, rows, prev, hashes)
     select * from unnest(p_seq, p_id, p_rows, p_prev, p_hashes);
     if exists (select from ironcron.audit_gap) then
@@ -66,6 +74,7 @@ begin
     insert into ironcron.audit_gap
     select g.id_from, g.id_to, pg_current_xact_id() from unnest(p_gap_from, p_gap_to) as g (id_from, id_to);
     perform ironcron.meta_put('sealed_id', p_sealed::text);
+    return true;
 end $$;
 
 -- ---- pruning -------------------------------------------------------------------------------------

@@ -71,7 +71,7 @@ $$;
 create function beat(p_node uuid, p_now bigint, p_look boolean, p_running int, p_full boolean, p_draining boolean)
 returns table (at bigint, changes bigint, version bigint, orphans boolean, node uuid, host text, labels text,
                dry_run boolean, draining boolean, is_full boolean, overdue boolean, unsealed boolean)
-language plpgsql as $$
+language plpgsql set enable_seqscan = off as $$
 #variable_conflict use_column
 declare v_now bigint := ironcron.now_ms(p_now); v_up bigint := ironcron.up_since(p_now);
 begin

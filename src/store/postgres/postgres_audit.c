@@ -22,7 +22,7 @@ void send_audit(struct postgres_store *store, struct task *task)
     task_send(store, PG_AUDIT, &parameters);
 }
 
-// ---- sealing: read what waits, hash it here, write the seals ------------------------------------
+// ---- sealing: read what waits, hash it here while others are served, write the seals ------------
 
 // As many rows as a block of the chain holds at most (schema_1.sql).
 #define BLOCK_ROWS 60
@@ -92,6 +92,8 @@ static void send_seals(struct postgres_store *store, struct task *task)
     int64_t last = rows[count - 1].id;
     struct parameters parameters;
     parameters_init(&parameters);
+    put_int(&parameters, sealings->sealed_id);
+    put_int(&parameters, task->number);
     put_int(&parameters, last > sealings->sealed_id ? last : sealings->sealed_id);
     EACH_BLOCK(INT, list_int(&parameters, task->number + (int64_t)from + 1));
     EACH_BLOCK(INT, list_int(&parameters, rows[from].id));
@@ -120,13 +122,14 @@ void send_seal(struct postgres_store *store, struct task *task)
         if (op->sealed > 0) {
             send_seals(store, task);
         }
+        task_send_plain(store, PG_FORGET_GAPS);
         send_make_days(store);
-        task_send_plain(store, PG_COMMIT);
         return;
     }
     struct parameters parameters;
-    task_begin(store, task);
-    task_send_plain(store, PG_SEAL_BEGIN);
+    task->over = false;
+    task->committing = false;
+    task_send_plain(store, PG_SEAL_HEAD);
     parameters_init(&parameters);
     put_int(&parameters, (int64_t)op->limit + 1); // one more, to know whether there is more
     parameters.wants_binary = true;
@@ -178,10 +181,14 @@ static void take_waiting(struct task *task, const PGresult *result)
 void take_seal(struct postgres_store *store, struct task *task, const PGresult *result)
 {
     (void)store;
+    struct store_op_seal *op = CONTAINER_OF(task->op, struct store_op_seal, op);
     if (task->round == 0 && task->answers == 0) {
         take_head(task, result);
     } else if (task->round == 0) {
         take_waiting(task, result);
+    } else if (task->answers == 0 && op->sealed > 0 && !field_bool(result, 0, 0)) {
+        op->sealed = 0; // somebody else has sealed meanwhile
+        op->more = true;
     }
 }
 

@@ -4,7 +4,8 @@
 // An operation is a task: one or more statements and a sync, which the server carries out as one
 // transaction; its answers come in the same order, and the sync's answer means that it is
 // committed. A task of several rounds (it needs an answer before it can go on) opens a transaction
-// of its own, and has the pipeline for itself until it ends.
+// of its own, and has the pipeline for itself until it ends; or, where each round is a transaction
+// by itself, queues up for the next one like any other.
 #pragma once
 
 #include <libpq-fe.h>

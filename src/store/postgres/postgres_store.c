@@ -286,7 +286,11 @@ static void round_over(struct postgres_store *store)
     task->in_block = task->in_block && !task->committing;
     if (!failed && !task->over) {
         task->round++;
-        send_round(store, task);
+        if (task->in_block) {
+            send_round(store, task);
+        } else { // others were sent meanwhile
+            task_sent(store, task_pop(store));
+        }
         return;
     }
     if (task->broken_off && task->again < AGAIN_MAX) {

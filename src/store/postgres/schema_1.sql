@@ -65,7 +65,6 @@ create table run_ended_rest partition of run_ended default;
 create index run_in_order on run_ended (fence);
 create index run_of_job on run_ended (job_id, due_at, fence);
 create index run_rest_in_order on run_ended_rest (due_at, job_id) where closes;
-create index run_ended_at on run_ended using brin (ended_at) with (autosummarize = on);
 create view run as
 select run_id, fence, job_id, due_at, attempt, trigger, 0::smallint as state, node_no, started_at,
        null::bigint as ended_at, null::bigint as duration, null::int as exit_code,
