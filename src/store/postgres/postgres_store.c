@@ -335,9 +335,18 @@ static bool take_answers(struct postgres_store *store)
 
 // ---- the port -----------------------------------------------------------------------------------
 
+// What can go goes at once, so that the server has work while the caller prepares more. Whatever else
+// there is to it waits for the pump.
 static void submit(struct store *port, struct store_op *op)
 {
-    operation_push(&postgres_of(port)->queue, op);
+    struct postgres_store *store = postgres_of(port);
+    struct error ignored = ERROR_INIT;
+    operation_push(&store->queue, op);
+    while (store->again == NULL && store->queue.first != NULL && may_send(store) &&
+           operation_check(store->queue.first, &ignored)) {
+        task_sent(store, task_new(operation_pop(&store->queue)));
+        (void)PQflush(store->connection);
+    }
 }
 
 static bool is_overdue(const struct postgres_store *store)
