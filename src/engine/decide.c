@@ -62,19 +62,16 @@ void decide_flush(struct engine *engine)
 }
 
 #define ID_NUMBER_MAX 4095
-// Those of one millisecond are numbered in the twelve bits after it, so that what is claimed together
-// lies together in the store's indexes, in order.
-static struct uuid new_id(struct engine *engine)
+// In the twelve bits after the millisecond the ids of one turn rise with the runs in hand, so that
+// what is claimed together lies together, in order, in the store's indexes.
+static struct uuid new_id(const struct engine *engine)
 {
     uint8_t bytes[10];
-    int64_t now = instant_ms(engine_now(engine));
+    int number = engine->claims < ID_NUMBER_MAX ? engine->claims : ID_NUMBER_MAX;
     engine->options.random(bytes, sizeof bytes);
-    engine->id_number = now == engine->id_at ? engine->id_number + 1 : 0;
-    engine->id_at = now;
-    int number = engine->id_number < ID_NUMBER_MAX ? engine->id_number : ID_NUMBER_MAX;
     bytes[0] = (uint8_t)(number >> 8);
     bytes[1] = (uint8_t)number;
-    return uuid_v7(now, bytes);
+    return uuid_v7(instant_ms(engine_now(engine)), bytes);
 }
 
 bool decide_has_capacity(const struct engine *engine)

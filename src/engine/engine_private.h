@@ -240,8 +240,6 @@ struct engine {
     struct engine_job *ready_last;
     struct decide_batch *batch; // being filled in this turn
     int claims;                 // runs STARTED here, and proposals that may become one
-    int64_t id_at;              // the millisecond of the last run id, and its number in it
-    int id_number;
     int running;
     size_t operations;      // in the store, or held
     struct store_op **held; // to be submitted again, unchanged, once the store is asked again

@@ -85,7 +85,7 @@ void link_explain(const struct postgres_store *store, const PGresult *result, st
                   state == NULL ? "none" : state);
     }
     const char *hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
-    if (hint != NULL && strstr(hint, "max_locks_per_transaction") != NULL) {
+    if (hint != NULL && state != NULL && strcmp(state, "53200") == 0) {
         (void)error_mend(err, "the server's lock table is full: raise max_locks_per_transaction "
                               "there and start it again, or end the session that holds so many: "
                               "select pid, count(*) from pg_locks group by pid order by 2 desc");

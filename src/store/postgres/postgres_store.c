@@ -335,8 +335,8 @@ static bool take_answers(struct postgres_store *store)
 
 // ---- the port -----------------------------------------------------------------------------------
 
-// What can go goes at once, so that the server has work while the caller prepares more. Whatever else
-// there is to it waits for the pump.
+// What can go goes at once, so that the server has work while the caller prepares more. The rest is
+// the pump's.
 static void submit(struct store *port, struct store_op *op)
 {
     struct postgres_store *store = postgres_of(port);
