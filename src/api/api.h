@@ -68,6 +68,10 @@ void api_link_below(const struct http_request *request, int64_t before,
 const struct job *api_job(struct api *api, const struct http_request *request,
                           struct http_response *response);
 
+// One that was killed is still written down as live. On SQLite only one node can hold the store; in
+// a fleet the lease tells.
+const char *api_node_state(const struct api *api, const struct store_node_row *row);
+
 // Puts the intent, lets the node take its turn, and answers with what came of it.
 void api_carry_out(struct api *api, const struct http_request *request, struct store_intent *intent,
                    struct http_response *response);
@@ -78,4 +82,5 @@ http_handler_fn api_get_jobs, api_get_job;
 http_handler_fn api_get_audit, api_get_nodes, api_get_controls, api_get_intent;
 http_handler_fn api_post_run, api_post_cancel_run, api_post_cancel_job, api_post_reload;
 http_handler_fn api_post_pause, api_post_resume, api_post_throttle, api_post_dry_run;
+http_handler_fn api_post_drain_node, api_post_resume_node;
 http_handler_fn api_get_description;

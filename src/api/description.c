@@ -43,11 +43,13 @@ static const struct schema schemas[] = {
      "seq:i? at:t event:s job:s? run_id:u? node:u? actor:s? detail:s? prev_hash:s? hash:s?", NULL},
     {"Node",
      "node:u host:s version:s started_at:t last_seen:t state:s running:i max_running:i? "
-     "dry_run:b draining:b labels:o? valid_until:t?",
+     "dry_run:b draining:b labels:o? valid_until:t? draining_since:t? draining_by:s? "
+     "draining_as:s? draining_reason:s? definitions:i? refused:s?",
      NULL},
     {"Slot", "job:s due_at:t outcome:s? run_id:u? reason:s?", NULL},
     {"Status",
-     "at:t environment:s? mode:s node:u version:s ready:b store_is_up:b jobs:i running:i checks:a",
+     "at:t environment:s? mode:s node:u version:s ready:b store_is_up:b jobs:i running:i checks:a "
+     "definitions:i? active_definitions:i? refused:s? draining_since:t?",
      NULL},
     {"Problem", "type:s title:s status:i detail:s", NULL},
 };

@@ -107,9 +107,7 @@ struct nodes {
     json_t *array;
 };
 
-// One that was killed is still written down as live. On SQLite only one node can hold the store; in
-// a fleet the lease tells.
-static const char *state_of(const struct api *api, const struct store_node_row *row)
+const char *api_node_state(const struct api *api, const struct store_node_row *row)
 {
     bool is_other = !uuid_equal(row->node, api->node);
     if (!is_other || strcmp(row->state, "live") != 0) {
@@ -124,7 +122,7 @@ static const char *state_of(const struct api *api, const struct store_node_row *
 static bool list_node(void *context, const struct store_node_row *row)
 {
     struct nodes *nodes = context;
-    json_array_append_new(nodes->array, json_node_row(row, state_of(nodes->api, row)));
+    json_array_append_new(nodes->array, json_node_row(row, api_node_state(nodes->api, row)));
     return json_array_size(nodes->array) < NODES_MAX;
 }
 

@@ -80,8 +80,10 @@ static json_t *json_checks(struct health *health)
     for (int i = 0; i < HEALTH_CHECK_COUNT; i++) {
         enum health_check check = (enum health_check)i;
         const char *reason = health_reason(health, check);
-        json_array_append_new(checks, json_pack("{s:s, s:b, s:o}", "name", health_check_name(check),
-                                                "ok", reason == NULL, "reason", json_text(reason)));
+        json_array_append_new(checks,
+                              json_pack("{s:s, s:b, s:o, s:o}", "name", health_check_name(check),
+                                        "ok", reason == NULL, "reason", json_text(reason), "note",
+                                        json_text(health_noted(health, check))));
     }
     return checks;
 }
@@ -93,12 +95,18 @@ void api_get_status(void *context, const struct http_request *request,
     struct api *api = context;
     struct health *health = api->endpoints->health;
     const char *mode = engine_is_dry_run(api->engine) ? "dry-run" : "live";
+    struct engine_drain_order order;
+    bool drains = engine_told_to_drain(api->engine, &order);
     api_send(response, 200,
-             json_pack("{s:o, s:o, s:s, s:o, s:s, s:b, s:b, s:i, s:i, s:o}", "at",
-                       json_time(clock_now(api->clock)), "environment",
+             json_pack("{s:o, s:o, s:s, s:o, s:s, s:b, s:b, s:i, s:i, s:o, s:o, s:o, s:o, s:o}",
+                       "at", json_time(clock_now(api->clock)), "environment",
                        json_text(api->config->environment), "mode", mode, "node",
                        json_uuid(api->node), "version", IRONCRON_VERSION, "ready",
                        (int)health_is_ready(health), "store_is_up",
                        (int)engine_store_is_up(api->engine), "jobs", (int)api->config->job_count,
-                       "running", engine_running(api->engine), "checks", json_checks(health)));
+                       "running", engine_running(api->engine), "checks", json_checks(health),
+                       "definitions", json_version(engine_version(api->engine)),
+                       "active_definitions", json_version(engine_active_version(api->engine)),
+                       "refused", json_text(engine_refused(api->engine)), "draining_since",
+                       json_time(drains ? order.since : INSTANT_NONE)));
 }

@@ -97,6 +97,8 @@ static const struct http_parameter start_run[] = {
     END};
 static const struct http_parameter cancel_run[] = {RUN, ID, REASON, AS, END};
 static const struct http_parameter cancel_job[] = {JOB, ID, REASON, AS, END};
+static const struct http_parameter order_node[] = {
+    {"node", HTTP_IN_PATH, HTTP_UUID, true, "id of a node"}, ID, REASON, AS, END};
 static const struct http_parameter reload[] = {ID, REASON, AS, END};
 static const struct http_parameter act_on_job[] = {JOB, REASON, AS, END};
 static const struct http_parameter act_on_all[] = {REASON, AS, END};
@@ -202,6 +204,10 @@ static const struct http_route routes[] = {
      "sealed rows of the audit log, the newest first", "Audit[]"},
     {HTTP_GET, "/api/v1/nodes", api_get_nodes, HTTP_VIEWER, nothing, "the nodes, the newest first",
      "Node[]"},
+    {HTTP_POST, "/api/v1/nodes/{node}/drain", api_post_drain_node, HTTP_OPERATOR, order_node,
+     "begin nothing new there, until it is resumed or started anew", "Intent"},
+    {HTTP_POST, "/api/v1/nodes/{node}/resume", api_post_resume_node, HTTP_OPERATOR, order_node,
+     "let it take jobs again", "Intent"},
     {HTTP_GET, "/api/v1/controls", api_get_controls, HTTP_VIEWER, nothing, "the controls in force",
      "Control[]"},
     {HTTP_GET, "/api/v1/intents/{intent}", api_get_intent, HTTP_VIEWER, intent,

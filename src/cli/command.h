@@ -17,6 +17,7 @@ enum value_kind {
     VALUE_NONE, // an option without a value
     VALUE_TEXT,
     VALUE_TIME,      // see format_parse_time
+    VALUE_DURATION,  // "90s", "10m"
     VALUE_COUNT,     // 1 to 1,000,000
     VALUE_STATE,     // a run's state, in any case
     VALUE_JOB_STATE, // of job_view_state_words
@@ -25,6 +26,7 @@ enum value_kind {
     VALUE_JOB,      // a job's name; whether there is such a job is for the command to say
     VALUE_SCHEDULE, // a schedule, or a job's name
     VALUE_RUN,      // a run's id, or the beginning of one
+    VALUE_NODE,     // a node's host, id, or the beginning of one
     VALUE_SWITCH,   // on or off
     VALUE_FACTOR,   // x2 to x1000, or off
     VALUE_PARAM,    // key=value
@@ -74,7 +76,8 @@ struct option_use {
     const struct option *option;
     const char *text; // NULL for one without a value
     struct instant time;
-    int64_t number; // COUNT, FACTOR (0 = off), SWITCH (1 = on), STATE (enum run_state)
+    // DURATION (microseconds), COUNT, FACTOR (0 = off), SWITCH (1 = on), STATE (enum run_state)
+    int64_t number;
 };
 
 // A command line, parsed and checked. Texts point into argv.

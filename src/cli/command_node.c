@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // `serve`, `nodes`, `reload`: the node itself.
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,6 +66,19 @@ static void running_cell(struct text_table *table, const struct listed_node *nod
     }
 }
 
+// Which version of the definitions a node executes.
+static void definitions_cell(struct text_table *table, const struct listed_node *node,
+                             int64_t active)
+{
+    bool differs = node->row.definitions != active;
+    if (node_list_lives(node) && node->row.definitions > 0) {
+        text_table_cellf(table, differs ? COLOUR_BAD : COLOUR_NONE, "version %" PRId64,
+                         node->row.definitions);
+    } else {
+        text_table_cell(table, COLOUR_DIM, NULL);
+    }
+}
+
 // "region=eu, disk=ssd"
 static void labels_cell(struct text_table *table, const struct store_node_row *row)
 {
@@ -98,6 +112,7 @@ static void add_node(struct text_table *table, const struct session *session,
     text_table_cell(table, COLOUR_NONE, started);
     text_table_cell(table, COLOUR_NONE, seen);
     if (session->config->store_url != NULL) {
+        definitions_cell(table, node, session->version);
         lease_cell(table, node, now);
         running_cell(table, node, true);
         labels_cell(table, row);
@@ -119,11 +134,52 @@ static void print_definitions(const struct session *session)
     }
 }
 
+static void print_drain(const struct session *session, const struct listed_node *node)
+{
+    AUTO(buf_release) struct buf words;
+    buf_init(&words, 16384);
+    buf_printf(&words, "\n%s is draining ", node->row.host);
+    node_list_describe_drain(node, session->zone, &words);
+    buf_printf(&words, ". Undo: ironcron nodes resume %s\n", node->row.host);
+    char *clean = terminal_clean_lines(buf_string(&words), words.length);
+    fputs(clean, stdout);
+    free(clean);
+}
+
+static void print_refusal(const struct session *session, const struct listed_node *node)
+{
+    char *why = terminal_clean(node->row.refused);
+    char *host = terminal_clean(node->row.host);
+    printf("\n%s cannot execute version %" PRId64 " and begins nothing: %s\n", host,
+           session->version, why);
+    free(host);
+    free(why);
+}
+
+static void print_remarks(const struct session *session, const struct node_list *fleet)
+{
+    for (size_t i = 0; i < fleet->count; i++) {
+        const struct listed_node *node = &fleet->nodes[i];
+        if (!node_list_lives(node)) {
+            continue;
+        }
+        if (!instant_is_none(node->row.draining_since)) {
+            print_drain(session, node);
+        }
+        if (node->row.refused != NULL) {
+            print_refusal(session, node);
+        }
+    }
+    if (node_list_all_drain(fleet)) {
+        puts("All live nodes are draining, so nothing starts.");
+    }
+}
+
 static void print_nodes(const struct session *session, const struct node_list *fleet)
 {
     bool is_fleet = session->config->store_url != NULL;
     AUTO_TEXT_TABLE table = text_table_new(
-        is_fleet ? "NODE|HOST|STATE|STARTED|LAST SEEN|>LEASE LEFT|>RUNNING|LABELS|VERSION"
+        is_fleet ? "NODE|HOST|STATE|STARTED|LAST SEEN|JOBS|>LEASE LEFT|>RUNNING|LABELS|VERSION"
                  : "NODE|HOST|STATE|STARTED|LAST SEEN|>RUNNING|VERSION");
     for (size_t i = 0; i < fleet->count; i++) {
         add_node(table, session, &fleet->nodes[i]);
@@ -168,6 +224,7 @@ bool command_nodes(struct invocation *invocation, int *exit_out, struct error *e
         print_nodes_json(&fleet);
     } else {
         print_nodes(&session, &fleet);
+        print_remarks(&session, &fleet);
         print_definitions(&session);
     }
     *exit_out = fleet.overdue > 0 ? 1 : 0;

@@ -89,8 +89,11 @@ static void print_node(const struct status *status)
     char since[FORMAT_TIME_SIZE];
     format_in_zone(session->node.started_at, session->zone, since);
     terminal_put(stdout, COLOUR_GOOD, session->node.host);
-    printf(", pid %d (%s), since %s: ironcron nodes\n", session->node.pid, session->node.command,
-           since);
+    printf(", pid %d (%s), since %s", session->node.pid, session->node.command, since);
+    if (status->overview.fleet.told_to_drain > 0) {
+        terminal_print(stdout, COLOUR_WARN, ", draining");
+    }
+    puts(": ironcron nodes");
 }
 
 static void print_definitions(const struct session *session)

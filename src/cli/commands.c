@@ -84,6 +84,11 @@ static const struct option pause_options[] = {
     ALL, FLAG("cancel-running", 0, "also end what is running"), REASON, ACTOR, END};
 static const struct option resume_options[] = {ALL, REASON, ACTOR, END};
 static const struct option switch_options[] = {REASON, ACTOR, END};
+static const struct option drain_options[] = {
+    FLAG("wait", 0, "until nothing runs there any more"),
+    TAKES("timeout", 0, VALUE_DURATION, "DURATION",
+          "wait so long at most, such as 10m; then exit 75"),
+    REASON, ACTOR, END};
 static const struct option audit_options[] = {
     JOB,   TAKES("event", 0, VALUE_TEXT, "EVENT", "only this event: STARTED, FAILED, PAUSED, …"),
     SINCE, UNTIL,
@@ -409,6 +414,21 @@ const struct command command_table[] = {
      EXAMPLES{"ironcron throttle warm-cache x4 --reason \"database slow\"",
               "a quarter of the slots", "ironcron throttle --all off", "back to all of them", NULL},
      command_throttle},
+    {"nodes drain", "Acting", false, ONE("NODE", VALUE_NODE), drain_options,
+     "let a node begin nothing new, as before maintenance of its host",
+     "NODE is its host, its id, or the beginning of that. What it runs goes on to its end, and it "
+     "stays "
+     "up; the other nodes take its jobs at once, with the attempts that wait there. So until it is "
+     "resumed, or started anew. Where no other node is live nothing starts meanwhile, and what was "
+     "due is "
+     "a case for each job's `missed`.\n\n"
+     "With --wait it exits 0 once nothing runs there any more; Ctrl-C ends the waiting only.",
+     EXAMPLES{"ironcron nodes drain alpha --wait --reason \"new kernel\"",
+              "then stop it and restart the host", NULL},
+     command_nodes_drain},
+    {"nodes resume", "Acting", false, ONE("NODE", VALUE_NODE), switch_options,
+     "let a node that drains take jobs again", "It has its share of the jobs again at once.",
+     EXAMPLES{"ironcron nodes resume alpha", "after the maintenance", NULL}, command_nodes_resume},
     {"reload", "Acting", false, NO_ARGUMENTS, switch_options,
      "have the live node read its configuration",
      "Checks the configuration first and changes nothing when it has an error. The same as a HUP "

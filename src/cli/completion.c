@@ -222,13 +222,35 @@ static void offer_runs(struct typing *typing)
 {
     AUTO(session_release) struct session session = {0};
     struct error err = ERROR_INIT;
-    if (!session_config_quietly(&session, typing->invocation) || !session_read(&session, &err)) {
+    if (!session_config_quietly(&session, typing->invocation) || !session_read(&session, &err) ||
+        session.store == NULL) {
         return;
     }
     struct store_run_filter filter = {
         .since = INSTANT_NONE, .until = INSTANT_NONE, .limit = RUNS_OFFERED};
     if (!session.store->ops->read_runs(session.store, &filter, offer_run, typing, &err)) {
         return;
+    }
+}
+
+static bool offer_node(void *context, const struct store_node_row *row)
+{
+    if (strcmp(row->state, "live") == 0) {
+        char id[UUID_TEXT_SIZE];
+        uuid_format(row->node, id);
+        offer(context, row->host, id);
+        offer(context, id, row->host);
+    }
+    return true;
+}
+
+static void offer_nodes(struct typing *typing)
+{
+    AUTO(session_release) struct session session = {0};
+    struct error ignored = ERROR_INIT;
+    if (session_config_quietly(&session, typing->invocation) && session_read(&session, &ignored) &&
+        session.store != NULL) {
+        (void)session.store->ops->read_nodes(session.store, offer_node, typing, &ignored);
     }
 }
 
@@ -242,6 +264,8 @@ static void offer_values(struct typing *typing, enum value_kind kind)
         offer_jobs(typing);
     } else if (kind == VALUE_RUN) {
         offer_runs(typing);
+    } else if (kind == VALUE_NODE) {
+        offer_nodes(typing);
     } else if (kind == VALUE_COMMAND) {
         offer_commands(typing, typing->command_words);
     } else if (kind == VALUE_FILE) {

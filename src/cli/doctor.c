@@ -292,6 +292,7 @@ bool doctor_load(struct doctor *doctor, const struct session *session, bool deep
     if (session->config->store_url != NULL) {
         doctor_nodes(doctor);
     }
+    doctor_each_node(doctor);
     if (session->config->store_url == NULL || session->node_is_here) {
         look_at_node(doctor);
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cli/doctor_fleet.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,45 @@ static void tell_overdue(struct doctor *doctor, const struct listed_node *node)
                "a live node declares it dead by itself; look at the host, and start one where none "
                "lives: ironcron serve",
                "node %s on %s is past its lease, which ended %s", id, node->row.host, since);
+}
+
+static void tell_drain(struct doctor *doctor, const struct listed_node *node)
+{
+    char remedy[320];
+    AUTO(buf_release) struct buf words;
+    buf_init(&words, 16384);
+    node_list_describe_drain(node, doctor->session->zone, &words);
+    snprintf(remedy, sizeof remedy, "ironcron nodes resume %s", node->row.host);
+    doctor_add(doctor, "nodes",
+               node_list_all_drain(&doctor->overview.fleet) ? DOCTOR_TODO : DOCTOR_NOTE, remedy,
+               "the node on %s is draining %s", node->row.host, buf_string(&words));
+}
+
+static void tell_refusal(struct doctor *doctor, const struct listed_node *node)
+{
+    doctor_add(doctor, "definitions", DOCTOR_TODO,
+               "mend it on that host, or put other definitions into force: ironcron reload",
+               "the node on %s cannot execute version %" PRId64 " and begins nothing: %s",
+               node->row.host, doctor->session->version, node->row.refused);
+}
+
+// What operators and hosts do to single nodes, in a fleet or where there is but one.
+void doctor_each_node(struct doctor *doctor)
+{
+    const struct node_list *fleet = &doctor->overview.fleet;
+    size_t told = 0;
+    for (size_t i = 0; i < fleet->count && told < SHOWN; i++) {
+        const struct listed_node *node = &fleet->nodes[i];
+        bool drains = node_list_lives(node) && !instant_is_none(node->row.draining_since);
+        bool refuses = node_list_lives(node) && node->row.refused != NULL;
+        told += drains || refuses;
+        if (drains) {
+            tell_drain(doctor, node);
+        }
+        if (refuses) {
+            tell_refusal(doctor, node);
+        }
+    }
 }
 
 void doctor_nodes(struct doctor *doctor)

@@ -66,6 +66,14 @@ static json_t *body_of(const struct store_intent *intent)
     return body;
 }
 
+static void node_path(const struct store_intent *intent, char *out, size_t size)
+{
+    json_t *params = json_loads(intent->params, 0, NULL);
+    snprintf(out, size, "nodes/%s/%s", json_string_value(json_object_get(params, "node")),
+             store_intent_name(intent->kind));
+    json_decref(params);
+}
+
 static void path_of(const struct store_intent *intent, char *out, size_t size)
 {
     char run[UUID_TEXT_SIZE];
@@ -83,6 +91,10 @@ static void path_of(const struct store_intent *intent, char *out, size_t size)
         return;
     case INTENT_RETRY:
         snprintf(out, size, "runs/%s/retry", run);
+        return;
+    case INTENT_DRAIN:
+    case INTENT_RESUME:
+        node_path(intent, out, size);
         return;
     default:
         snprintf(out, size, "reload");

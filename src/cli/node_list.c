@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "time/format.h"
+
 #define NODE_LIST_BYTES ((size_t)16 * 1024 * 1024)
 
 // One whose lock is free on this host is dead, whatever its lease says.
@@ -58,6 +60,26 @@ bool node_list_count_cut_off(struct node_list *fleet, struct store *store, struc
     return store->ops->read_runs(store, &running, count_cut_off, fleet, err);
 }
 
+void node_list_describe_drain(const struct listed_node *node, const struct zone *zone,
+                              struct buf *out)
+{
+    const struct store_node_row *row = &node->row;
+    char since[FORMAT_TIME_SIZE];
+    format_in_zone(row->draining_since, zone, since);
+    buf_printf(out, "since %s by %s%s%s", since, row->draining_by == NULL ? "?" : row->draining_by,
+               row->draining_as == NULL ? "" : " as ",
+               row->draining_as == NULL ? "" : row->draining_as);
+    if (row->draining_reason != NULL) {
+        buf_printf(out, " (%s)", row->draining_reason);
+    }
+    buf_printf(out, "; %d run%s there", row->running, row->running == 1 ? " goes on" : "s go on");
+}
+
+bool node_list_all_drain(const struct node_list *fleet)
+{
+    return fleet->told_to_drain > 0 && fleet->draining == fleet->live;
+}
+
 // ---- loading ------------------------------------------------------------------------------------
 
 struct loading {
@@ -80,6 +102,8 @@ static void count(struct loading *loading, const struct listed_node *node)
     }
     fleet->live++;
     fleet->draining += node->row.draining;
+    fleet->told_to_drain += !instant_is_none(node->row.draining_since);
+    fleet->refusing += node->row.refused != NULL;
     if (node->row.dry_run && fleet->dry_run++ == 0) {
         fleet->dry = node;
     }
@@ -100,6 +124,10 @@ static bool take(void *context, const struct store_node_row *row)
     node->row.version = copy(fleet, row->version);
     node->row.labels = copy(fleet, row->labels);
     node->row.state = copy(fleet, row->state);
+    node->row.refused = copy(fleet, row->refused);
+    node->row.draining_by = copy(fleet, row->draining_by);
+    node->row.draining_as = copy(fleet, row->draining_as);
+    node->row.draining_reason = copy(fleet, row->draining_reason);
     node->state = copy(fleet, node->state);
     count(loading, node);
     return fleet->count < NODE_LIST_MAX;

@@ -20,7 +20,9 @@ struct node_list {
     size_t live, overdue;
     size_t cut_off;                // likewise
     size_t dry_run, draining;      // of those that live
+    size_t told_to_drain;          // by an operator
     const struct listed_node *dry; // the first of those in dry-run; NULL
+    size_t refusing;               // that cannot execute the active definitions
     const char *other_version;     // one that lives has another than the newest that lives; NULL
 };
 
@@ -33,6 +35,12 @@ bool node_list_lives(const struct listed_node *node_or_null);
 bool node_list_cut_off(const struct node_list *fleet, const struct store_run_row *run);
 bool node_list_count_cut_off(struct node_list *fleet, struct store *store,
                              struct error *err) MUST_USE;
+
+// "since 2026-… by ann@h1 as bob (new disk); 3 runs go on there".
+void node_list_describe_drain(const struct listed_node *node, const struct zone *zone,
+                              struct buf *out);
+// Live nodes drain, and no other one takes jobs.
+bool node_list_all_drain(const struct node_list *fleet);
 
 // "live", "stopped", "lost" as written down; "overdue": past its lease, and nobody has declared it
 // dead yet; "gone": proven to be dead.

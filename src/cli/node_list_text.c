@@ -20,8 +20,9 @@ void node_list_print(const struct node_list *fleet)
         }
         fputs(shown++ == 0 ? ": " : ", ", stdout);
         terminal_put(stdout, node->row.draining ? COLOUR_WARN : COLOUR_GOOD, node->row.host);
-        printf(" (%d running%s%s)", node->row.running, node->row.draining ? ", draining" : "",
-               node->row.dry_run ? ", dry-run" : "");
+        printf(" (%d running%s%s%s)", node->row.running,
+               node->row.refused != NULL ? ", refuses the jobs in force" : "",
+               node->row.draining ? ", draining" : "", node->row.dry_run ? ", dry-run" : "");
     }
     if (shown < fleet->live) {
         printf(", and %zu more", fleet->live - shown);

@@ -18,6 +18,8 @@ COMMAND(command_import_pg_cron);
 // command_node.c
 COMMAND(command_serve);
 COMMAND(command_nodes);
+COMMAND(command_nodes_drain);
+COMMAND(command_nodes_resume);
 COMMAND(command_reload);
 // command_migrate.c
 COMMAND(command_migrate_deploy);

@@ -163,6 +163,13 @@ static void judge_fleet(struct status *status)
         problem(status, "%zu node%s past the lease and not declared dead yet: ironcron nodes",
                 fleet->overdue, fleet->overdue == 1 ? " is" : "s are");
     }
+    if (node_list_all_drain(fleet)) {
+        problem(status, "all live nodes are draining, so nothing starts: ironcron nodes");
+    }
+    if (fleet->refusing > 0) {
+        problem(status, "%zu of %zu nodes cannot execute the definitions in force: ironcron nodes",
+                fleet->refusing, fleet->live);
+    }
     if (fleet->dry_run > 0 && fleet->dry_run < fleet->live) {
         problem(status,
                 "%zu of %zu nodes, such as the one on %s, were started in dry-run, and so all are: "

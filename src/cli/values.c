@@ -168,6 +168,19 @@ static bool check_time(const char *what, const char *text, struct instant now,
     return false;
 }
 
+static bool check_duration(const char *what, const char *text, struct option_use *use,
+                           struct error *err)
+{
+    struct duration duration;
+    if (format_parse_duration(text, &duration, err)) {
+        use->number = duration.us;
+        return true;
+    }
+    error_wrap(err, "%s", what);
+    err->code = ERROR_USAGE;
+    return false;
+}
+
 bool value_check(enum value_kind kind, const char *what, const char *text, struct instant now,
                  struct option_use *use, struct error *err)
 {
@@ -175,6 +188,8 @@ bool value_check(enum value_kind kind, const char *what, const char *text, struc
     switch (kind) {
     case VALUE_TIME:
         return check_time(what, text, now, use, err);
+    case VALUE_DURATION:
+        return check_duration(what, text, use, err);
     case VALUE_COUNT:
         return check_count(what, text, use, err);
     case VALUE_FACTOR:

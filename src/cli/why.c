@@ -47,6 +47,7 @@ static const char *const cause_names[WHY_CAUSE_COUNT] = {
     [WHY_JITTER] = "jitter",
     [WHY_NO_NODE] = "no_node",
     [WHY_NODE_STOPPED] = "node_stopped",
+    [WHY_DRAINING] = "draining",
     [WHY_NO_LABELS] = "no_labels",
     [WHY_WAITS_OVERLAP] = "waits_overlap",
     [WHY_WAITS_CAPACITY] = "waits_capacity",
@@ -194,6 +195,9 @@ static enum why_cause of_undecided(const struct why_facts *facts)
     }
     if (instant_before(facts->now, start)) {
         return WHY_JITTER;
+    }
+    if (facts->nodes_fit == 0 && facts->nodes_drain > 0) {
+        return WHY_DRAINING;
     }
     if (facts->job != NULL && facts->job->nodes != NULL && facts->nodes_fit == 0) {
         return WHY_NO_LABELS;

@@ -48,6 +48,7 @@ enum why_cause {
     WHY_JITTER,
     WHY_NO_NODE,
     WHY_NODE_STOPPED,
+    WHY_DRAINING,  // all live nodes that may run the job drain
     WHY_NO_LABELS, // no node that lives has the labels that the job demands
     WHY_WAITS_OVERLAP,
     WHY_WAITS_CAPACITY,
@@ -101,10 +102,12 @@ struct why_facts {
     bool node_is_stopped;  // by a signal; node_pid then goes on with CONT
     bool run_is_with_node; // the run's node is the live one
     int node_pid;
-    int nodes_fit;   // that live and have the labels that the job demands
-    int running_fit; // runs of all jobs there, as they last said
-    int running_all; // runs of all jobs everywhere, as the store says
-    int max_running; // of the nodes that fit, together
+    int nodes_drain;        // that live, have the labels, and were told to drain
+    const char *drain_host; // one of those
+    int nodes_fit;          // that live, take jobs and have the labels that the job demands
+    int running_fit;        // runs of all jobs there, as they last said
+    int running_all;        // runs of all jobs everywhere, as the store says
+    int max_running;        // of the nodes that fit, together
 };
 
 struct why {

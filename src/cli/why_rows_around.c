@@ -144,9 +144,14 @@ static bool has_labels(const struct store_node_row *row, const struct job *job)
     return wanted == NULL || wanted->name == NULL;
 }
 
-static void add_places(struct why_facts *facts, const struct store_node_row *row)
+static void add_places(struct why_case *why, const struct store_node_row *row)
 {
-    if (facts->job == NULL || has_labels(row, facts->job)) {
+    struct why_facts *facts = &why->facts;
+    bool may = facts->job == NULL || has_labels(row, facts->job);
+    if (may && !instant_is_none(row->draining_since)) {
+        facts->nodes_drain++;
+        facts->drain_host = copy(why, row->host);
+    } else if (may) {
         facts->max_running = row->max_running + (facts->nodes_fit > 0 ? facts->max_running : 0);
         facts->running_fit += row->running;
         facts->nodes_fit++;
@@ -166,7 +171,7 @@ static bool note_node(void *context, const struct store_node_row *row)
     facts->run_is_with_node |= is_live && of_run;
     if (is_live) {
         search->dry_run |= row->dry_run;
-        add_places(facts, row);
+        add_places(why, row);
     }
     if (instant_before(facts->at, row->started_at)) {
         bool is_first = facts->node_then == NULL && facts->node_before == NULL;

@@ -93,7 +93,8 @@ void why_add_downtime(const struct why_facts *facts, struct why *why)
     const struct store_node_row *before = facts->node_before;
     const struct store_node_row *after = facts->node_after;
     if (facts->node_then != NULL) {
-        buf_printf(&why->text, "the node on %s was stopping or stalled", facts->node_then->host);
+        buf_printf(&why->text, "the node on %s was draining, stopping or stalled",
+                   facts->node_then->host);
         why_add_time(facts, &why->text, ", and last seen at ", facts->node_then->last_seen);
     } else if (before == NULL) {
         buf_add_string(&why->text, "no node was running");

@@ -54,6 +54,19 @@ static void tell_waits_overlap(const struct why_facts *facts, struct why *why)
     why_add_id(&why->next, "ironcron runs output ", facts->other, " -f");
 }
 
+static void tell_draining(const struct why_facts *facts, struct why *why)
+{
+    buf_add_string(&why->text, "It is due and no node can take it: all live nodes");
+    if (facts->job != NULL && facts->job->nodes != NULL) {
+        buf_add_string(&why->text, " with the labels that the job demands (nodes: ");
+        job_labels_describe(facts->job->nodes, &why->text);
+        buf_add_char(&why->text, ')');
+    }
+    buf_add_string(&why->text, " are draining. One that takes jobs again makes it up or records it "
+                               "as MISSED, by the job's `missed`.");
+    buf_printf(&why->next, "ironcron nodes resume %s", facts->drain_host);
+}
+
 static void tell_no_labels(const struct why_facts *facts, struct why *why)
 {
     buf_add_string(&why->text, "It is due and not yet decided: no node that lives has the labels "
@@ -128,6 +141,7 @@ bool why_tell_waiting(const struct why_facts *facts, struct why *why)
         [WHY_JITTER] = tell_jitter,
         [WHY_NO_NODE] = tell_no_node,
         [WHY_NODE_STOPPED] = tell_node_stopped,
+        [WHY_DRAINING] = tell_draining,
         [WHY_NO_LABELS] = tell_no_labels,
         [WHY_WAITS_OVERLAP] = tell_waits_overlap,
         [WHY_WAITS_CAPACITY] = tell_waits_capacity,

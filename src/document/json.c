@@ -106,15 +106,25 @@ json_t *json_intent(const struct store_intent *intent)
                      json_text(intent->answer));
 }
 
+json_t *json_version(int64_t version)
+{
+    return version > 0 ? json_integer((json_int_t)version) : json_null();
+}
+
 json_t *json_node_row(const struct store_node_row *row, const char *state)
 {
     json_t *labels = row->labels == NULL ? NULL : json_loads(row->labels, 0, NULL);
     return json_pack(
-        "{s:o, s:o, s:o, s:o, s:o, s:s, s:i, s:o, s:b, s:b, s:o, s:o}", "node",
-        json_uuid(row->node), "host", json_text(row->host), "version", json_text(row->version),
-        "started_at", json_time(row->started_at), "last_seen", json_time(row->last_seen), "state",
-        state, "running", row->running, "max_running",
+        "{s:o, s:o, s:o, s:o, s:o, s:s, s:i, s:o, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
+        "s:o}",
+        "node", json_uuid(row->node), "host", json_text(row->host), "version",
+        json_text(row->version), "started_at", json_time(row->started_at), "last_seen",
+        json_time(row->last_seen), "state", state, "running", row->running, "max_running",
         row->max_running > 0 ? json_integer(row->max_running) : json_null(), "dry_run",
         (int)row->dry_run, "draining", (int)row->draining, "labels",
-        labels == NULL ? json_null() : labels, "valid_until", json_time(row->valid_until));
+        labels == NULL ? json_null() : labels, "valid_until", json_time(row->valid_until),
+        "draining_since", json_time(row->draining_since), "draining_by",
+        json_text(row->draining_by), "draining_as", json_text(row->draining_as), "draining_reason",
+        json_text(row->draining_reason), "definitions", json_version(row->definitions), "refused",
+        json_text(row->refused));
 }

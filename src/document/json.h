@@ -18,4 +18,5 @@ json_t *json_audit(const struct store_audit_row *row);
 json_t *json_control(const struct store_control_row *row);
 json_t *json_intent(const struct store_intent *intent);
 // `state` as it is known better than the row says.
+json_t *json_version(int64_t version); // of definitions; 0: null
 json_t *json_node_row(const struct store_node_row *row, const char *state);

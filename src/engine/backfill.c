@@ -270,6 +270,15 @@ static bool is_over(const struct engine_backfill *backfill)
            (backfill->stopped != NULL || (backfill->collected && done == backfill->count));
 }
 
+// Another node goes on with it, by the ledger.
+static void let_go(struct engine *engine, struct engine_backfill *backfill)
+{
+    if (!engine->options.alone && backfill->open == 0 && backfill->stopped == NULL) {
+        control_forget(engine, backfill->intent_id);
+        backfill_free(engine, backfill);
+    }
+}
+
 static void backfill_step(struct engine *engine, struct engine_backfill *backfill, struct mono now)
 {
     if (backfill->job->removed) {
@@ -284,6 +293,8 @@ static void backfill_step(struct engine *engine, struct engine_backfill *backfil
     }
     if (is_over(backfill)) {
         backfill_finish(backfill, NULL);
+    } else if (engine->drain.on) {
+        let_go(engine, backfill);
     } else if (!backfill->collected) {
         backfill_read(backfill);
     } else if (backfill->stopped == NULL) {

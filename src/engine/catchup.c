@@ -60,7 +60,8 @@ static void miss_all(struct engine_job *job, struct instant now, enum slot_reaso
 void catchup_plan(struct engine *engine, struct engine_job *job, struct instant now)
 {
     // A node that has just started speaks of downtime, one that lived of its own lateness.
-    bool lived = engine->live && !instant_before(job->next_due, engine->joined_at);
+    bool lived = engine->live && !instant_before(job->next_due, engine->joined_at) &&
+                 !instant_before(job->next_due, engine->drain.ended_at);
     enum slot_reason reason = lived ? REASON_BUSY : REASON_DOWNTIME;
     if (job->job->schedule.kind == SCHEDULE_REBOOT) {
         job->catchup_until = now; // late by nature: it is due at the boot, before any node

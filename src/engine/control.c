@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What operators want: the controls in force (pause, dry-run, throttle) and their intents (run,
-// cancel, reload, backfill, retry). Read in one operation whenever somebody else has written to the
-// store.
+// cancel, reload, backfill, retry, drain). Read in one operation whenever somebody else has written
+// to the store.
 #include "engine/engine_private.h"
 
 #include <jansson.h>
@@ -95,7 +95,7 @@ struct intent_end {
     char *answer;
 };
 
-static void handling_remove(struct engine *engine, struct uuid intent_id)
+void control_forget(struct engine *engine, struct uuid intent_id)
 {
     for (size_t i = 0; i < engine->handling_count; i++) {
         if (uuid_equal(engine->handling[i], intent_id)) {
@@ -123,7 +123,7 @@ static void intent_end_on_done(struct store_op *op)
     if (!link_settled(engine, op)) {
         return;
     }
-    handling_remove(engine, end->end.intent_id);
+    control_forget(engine, end->end.intent_id);
     store_op_release(op);
     free(end->answer);
     free(end);
@@ -192,6 +192,21 @@ static const char no_such_node[] =
     "no live node with the labels that the job's `nodes` asks for took it; is one there? See: "
     "ironcron nodes";
 
+static const char node_is_gone[] = "that node is not there any more. All nodes: ironcron nodes";
+
+// Why this node does not begin anything for the job, whoever asks; NULL = it may.
+static const char *why_not_here(const struct engine *engine, const struct job *job)
+{
+    if (engine->options.schedules && fleet_all_drain(engine, job)) {
+        return "all live nodes that may run it are draining; let one take jobs again: ironcron "
+               "nodes resume NODE";
+    }
+    return !fleet_may_run(engine, job) ? no_such_node
+           : engine->drain.on          ? "the node was just told to drain; ask once more"
+           : engine->draining ? "the node is stopping; the next one can do it: ironcron serve"
+                              : NULL;
+}
+
 static void intent_run(struct engine *engine, const struct store_intent *intent)
 {
     struct engine_job *job = job_wanted(engine, intent);
@@ -204,12 +219,9 @@ static void intent_run(struct engine *engine, const struct store_intent *intent)
         refuse(engine, intent, wrong.text);
         return;
     }
-    if (!fleet_may_run(engine, job->job)) {
-        refuse(engine, intent, no_such_node);
-        return;
-    }
-    if (engine->draining) {
-        refuse(engine, intent, "the node is stopping; the next one can do it: ironcron serve");
+    const char *why = why_not_here(engine, job->job);
+    if (why != NULL) {
+        refuse(engine, intent, why);
         return;
     }
     if (!decide_has_capacity(engine)) {
@@ -241,11 +253,10 @@ static void intent_retry(struct engine *engine, const struct store_intent *inten
                       format_parse_time(due_at, INSTANT_NONE, &manual->due_at, &ignored);
     manual->detail = manual_detail(intent, manual->attempt, due_at);
     json_decref(wish);
+    const char *not_here = job == NULL ? no_such_job : why_not_here(engine, job->job);
     const char *why =
-        job == NULL                        ? no_such_job
-        : !fleet_may_run(engine, job->job) ? no_such_node
-        : !understood                      ? "the slot is not understood"
-        : engine->draining                 ? "the node is stopping"
+        not_here != NULL ? not_here
+        : !understood    ? "the slot is not understood"
         : decide_is_dry(engine, job)
             ? "a dry-run is in force: it would execute nothing, and hide what happened"
         : !decide_has_capacity(engine) ? "all places of node.max_running are taken"
@@ -261,10 +272,8 @@ static void intent_retry(struct engine *engine, const struct store_intent *inten
 static void intent_backfill(struct engine *engine, const struct store_intent *intent)
 {
     struct engine_job *job = job_wanted(engine, intent);
-    const char *why = job == NULL                        ? no_such_job
-                      : !fleet_may_run(engine, job->job) ? no_such_node
-                      : engine->draining                 ? "the node is stopping"
-                                                         : backfill_begin(engine, job, intent);
+    const char *why = job == NULL ? no_such_job : why_not_here(engine, job->job);
+    why = why == NULL ? backfill_begin(engine, job, intent) : why;
     if (why != NULL) {
         refuse(engine, intent, why);
     }
@@ -353,8 +362,29 @@ static void intent_cancel(struct engine *engine, const struct store_intent *inte
     control_cancelled(engine, intent, runs, backfills);
 }
 
+static void intent_drain(struct engine *engine, const struct store_intent *intent)
+{
+    if (!uuid_equal(intents_named(intent), engine->options.node)) {
+        refuse(engine, intent, node_is_gone);
+    } else if (engine->draining) {
+        refuse(engine, intent, "the node is stopping");
+    } else if (!engine->options.schedules) {
+        refuse(engine, intent, "it is there for one command only, and leaves by itself");
+    } else if (intent->kind == INTENT_DRAIN) {
+        drain_begin(engine, intent);
+    } else {
+        drain_end(engine, intent);
+    }
+}
+
+// Where this node is alone it is meant whatever it was called when that was said.
 static void intent_reload(struct engine *engine, const struct store_intent *intent)
 {
+    struct uuid named = intents_named(intent);
+    if (!engine->options.alone && !uuid_is_nil(named) && !uuid_equal(named, engine->options.node)) {
+        refuse(engine, intent, node_is_gone);
+        return;
+    }
     ARRAY_RESERVE(engine->reload_intents, engine->reload_count, engine->reload_capacity);
     engine->reload_intents[engine->reload_count++] = intent->intent_id;
     engine->reload_wanted = true;
@@ -393,6 +423,10 @@ static void intent_carry_out(struct engine *engine, const struct store_intent *i
         break;
     case INTENT_RETRY:
         intent_retry(engine, intent);
+        break;
+    case INTENT_DRAIN:
+    case INTENT_RESUME:
+        intent_drain(engine, intent);
         break;
     case INTENT_KIND_COUNT:
         break;

@@ -282,7 +282,7 @@ static void waited(struct engine *engine, struct engine_job *job)
 void decide_waiting(struct engine *engine, struct engine_job *job)
 {
     if (job->wait != WAIT_OVERLAP || job->in_flight > 0 || overlaps_anywhere(job) ||
-        engine->draining || job->removed) {
+        engine_rests(engine) || job->removed) {
         return;
     }
     if (engine_may_decide(engine)) {
@@ -295,7 +295,7 @@ void decide_waiting(struct engine *engine, struct engine_job *job)
 
 void decide_ready(struct engine *engine)
 {
-    while (engine->ready_first != NULL && decide_has_capacity(engine) && !engine->draining) {
+    while (engine->ready_first != NULL && decide_has_capacity(engine) && !engine_rests(engine)) {
         struct engine_job *job = engine->ready_first;
         engine->ready_first = job->next_ready;
         if (engine->ready_first == NULL) {
@@ -403,7 +403,7 @@ void decide_retry(struct engine *engine, struct engine_retry *retry, struct inst
         return;
     }
     bool runs = job->running > 0 && job->job->overlap != JOB_OVERLAP_ALLOW;
-    bool blocked = engine->draining || job->in_flight > 0 || runs ||
+    bool blocked = engine_rests(engine) || job->in_flight > 0 || runs ||
                    decide_is_paused(engine, job) || !decide_has_capacity(engine) ||
                    !link_is_open(engine);
     if (blocked) {

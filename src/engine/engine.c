@@ -37,6 +37,7 @@ void engine_free(struct engine *engine)
         retry_free(engine, CONTAINER_OF(heap_top(&engine->retries), struct engine_retry, planned));
     }
     fleet_release(&engine->fleet);
+    drain_release(&engine->drain);
     json_decref(engine->labels);
     control_release(engine);
     pauses_release(&engine->pauses);
@@ -109,7 +110,7 @@ static struct instant next_wake(const struct engine *engine)
         return INSTANT_NONE; // the owner's tick goes on
     }
     struct instant wake = sooner(housekeeping_wake(engine), fleet_wake(engine));
-    if (!engine_may_decide(engine)) {
+    if (engine->drain.on || !engine_may_decide(engine)) {
         return wake;
     }
     wake = sooner(wake, sooner(planner_wake(engine), after_wake(engine)));
@@ -132,19 +133,26 @@ static void notice_gap(struct engine *engine)
     engine->turned_at = now;
 }
 
+static void begin_turn(struct engine *engine, struct instant now)
+{
+    decide_ready(engine);
+    planner_turn(engine, now);
+    retry_turn(engine, now);
+    after_turn(engine, now);
+    backfill_turn(engine);
+    marks_turn(engine);
+}
+
 struct instant engine_turn(struct engine *engine)
 {
     engine->busy = false;
     struct instant now = engine_now(engine);
     notice_gap(engine);
     control_turn(engine);
-    if (engine_may_decide(engine)) {
-        decide_ready(engine);
-        planner_turn(engine, now);
-        retry_turn(engine, now);
-        after_turn(engine, now);
-        backfill_turn(engine);
-        marks_turn(engine);
+    if (engine->drain.on) {
+        drain_turn(engine, now);
+    } else if (engine_may_decide(engine)) {
+        begin_turn(engine, now);
         engine->live = true;
     }
     decide_flush(engine);

@@ -5,9 +5,9 @@
 // batches. A run's life, in order: engine/planner.c (due) → engine/decide.c (policy, proposal) →
 // engine/verdict.c (the store's answer) → engine/run.c (start, output, end) → engine/retry.c (the
 // next attempt). Beside it: engine/after.c (slots that wait for other jobs), engine/backfill.c,
-// engine/control.c (pause, throttle, intents), engine/start.c and
-// engine/publish.c (definitions), engine/housekeeping.c (seal, prune), engine/link.c (the store is
-// there or not).
+// engine/control.c (pause, throttle, intents), engine/drain.c (nothing new here, as an operator
+// wants it), engine/start.c and engine/publish.c (definitions), engine/housekeeping.c (seal,
+// prune), engine/link.c (the store is there or not).
 #pragma once
 
 #include <stdbool.h>
@@ -92,6 +92,13 @@ void engine_reload_done(struct engine *engine, const struct error *err_or_null);
 // Another version of the definitions is active in the store: the owner loads it and reloads with
 // it. 0 = none.
 int64_t engine_wants_version(const struct engine *engine);
+// The version that this node executes, and the one that is active as the store last told; 0 = the
+// store keeps none.
+int64_t engine_version(const struct engine *engine);
+int64_t engine_active_version(const struct engine *engine);
+// The owner cannot execute the active one, for this reason; NULL = it can. All nodes are told.
+void engine_refuses(struct engine *engine, const char *why_or_null);
+const char *engine_refused(const struct engine *engine); // NULL = nothing
 // Others have declared this node dead: what it ran is being ended, nothing more is claimed. The
 // owner closes it and starts a new one.
 bool engine_is_fenced(const struct engine *engine);
@@ -103,7 +110,15 @@ size_t engine_member_count(const struct engine *engine);
 // This host's clock less the store's, by the last beat that was answered; 0 where they are one.
 struct duration engine_clock_skew(const struct engine *engine);
 
-// Stops claiming; lets what runs finish.
+// An operator wants nothing new begun on this node, until it is resumed or started anew. All else
+// goes on.
+struct engine_drain_order {
+    struct instant since;
+    const char *by, *as, *reason; // each may be NULL
+};
+bool engine_told_to_drain(const struct engine *engine, struct engine_drain_order *order_out);
+
+// Before the end: stops claiming; lets what runs finish.
 void engine_drain(struct engine *engine);
 // Ends what runs (TERM, then KILL), or at once (KILL).
 void engine_stop_runs(struct engine *engine, bool at_once);

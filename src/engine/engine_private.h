@@ -4,7 +4,8 @@
 // Who changes what: planner.c the heap of due times; catchup.c what was missed; decide.c proposals;
 // verdict.c what the store said to them; run.c runs from claim to end, end_text.c their last words;
 // retry.c waiting attempts; after.c slots that wait for other jobs;
-// control.c controls and intents; pauses.c when what was paused; start.c, publish.c and closing.c
+// control.c controls and intents; drain.c what this node says of itself, and that it is to begin
+// nothing; pauses.c when what was paused; start.c, publish.c and closing.c
 // definitions; housekeeping.c sealing, pruning, the runner's deadline; link.c whether the store
 // answers. Where a node is not alone: fleet.c the other nodes and the right to act, marks.c looks
 // at slots that others decide, intents.c whose an intent is, fence.c what dead nodes left.
@@ -15,6 +16,7 @@
 #include "base/buf.h"
 #include "base/heap.h"
 #include "base/map.h"
+#include "engine/drain.h"
 #include "engine/engine.h"
 
 // A slot up to this late is simply started; later ones fall under the job's `missed` policy.
@@ -253,6 +255,7 @@ struct engine {
     bool storing_output;
     struct pauses pauses;
     struct fleet fleet;
+    struct drain drain;
     json_t *labels; // this node's; NULL = none
     struct instant joined_at;
     char **controlled; // jobs that a control in force names
@@ -284,10 +287,16 @@ struct engine {
     bool worked;                 // runs began or ended since the last beat
     struct engine_job **removed; // wait for publish_sweep
     size_t removed_count, removed_capacity;
-    bool draining;
+    bool draining; // before its end
     bool live;
     bool busy; // something changed: another turn is worth its while
 };
+
+// Nothing new: it is about to end, or an operator wants that.
+static inline bool engine_rests(const struct engine *engine)
+{
+    return engine->draining || engine->drain.on;
+}
 
 // planner.c
 void planner_init(struct engine *engine);
@@ -392,6 +401,7 @@ void control_cancel(struct engine *engine, const struct store_intent *intent, in
                     int *backfills_out);
 void control_cancelled(struct engine *engine, const struct store_intent *intent, int runs,
                        int backfills);
+void control_forget(struct engine *engine, struct uuid intent_id); // it is another node's now
 void engine_manual_free(struct engine_manual *manual);
 
 // pauses.c
@@ -444,6 +454,10 @@ int fleet_rank_of(const struct engine *engine, const void *key, size_t size);
 struct duration fleet_delay(int rank);
 bool fleet_may_run(const struct engine *engine, const struct job *job); // by this node's labels
 bool fleet_has_node(const struct engine *engine, const struct job *job);
+bool fleet_has_other(const struct engine *engine); // that takes jobs
+// All live nodes that could run it drain.
+bool fleet_all_drain(const struct engine *engine, const struct job *job);
+bool fleet_is_member(const struct engine *engine, struct uuid node);
 
 // marks.c
 // The job's wake has come: may its slot be decided now? If not, it comes again when it may.
@@ -454,6 +468,8 @@ void marks_turn(struct engine *engine);
 // intents.c
 // Is a pending intent this node's to carry out now? If not now, it is looked at again.
 bool intents_is_ours(struct engine *engine, const struct store_intent *intent);
+// The node that a wish is directed to; nil = any.
+struct uuid intents_named(const struct store_intent *intent);
 void intents_begin(struct engine *engine); // of a reading of all that are pending
 void intents_replace(struct engine *engine, struct engine_job *job);       // runs of other nodes
 void intents_replace_again(struct engine *engine, struct engine_job *job); // until they have ended

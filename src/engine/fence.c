@@ -275,7 +275,7 @@ void fence_turn(struct engine *engine, struct mono now)
     struct fleet *fleet = &engine->fleet;
     bool due = fleet->fence_due && !mono_before(now, fleet->fence_at);
     bool again = fleet->fence_wanted && !mono_before(now, fleet->fence_at);
-    if ((due || again) && !fleet->fencing && !engine->draining && fleet_may_act(engine)) {
+    if ((due || again) && !fleet->fencing && !engine_rests(engine) && fleet_may_act(engine)) {
         fleet->fence_at = mono_add(now, FENCE_PAUSE);
         fence_submit(engine);
     }

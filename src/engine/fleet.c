@@ -74,8 +74,7 @@ bool fleet_is_trusted(const struct engine *engine)
 bool fleet_is_outdated(const struct engine *engine)
 {
     const struct fleet *fleet = &engine->fleet;
-    int64_t ours = engine->set == NULL ? 0 : engine->set->set.version;
-    return fleet->outdated || (fleet->version != 0 && fleet->version != ours);
+    return fleet->outdated || (fleet->version != 0 && fleet->version != engine_version(engine));
 }
 
 bool fleet_may_act(const struct engine *engine)
@@ -88,6 +87,16 @@ int64_t engine_wants_version(const struct engine *engine)
 {
     bool told = fleet_is_outdated(engine) && !engine->fleet.outdated;
     return told ? engine->fleet.version : 0;
+}
+
+int64_t engine_version(const struct engine *engine)
+{
+    return engine->set == NULL ? 0 : engine->set->set.version;
+}
+
+int64_t engine_active_version(const struct engine *engine)
+{
+    return engine->options.alone ? engine_version(engine) : engine->fleet.version;
 }
 
 bool engine_is_trusted(const struct engine *engine)
@@ -162,7 +171,7 @@ static int rank_by(const struct engine *engine, uint64_t key, const struct job *
 {
     const struct fleet *fleet = &engine->fleet;
     const struct fleet_member *self = own(engine);
-    if (self == NULL || !comes_into_question(self, job)) {
+    if (self == NULL || engine->drain.on || !comes_into_question(self, job)) {
         return -1;
     }
     int rank = 0;
@@ -173,9 +182,13 @@ static int rank_by(const struct engine *engine, uint64_t key, const struct job *
     return rank;
 }
 
+// Where all drain, each of them may do what is to be done once for all.
 int fleet_rank_of(const struct engine *engine, const void *key, size_t size)
 {
-    return engine->options.alone ? 0 : rank_by(engine, fnv_add(FNV_START, key, size), NULL);
+    if (engine->options.alone || (engine->drain.on && !fleet_has_node(engine, NULL))) {
+        return 0;
+    }
+    return rank_by(engine, fnv_add(FNV_START, key, size), NULL);
 }
 
 int fleet_rank(const struct engine *engine, const struct job *job)
@@ -200,6 +213,37 @@ bool fleet_has_node(const struct engine *engine, const struct job *job)
 {
     for (size_t i = 0; i < engine->fleet.count; i++) {
         if (comes_into_question(&engine->fleet.members[i], job)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool fleet_has_other(const struct engine *engine)
+{
+    for (size_t i = 0; i < engine->fleet.count; i++) {
+        const struct fleet_member *member = &engine->fleet.members[i];
+        if (!uuid_equal(member->node, engine->options.node) && comes_into_question(member, NULL)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool fleet_all_drain(const struct engine *engine, const struct job *job)
+{
+    bool any = engine->options.alone && engine->drain.on;
+    for (size_t i = 0; i < engine->fleet.count; i++) {
+        const struct fleet_member *member = &engine->fleet.members[i];
+        any = any || (member->draining && !member->is_overdue && has_labels(member->labels, job));
+    }
+    return any && !fleet_has_node(engine, job);
+}
+
+bool fleet_is_member(const struct engine *engine, struct uuid node)
+{
+    for (size_t i = 0; i < engine->fleet.count; i++) {
+        if (uuid_equal(engine->fleet.members[i].node, node)) {
             return true;
         }
     }
@@ -313,7 +357,7 @@ static void pulse_fill(struct engine *engine, struct store_op_beat *beat, bool l
 {
     struct mono now = clock_mono(engine->options.clock);
     // Who came for somebody's wish only takes no slot.
-    bool leaves = engine->draining || !engine->options.schedules;
+    bool leaves = engine_rests(engine) || !engine->options.schedules;
     *beat = (struct store_op_beat){.op = {.kind = STORE_BEAT},
                                    .node = engine->options.node,
                                    .look = look,

@@ -162,6 +162,7 @@ void housekeeping_turn(struct engine *engine)
     feed(engine, now);
     seal_submit(engine, now);
     prune_submit(engine, now);
+    drain_report(engine);
     if (engine->options.alone) {
         link_beat(engine, now);
     } else {

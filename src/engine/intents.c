@@ -87,8 +87,11 @@ static int rank_for(const struct engine *engine, const struct store_intent *inte
 static void consider_job(struct engine *engine, const struct store_intent *intent)
 {
     const struct engine_job *job = map_get(&engine->jobs, intent->job);
+    bool begun = intent->kind == INTENT_BACKFILL && intent->answer != NULL;
     if (!engine->options.schedules) {
         take(engine, intent); // this node came to carry out intents
+    } else if (begun && job != NULL && fleet_all_drain(engine, job->job)) {
+        return; // it waits for one that takes jobs
     } else if (job == NULL || job->removed || !fleet_has_node(engine, job->job)) {
         take_in_turn(engine, intent, rank_for(engine, intent), NOBODY_HAS); // to refuse it
     } else {
@@ -162,19 +165,28 @@ static void cancel_job(struct engine *engine, const struct store_intent *intent)
     }
 }
 
-// Each node has files of its own: a reload may name the node whose files are meant.
-static void consider_reload(struct engine *engine, const struct store_intent *intent)
+struct uuid intents_named(const struct store_intent *intent)
 {
-    char ours[UUID_TEXT_SIZE];
-    uuid_format(engine->options.node, ours);
+    struct uuid node = {{0}};
     json_t *params = intent->params == NULL ? NULL : json_loads(intent->params, 0, NULL);
-    const char *node = json_string_value(json_object_get(params, "node"));
-    if (node == NULL) {
-        take_in_turn(engine, intent, rank_for(engine, intent), (struct duration){0});
-    } else if (strcmp(node, ours) == 0) {
-        take(engine, intent);
-    }
+    const char *text = json_string_value(json_object_get(params, "node"));
+    bool named = text != NULL && uuid_parse(text, &node);
     json_decref(params);
+    return named ? node : (struct uuid){{0}};
+}
+
+// Each node has files of its own: a reload may name the node whose files are meant. What is wanted
+// of a node that is gone is refused by another.
+static void consider_named(struct engine *engine, const struct store_intent *intent)
+{
+    struct uuid node = intents_named(intent);
+    if (uuid_equal(node, engine->options.node)) {
+        take(engine, intent);
+    } else if (uuid_is_nil(node)) {
+        take_in_turn(engine, intent, rank_for(engine, intent), (struct duration){0});
+    } else if (!fleet_is_member(engine, node)) {
+        take_in_turn(engine, intent, rank_for(engine, intent), NOBODY_HAS);
+    }
 }
 
 // ---- all of them --------------------------------------------------------------------------------
@@ -195,11 +207,29 @@ static void consider(struct engine *engine, const struct store_intent *intent)
         }
         break;
     case INTENT_RELOAD:
-        consider_reload(engine, intent);
+    case INTENT_DRAIN:
+    case INTENT_RESUME:
+        consider_named(engine, intent);
         break;
     case INTENT_KIND_COUNT:
         break;
     }
+}
+
+static bool begins_something(const struct store_intent *intent)
+{
+    return intent->kind == INTENT_RUN || intent->kind == INTENT_RETRY ||
+           intent->kind == INTENT_BACKFILL;
+}
+
+// A backfill that was taken while this node was told to drain: another one is to have it, and one
+// that has begun waits for a node that takes jobs.
+static bool hands_over(struct engine *engine, const struct store_intent *intent)
+{
+    bool hands = intent->kind == INTENT_BACKFILL && engine->drain.on &&
+                 (fleet_has_other(engine) || intent->answer != NULL);
+    engine->drain.report_wanted = engine->drain.report_wanted || hands;
+    return hands;
 }
 
 bool intents_is_ours(struct engine *engine, const struct store_intent *intent)
@@ -208,21 +238,21 @@ bool intents_is_ours(struct engine *engine, const struct store_intent *intent)
         return true;
     }
     bool ours = uuid_equal(intent->node, engine->options.node);
-    bool begins = intent->kind != INTENT_CANCEL && intent->kind != INTENT_RELOAD;
+    bool begins = begins_something(intent);
     if (intent->kind == INTENT_CANCEL && uuid_is_nil(intent->run_id)) {
         engine->fleet.intents_pending = true;
         cancel_job(engine, intent);
         return false;
     }
     if (ours && (!begins || fleet_may_act(engine))) {
-        return true;
+        return !hands_over(engine, intent);
     }
     if (ours || uuid_is_nil(intent->node)) {
         engine->fleet.intents_pending = true;
     }
     // One that stops begins nothing any more, but what it runs can be cancelled.
     bool may = begins ? !engine->draining && fleet_may_act(engine)
-                      : !engine->draining || intent->kind == INTENT_CANCEL;
+                      : !engine->draining || intent->kind != INTENT_RELOAD;
     if (uuid_is_nil(intent->node) && may) {
         consider(engine, intent);
     }

@@ -115,6 +115,7 @@ static void beat_submit(struct engine *engine)
     beat->beat.op.done = beat_on_done;
     beat->beat.node = engine->options.node;
     beat->beat.running = engine->running;
+    beat->beat.draining = engine_rests(engine);
     engine->beaten_at = clock_mono(engine->options.clock);
     engine->worked = false;
     engine->operations++;

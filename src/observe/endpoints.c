@@ -47,9 +47,10 @@ static void add_checks_json(struct health *health, struct buf *out)
         const char *reason = health_reason(health, check);
         buf_printf(out, "%s{\"name\":\"%s\",\"ok\":%s", i == 0 ? "" : ",", health_check_name(check),
                    reason == NULL ? "true" : "false");
-        if (reason != NULL) {
-            buf_add_string(out, ",\"reason\":");
-            http_json_string(out, reason);
+        const char *note = health_noted(health, check);
+        if (reason != NULL || note != NULL) {
+            buf_add_string(out, reason != NULL ? ",\"reason\":" : ",\"note\":");
+            http_json_string(out, reason != NULL ? reason : note);
         }
         buf_add_char(out, '}');
     }
@@ -82,8 +83,10 @@ static void answer_readyz(void *context, const struct http_request *request,
     for (int i = 0; i < HEALTH_CHECK_COUNT; i++) {
         const char *name = health_check_name((enum health_check)i);
         const char *reason = health_reason(health, (enum health_check)i);
+        const char *note = health_noted(health, (enum health_check)i);
         if (reason == NULL) {
-            buf_printf(&response->body, "[+] %s ok\n", name);
+            buf_printf(&response->body, "[+] %s ok%s%s\n", name, note == NULL ? "" : ": ",
+                       note == NULL ? "" : note);
         } else {
             buf_printf(&response->body, "[-] %s failed: %s\n", name, reason);
         }

@@ -303,6 +303,18 @@ static void render_nodes_live(struct exposition *out, const char *name,
     put_sample(out, name, input, (uint64_t)input->metrics->nodes_live);
 }
 
+static void render_draining(struct exposition *out, const char *name,
+                            const struct family_input *input)
+{
+    put_sample(out, name, input, input->metrics->is_draining ? 1 : 0);
+}
+
+static void render_refused(struct exposition *out, const char *name,
+                           const struct family_input *input)
+{
+    put_sample(out, name, input, input->metrics->refuses ? 1 : 0);
+}
+
 static void render_fenced(struct exposition *out, const char *name,
                           const struct family_input *input)
 {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/check.h"
+#include "base/utf8.h"
 #include "time/format.h"
 
 static void follow_store(void *context, const struct error *err)
@@ -36,6 +37,17 @@ void health_set(struct health *health, enum health_check check, const char *reas
     format_utc_ms(health->since[check], since);
     snprintf(health->reason[check], HEALTH_REASON_SIZE, "since %s: %s", since,
              reason == NULL ? "" : reason);
+}
+
+void health_note(struct health *health, enum health_check check, const char *note)
+{
+    snprintf(health->note[check], HEALTH_REASON_SIZE, "%s", note == NULL ? "" : note);
+    utf8_trim_partial(health->note[check]);
+}
+
+const char *health_noted(const struct health *health, enum health_check check)
+{
+    return health->note[check][0] == '\0' ? NULL : health->note[check];
 }
 
 const struct engine_events *health_events(struct health *health)

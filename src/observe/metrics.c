@@ -203,6 +203,16 @@ void metrics_set_clock_skew(struct metrics *metrics, struct duration skew)
     metrics->clock_skew = skew;
 }
 
+void metrics_set_draining(struct metrics *metrics, bool is_draining)
+{
+    metrics->is_draining = is_draining;
+}
+
+void metrics_set_refuses(struct metrics *metrics, bool refuses)
+{
+    metrics->refuses = refuses;
+}
+
 void metrics_set_nodes_live(struct metrics *metrics, int nodes)
 {
     metrics->nodes_live = nodes;

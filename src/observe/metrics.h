@@ -45,6 +45,8 @@ void metrics_audit_row(struct metrics *metrics,
                        const char *event); // rows that are no run's, PAUSED …
 void metrics_set_clock_skew(struct metrics *metrics, struct duration skew);
 void metrics_set_nodes_live(struct metrics *metrics, int nodes);
+void metrics_set_draining(struct metrics *metrics, bool is_draining);
+void metrics_set_refuses(struct metrics *metrics, bool refuses); // the active definitions
 
 // One scrape. It shows the gauges of this moment; counters may go on while a slow client reads.
 // Several may be open at once, also across metrics_set_jobs.

@@ -63,4 +63,6 @@ struct metrics {
     uint64_t reconnects;
     int nodes_live;
     bool store_is_up;
+    bool is_draining;
+    bool refuses; // the active definitions
 };

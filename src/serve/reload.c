@@ -76,6 +76,7 @@ static bool put_in_force(struct serve *serve, struct loaded *loaded, struct erro
         metrics_set_jobs(serve->metrics, loaded->config->jobs, loaded->config->job_count);
         doors_configure(&serve->doors, loaded->config);
         health_set(&serve->health, HEALTH_DEFINITIONS, NULL);
+        engine_refuses(serve->node.engine, NULL);
     }
     loaded_release(old);
     return done;
@@ -200,6 +201,7 @@ void serve_follow_version(struct serve *serve)
             "%s; this node claims nothing more until it can, or others are in force", err.text);
     }
     health_set(&serve->health, HEALTH_DEFINITIONS, err.text);
+    engine_refuses(serve->node.engine, err.text);
     serve->refused_version = version;
     serve->refused_at = now;
 }

@@ -3,6 +3,7 @@
 // validation, the node, HTTP; then the loop, with reloads; then the stop.
 #include "serve/serve_private.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,6 +53,7 @@ static void tell_status(struct serve *serve)
     char text[NOTIFY_SIZE];
     snprintf(text, sizeof text, "%s: %zu jobs, %d running",
              serve->stopping != STOP_NOT ? stages[serve->stopping]
+             : serve->drains             ? "draining"
              : engine_is_dry_run(engine) ? "dry-run"
                                          : "live",
              serve->node.loaded->config->job_count, engine_running(engine));
@@ -125,6 +127,50 @@ static void on_signal(uv_signal_t *handle, int number)
     node_turn(&serve->node);
 }
 
+// ---- draining, as an operator wants it ----------------------------------------------------------
+
+static void note_order(struct serve *serve, const struct engine_drain_order *order)
+{
+    char since[FORMAT_TIME_SIZE];
+    AUTO(buf_release) struct buf text;
+    buf_init(&text, HEALTH_REASON_SIZE);
+    format_utc_ms(order->since, since);
+    buf_printf(&text, "since %s nothing new begins here, by %s%s%s%s%s", since,
+               order->by == NULL ? "?" : order->by, order->as == NULL ? "" : " as ",
+               order->as == NULL ? "" : order->as, order->reason == NULL ? "" : ": ",
+               order->reason == NULL ? "" : order->reason);
+    health_note(&serve->health, HEALTH_DRAINING, buf_string(&text));
+    LOG(LOG_WARN, "drained", "%s; %d running go on. Undo: ironcron nodes resume", buf_string(&text),
+        engine_running(serve->node.engine));
+}
+
+static void follow_order(struct serve *serve)
+{
+    struct engine_drain_order order;
+    bool drains = engine_told_to_drain(serve->node.engine, &order);
+    if (drains == serve->drains) {
+        return;
+    }
+    serve->drains = drains;
+    metrics_set_draining(serve->metrics, drains);
+    if (drains) {
+        note_order(serve, &order);
+    } else {
+        health_note(&serve->health, HEALTH_DRAINING, NULL);
+        LOG(LOG_INFO, "resumed", "jobs begin here again, by %s", order.by == NULL ? "?" : order.by);
+    }
+    tell_status(serve);
+}
+
+static void note_version(struct serve *serve)
+{
+    int64_t version = engine_version(serve->node.engine);
+    char text[48];
+    snprintf(text, sizeof text, "version %" PRId64, version);
+    health_note(&serve->health, HEALTH_DEFINITIONS, version > 0 ? text : NULL);
+    metrics_set_refuses(serve->metrics, engine_refused(serve->node.engine) != NULL);
+}
+
 // ---- each turn, each second ---------------------------------------------------------------------
 
 static void on_turn(struct node *node)
@@ -141,6 +187,7 @@ static void on_turn(struct node *node)
         serve_reload(serve);
     }
     serve_follow_version(serve);
+    follow_order(serve);
     if (serve->stopping != STOP_NOT && engine_is_drained(node->engine)) {
         uv_stop(&node->loop);
     }
@@ -186,6 +233,7 @@ static void on_tick(struct node *node)
     doors_tick(&serve->doors);
     metrics_set_nodes_live(serve->metrics, (int)engine_member_count(node->engine));
     metrics_set_clock_skew(serve->metrics, engine_clock_skew(node->engine));
+    note_version(serve);
     tell_status(serve);
     struct mono now = clock_mono(node->clock);
     if (serve->stopping != STOP_NOT && !mono_before(now, serve->stop_deadline)) {

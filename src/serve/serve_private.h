@@ -25,6 +25,7 @@ struct serve {
     bool has_loaded;         // definitions: what that took is not given back yet
     int64_t refused_version; // of the definitions: this node cannot execute it
     struct mono refused_at;
+    bool drains; // as an operator wants it; told
     int exit_code;
     bool started;
     int tries; // to be a node again after it was fenced; -1 = it is a first start

@@ -267,6 +267,14 @@ static bool check_version(const struct store_op_version *op, struct error *err)
     return check_lines(err, op->hash, op->actor, NULL, NULL);
 }
 
+static bool check_report(const struct store_op_report *op, struct error *err)
+{
+    if (uuid_is_nil(op->node) || op->definitions < 0) {
+        return bad(err, "a report of no node, or of no version");
+    }
+    return check_lines(err, op->refused, op->actor, op->as, op->reason);
+}
+
 static bool check_marks(const struct store_op_marks *op, struct error *err)
 {
     for (size_t i = 0; i < op->mark_count; i++) {
@@ -311,6 +319,8 @@ bool operation_check(const struct store_op *op, struct error *err)
         return check_audit(AS(op, store_op_audit), err);
     case STORE_VERSION:
         return check_version(AS(op, store_op_version), err);
+    case STORE_REPORT:
+        return check_report(AS(op, store_op_report), err);
     case STORE_MARKS:
         return check_marks(AS(op, store_op_marks), err);
     case STORE_FENCE:
@@ -348,23 +358,28 @@ static char *dump(json_t *object)
     return text;
 }
 
+// NULL when nothing is in it.
+static char *dump_some(json_t *object)
+{
+    if (json_object_size(object) == 0) {
+        json_decref(object);
+        return NULL;
+    }
+    return dump(object);
+}
+
 char *operation_control_detail(const struct store_op_control *op)
 {
-    json_t *detail = json_object();
-    if (op->as != NULL) {
-        json_object_set_new(detail, "as", json_string(op->as));
-    }
+    json_t *detail = json_pack("{s:s*, s:s*}", "as", op->as, "reason", op->reason);
     if (op->kind == CONTROL_THROTTLE && op->value != 0) {
         json_object_set_new(detail, "factor", json_integer(op->value));
     }
-    if (op->reason != NULL) {
-        json_object_set_new(detail, "reason", json_string(op->reason));
-    }
-    if (json_object_size(detail) == 0) {
-        json_decref(detail);
-        return NULL;
-    }
-    return dump(detail);
+    return dump_some(detail);
+}
+
+char *operation_report_detail(const struct store_op_report *op)
+{
+    return dump_some(json_pack("{s:s*, s:s*}", "as", op->as, "reason", op->reason));
 }
 
 const char *operation_control_event(const struct store_op_control *op)

@@ -46,8 +46,9 @@ void operation_slot_detail(const struct store_slot *slot, bool is_run, enum slot
 // {"as":…,"factor":…,"reason":…} without the absent ones, the caller frees it; NULL when all are
 // absent.
 char *operation_control_detail(const struct store_op_control *op);
-char *operation_fenced_detail(const char *host, struct uuid node);      // the caller frees it
-char *operation_version_detail(const char *hash, int64_t version);      // likewise
+char *operation_report_detail(const struct store_op_report *op);   // "as" and "reason", likewise
+char *operation_fenced_detail(const char *host, struct uuid node); // the caller frees it
+char *operation_version_detail(const char *hash, int64_t version); // likewise
 const char *operation_control_event(const struct store_op_control *op); // "PAUSED"
 // An error text as it is kept: cut at a character. Returns its length.
 size_t operation_error_length(const char *error);

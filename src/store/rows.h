@@ -134,6 +134,12 @@ struct store_node_row {
     bool draining;
     const char *labels;         // JSON object or NULL
     struct instant valid_until; // of its last beat: its lease; none where nodes have none (SQLite)
+    int64_t definitions;        // the version that it executes; 0 = the store keeps none
+    const char *refused;        // why it cannot execute the active one; NULL = it can
+    // Since when an operator wants nothing new begun there, who, and why; none = nobody does. Then
+    // it is `draining`, as is one that stops, or came for somebody's wish only.
+    struct instant draining_since;
+    const char *draining_by, *draining_as, *draining_reason;
 };
 typedef bool store_node_fn(void *context, const struct store_node_row *row); // newest first
 

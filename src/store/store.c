@@ -16,8 +16,8 @@ const char *store_control_name(enum store_control_kind kind)
 
 const char *store_intent_name(enum store_intent_kind kind)
 {
-    static const char *const names[INTENT_KIND_COUNT] = {"run", "cancel", "reload", "backfill",
-                                                         "retry"};
+    static const char *const names[INTENT_KIND_COUNT] = {"run",   "cancel", "reload", "backfill",
+                                                         "retry", "drain",  "resume"};
     CHECK(kind < INTENT_KIND_COUNT);
     return names[kind];
 }

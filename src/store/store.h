@@ -226,6 +226,8 @@ enum store_intent_kind {
     INTENT_RELOAD,
     INTENT_BACKFILL,
     INTENT_RETRY,
+    INTENT_DRAIN,  // a node begins nothing new any more …
+    INTENT_RESUME, // … or does again
     INTENT_KIND_COUNT
 };
 const char *store_intent_name(enum store_intent_kind kind); // "run", "cancel", "reload" …
@@ -237,7 +239,8 @@ struct store_intent {
     struct uuid run_id; // CANCEL by run; answer of RUN and RETRY
     // JSON object of strings or NULL. May hold secrets: forgotten when the intent has ended.
     // RUN: the params given. BACKFILL: "from", "to", "max_parallel", "force". RETRY: "due_at",
-    // "attempt" (the one to come). RELOAD: "node", whose files are meant
+    // "attempt" (the one to come). RELOAD: "node", whose files are meant. DRAIN, RESUME: "node", by
+    // id
     const char *params;
     bool dry_run;
     const char *actor;

@@ -149,6 +149,24 @@ struct store_op_beat {
     bool unsealed; // audit rows wait for STORE_SEAL
 };
 
+// What a node says of itself, each time that changes. REFUSED: this node is not live. A repeat
+// changes nothing more.
+// While a node drains it is not preferred for anything, its pending BACKFILL intents are nobody's,
+// and STORE_FENCE takes over what waits on it as on one that has left. Each report of one that
+// drains, or does no more, makes `changes` rise.
+// Audit: NODE_DRAINED, NODE_RESUMED, with actor and detail {"as":…,"reason":…} without the absent
+// ones.
+struct store_op_report {
+    struct store_op op;
+    struct uuid node;
+    int64_t definitions;           // the version that it executes; 0 = the store keeps none
+    const char *refused;           // why it cannot execute the active one; NULL = it can
+    struct instant draining_since; // an operator wants nothing new begun here; none = they do not
+    const char *actor;             // who said so, or the contrary
+    const char *as;
+    const char *reason;
+};
+
 // Fences each other member that is overdue, by id: the node is 'lost' (audit NODE_FENCED with
 // detail {"host":…,"node":…}), its sessions in the store's server are ended. Then each STARTED run
 // of a node that does not live becomes LOST as in JOIN, and what waits on such nodes becomes this

@@ -28,6 +28,7 @@ enum store_op_kind {
     STORE_INTENT_OWN,
     STORE_VERSION,
     STORE_IDENTITY,
+    STORE_REPORT,
     STORE_OP_COUNT
 };
 

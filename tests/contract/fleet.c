@@ -245,6 +245,40 @@ static void what_waits_is_taken_over(void **state)
     store_op_release(&take.op);
 }
 
+// A node that drains keeps what it runs, and gives what waits to the others.
+static void what_waits_where_a_node_drains_is_taken_over(void **state)
+{
+    struct contract *c = *state;
+    int64_t a = contract_publish(c, "a", "s");
+    int64_t b = contract_publish(c, "b", "s");
+    struct uuid other = two_nodes(c);
+    struct store_slot failed = contract_claim(c, a, 1000);
+    assert_false(contract_end(c, &failed, RUN_FAILED, at_ms(9000)));
+    struct store_slot runs = contract_claim(c, b, 1000);
+    struct store_op_report report = {
+        .op.kind = STORE_REPORT, .node = c->node, .draining_since = at_ms(1)};
+    CALL_OK(c, &report);
+    sees(c, other, "..!");
+    sees(c, c->node, ".."); // it is not for itself
+    struct store_op_fence fence = fence_of(c, other);
+    CALL_OK(c, &fence);
+    assert_int_equal(fence.fenced_count + fence.lost_count, 0);
+    assert_int_equal(fence.waiting_count, 1);
+    assert_int_equal(fence.waiting[0].job_id, a);
+    store_op_release(&fence.op);
+    sees(c, other, "..");
+    assert_false(contract_end(c, &runs, RUN_FAILED, at_ms(9500))); // and what comes to wait later
+    sees(c, other, "..!");
+    report.draining_since = INSTANT_NONE;
+    CALL_OK(c, &report);
+    sees(c, other, "..");
+    fence = fence_of(c, c->node);
+    CALL_OK(c, &fence);
+    assert_int_equal(fence.waiting_count, 1);
+    assert_int_equal(fence.waiting[0].job_id, b);
+    store_op_release(&fence.op);
+}
+
 static void an_intent_is_one_nodes_as_long_as_it_lives(void **state)
 {
     struct contract *c = *state;
@@ -317,6 +351,7 @@ static const struct CMUnitTest tests[] = {
     CONTRACT_TEST(who_is_overdue_is_fenced_and_its_runs_are_lost),
     CONTRACT_TEST(a_join_ends_only_the_one_that_is_proven_dead),
     CONTRACT_TEST(what_waits_is_taken_over),
+    CONTRACT_TEST(what_waits_where_a_node_drains_is_taken_over),
     CONTRACT_TEST(an_intent_is_one_nodes_as_long_as_it_lives),
     CONTRACT_TEST(a_slot_is_one_nodes),
     CONTRACT_TEST(a_join_alone_takes_everything),

@@ -3,6 +3,7 @@
 // intents of its own, versions of the definitions.
 #include "contract.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -211,6 +212,98 @@ static void one_backfill_of_a_job_goes_on(void **state)
     assert_true(!own.own && uuid_equal(own.behind, second));
 }
 
+// ---- reports ------------------------------------------------------------------------------------
+
+static bool describe_node(void *context, const struct store_node_row *row)
+{
+    char *out = context;
+    snprintf(out, 200, "%s v%lld %s since +%lld by %s as %s: %s",
+             row->draining ? "drains" : "works", (long long)row->definitions,
+             row->refused == NULL ? "-" : row->refused,
+             instant_is_none(row->draining_since)
+                 ? -1LL
+                 : (long long)(instant_ms(row->draining_since) - instant_ms(at_ms(0))),
+             row->draining_by == NULL ? "-" : row->draining_by,
+             row->draining_as == NULL ? "-" : row->draining_as,
+             row->draining_reason == NULL ? "-" : row->draining_reason);
+    return false; // the newest
+}
+
+static void reports(struct contract *c, struct store_op_report *report, const char *expected)
+{
+    char seen[200] = "";
+    struct error err = ERROR_INIT;
+    report->op.kind = STORE_REPORT;
+    report->node = c->node;
+    for (int repeat = 0; repeat < 2; repeat++) {
+        CALL_OK(c, report);
+        store_op_release(&report->op);
+        assert_true(c->store->ops->read_nodes(c->store, describe_node, seen, &err));
+        assert_string_equal(seen, expected);
+    }
+}
+
+static void a_node_says_what_it_is_about(void **state)
+{
+    struct contract *c = *state;
+    int64_t before = changes(c);
+    reports(c, &(struct store_op_report){.definitions = 7, .draining_since = INSTANT_NONE},
+            "works v7 - since +-1 by - as -: -");
+    reports(c,
+            &(struct store_op_report){
+                .definitions = 7, .refused = "no curl", .draining_since = INSTANT_NONE},
+            "works v7 no curl since +-1 by - as -: -");
+    assert_int_equal(changes(c), before);
+    contract_advance(&c->clock, 500);
+    reports(c,
+            &(struct store_op_report){.definitions = 8,
+                                      .draining_since = at_ms(400),
+                                      .actor = "ann@h1",
+                                      .as = "bob",
+                                      .reason = "new disk"},
+            "drains v8 - since +400 by ann@h1 as bob: new disk");
+    assert_true(changes(c) > before);
+    struct store_op_beat beat = {.op.kind = STORE_BEAT, .node = c->node};
+    CALL_OK(c, &beat);
+    assert_false(beat.members[0].draining || beat.orphans);
+    store_op_release(&beat.op);
+    contract_advance(&c->clock, 500);
+    reports(c,
+            &(struct store_op_report){
+                .definitions = 8, .draining_since = INSTANT_NONE, .actor = "eve@h1"},
+            "works v8 - since +-1 by - as -: -");
+    contract_holds(c, PART_AUDIT,
+                   "audit 0 +0 NODE_STARTED - run - node #1 by - {\"host\":\"h1\"}\n"
+                   "audit 0 +500 NODE_DRAINED - run - node #1 by ann@h1 "
+                   "{\"as\":\"bob\",\"reason\":\"new disk\"}\n"
+                   "audit 0 +1000 NODE_RESUMED - run - node #1 by eve@h1 -\n");
+    struct store_op_report stranger = {.op.kind = STORE_REPORT, .node = contract_id(c)};
+    CALL_REFUSED(c, &stranger);
+}
+
+static void a_node_that_drains_lets_its_backfills_go(void **state)
+{
+    struct contract *c = *state;
+    static const enum store_intent_kind kinds[] = {INTENT_RUN, INTENT_BACKFILL};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        struct store_op_intent_put put = {
+            .op.kind = STORE_INTENT_PUT,
+            .intent = {.intent_id = contract_id(c), .kind = kinds[i], .job = "a"}};
+        struct store_op_intent_own own = {
+            .op.kind = STORE_INTENT_OWN, .node = c->node, .intent_id = put.intent.intent_id};
+        CALL_OK(c, &put);
+        CALL_OK(c, &own);
+    }
+    struct store_op_report drain = {
+        .op.kind = STORE_REPORT, .node = c->node, .draining_since = at_ms(1)};
+    CALL_OK(c, &drain);
+    struct store_op_intent_take take = {.op.kind = STORE_INTENT_TAKE};
+    CALL_OK(c, &take);
+    assert_true(uuid_equal(take.intents[0].node, c->node)); // it is about to carry that out
+    assert_true(uuid_is_nil(take.intents[1].node));
+    store_op_release(&take.op);
+}
+
 // ---- versions -----------------------------------------------------------------------------------
 
 static int64_t activate(struct contract *c, const char *hash, bool always, bool activates)
@@ -340,6 +433,8 @@ static const struct CMUnitTest tests[] = {
     CONTRACT_TEST(a_slot_that_waits_for_others_is_no_other_attempt),
     CONTRACT_TEST(intents_are_owned_until_they_end),
     CONTRACT_TEST(one_backfill_of_a_job_goes_on),
+    CONTRACT_TEST(a_node_says_what_it_is_about),
+    CONTRACT_TEST(a_node_that_drains_lets_its_backfills_go),
     CONTRACT_TEST(a_text_never_seen_becomes_active),
     CONTRACT_TEST(outdated_definitions_decide_nothing),
     CONTRACT_TEST(outdated_definitions_are_not_published),

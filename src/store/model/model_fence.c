@@ -75,11 +75,19 @@ static bool is_orphan(const struct model_store *store, const struct store_intent
            model_live_node(store, intent->node) == 0;
 }
 
-bool model_has_orphans(const struct model_store *store)
+// Do others take over what waits there?
+static bool hands_over(const struct model_store *store, int64_t node_no)
+{
+    return !model_node_lives(store, node_no) ||
+           operation_has(store->nodes[node_no - 1].row.draining_since);
+}
+
+bool model_has_orphans(const struct model_store *store, int64_t node_no)
 {
     for (size_t i = 0; i < store->waiting_count; i++) {
         const struct model_waiting *waiting = &store->waiting[i];
-        if (!model_node_lives(store, model_slot_at(waiting->job, waiting->due_at)->node_no)) {
+        int64_t on = model_slot_at(waiting->job, waiting->due_at)->node_no;
+        if (on != node_no && hands_over(store, on)) {
             return true;
         }
     }
@@ -107,7 +115,7 @@ void model_take_over(struct model_store *store, int64_t node_no, const int64_t *
     for (size_t i = 0; i < store->waiting_count; i++) {
         const struct model_waiting *waiting = &store->waiting[i];
         struct model_slot *slot = model_slot_at(waiting->job, waiting->due_at);
-        bool stays = model_node_lives(store, slot->node_no) ||
+        bool stays = !hands_over(store, slot->node_no) ||
                      is_among(waiting->job->job_id, except, except_count);
         slot->node_no = stays ? slot->node_no : node_no;
     }

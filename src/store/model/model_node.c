@@ -68,7 +68,8 @@ static struct model_node *node_add(struct model_store *store, const struct store
                                         .state = "live",
                                         .max_running = op->max_running,
                                         .dry_run = op->dry_run,
-                                        .labels = model_text(op->labels)},
+                                        .labels = model_text(op->labels),
+                                        .draining_since = INSTANT_NONE},
                                 .lease = op->lease,
                                 .grace = op->grace};
     node->row.valid_until = valid_until(store, node);
@@ -167,9 +168,64 @@ enum store_result model_beat(struct model_store *store, struct store_op *base)
     }
     op->changes = store->changes;
     op->version = store->active;
-    op->orphans = model_has_orphans(store);
+    op->orphans = model_has_orphans(store, number);
     op->unsealed = store->sealed < store->audit_count;
     answer_members(store, op);
+    return STORE_OK;
+}
+
+static void set_text(const char **kept, const char *text)
+{
+    free((char *)(uintptr_t)*kept);
+    *kept = model_text(text);
+}
+
+static void write_report(const struct store_op_report *op, struct store_node_row *row)
+{
+    bool drains = operation_has(op->draining_since);
+    bool drained = operation_has(row->draining_since);
+    row->draining = drains != drained ? drains : row->draining;
+    row->definitions = op->definitions;
+    row->draining_since = drains ? instant_from_ms(instant_ms(op->draining_since)) : INSTANT_NONE;
+    set_text(&row->refused, op->refused);
+    set_text(&row->draining_by, drains ? op->actor : NULL);
+    set_text(&row->draining_as, drains ? op->as : NULL);
+    set_text(&row->draining_reason, drains ? op->reason : NULL);
+}
+
+static void let_backfills_go(struct model_store *store, struct uuid node)
+{
+    for (size_t i = 0; i < store->intent_count; i++) {
+        struct store_intent *intent = &store->intents[i];
+        if (intent->state == INTENT_PENDING && intent->kind == INTENT_BACKFILL &&
+            uuid_equal(intent->node, node)) {
+            intent->node = (struct uuid){{0}};
+        }
+    }
+}
+
+enum store_result model_report(struct model_store *store, struct store_op *base)
+{
+    struct store_op_report *op = CONTAINER_OF(base, struct store_op_report, op);
+    const struct uuid nil = {{0}};
+    int64_t number = model_live_node(store, op->node);
+    if (number == 0) {
+        return model_not_live(&base->err);
+    }
+    struct store_node_row *row = &store->nodes[number - 1].row;
+    bool drains = operation_has(op->draining_since);
+    bool drained = operation_has(row->draining_since);
+    write_report(op, row);
+    if (drains) {
+        let_backfills_go(store, op->node);
+    }
+    if (drains != drained) {
+        char *detail = operation_report_detail(op);
+        model_audit_add(store, drains ? "NODE_DRAINED" : "NODE_RESUMED", NULL, nil, op->node,
+                        op->actor, detail);
+        free(detail);
+    }
+    store->changes += drains || drained;
     return STORE_OK;
 }
 

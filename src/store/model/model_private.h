@@ -154,7 +154,8 @@ void model_run_finish(struct model_store *store, struct model_run *run, enum run
                       struct instant ended_at, struct instant retry_at);
 
 typedef enum store_result model_op_fn(struct model_store *store, struct store_op *op);
-model_op_fn model_join, model_beat, model_leave;      // model_node.c
+model_op_fn model_join, model_beat, model_leave; // model_node.c
+model_op_fn model_report;
 model_op_fn model_fence;                              // model_fence.c
 model_op_fn model_load, model_publish, model_version; // model_publish.c
 model_op_fn model_decide;                             // model_decide.c
@@ -179,7 +180,7 @@ struct model_losing {
 };
 void model_lose_runs(struct model_store *store, const struct model_losing *losing);
 struct store_lost *model_lost_copy(const struct model_lost *lost, struct arena *arena);
-bool model_has_orphans(const struct model_store *store);
+bool model_has_orphans(const struct model_store *store, int64_t node_no); // for this node
 void model_take_over(struct model_store *store, int64_t node_no, const int64_t *except,
                      size_t except_count);
 

@@ -31,6 +31,7 @@ static model_op_fn *const handlers[STORE_OP_COUNT] = {
     [STORE_INTENT_OWN] = model_intent_own,
     [STORE_VERSION] = model_version,
     [STORE_IDENTITY] = model_identity,
+    [STORE_REPORT] = model_report,
 };
 
 // ---- pump ---------------------------------------------------------------------------------------
@@ -168,6 +169,10 @@ static void free_nodes(struct model_store *store)
         free_text(store->nodes[i].row.host);
         free_text(store->nodes[i].row.version);
         free_text(store->nodes[i].row.labels);
+        free_text(store->nodes[i].row.refused);
+        free_text(store->nodes[i].row.draining_by);
+        free_text(store->nodes[i].row.draining_as);
+        free_text(store->nodes[i].row.draining_reason);
         free(store->nodes[i].lost.lost);
         free(store->nodes[i].fenced);
         free(store->nodes[i].fencing_lost.lost);

@@ -61,11 +61,18 @@ create function is_overdue(p_node node, p_at bigint, p_up bigint) returns boolea
         and p_up + p_node.lease + p_node.grace < p_at
 $$;
 
--- Is there something left on a node that does not live? Only those are asked that once had something.
-create function owes(p_no bigint) returns boolean language sql stable as $$
-    select exists (select from ironcron.run_started where node_no = p_no)
-        or exists (select from ironcron.slot_waiting where node_no = p_no)
-        or exists (select from ironcron.intent where state = 0 and node_no = p_no)
+-- Is there something left for others on a node that does not live, or drains? Only those are asked that
+-- once had something, or drain. What a node that drains still runs is its own.
+create function owes(p_node node) returns boolean language sql stable as $$
+    select exists (select from ironcron.slot_waiting where node_no = p_node.node_no)
+        or p_node.state <> 'live'
+            and (exists (select from ironcron.run_started where node_no = p_node.node_no)
+                 or exists (select from ironcron.intent where state = 0 and node_no = p_node.node_no))
+$$;
+
+-- Do others take over what waits there?
+create function hands_over(p_node node) returns boolean language sql immutable as $$
+    select p_node.state <> 'live' or p_node.draining_since is not null
 $$;
 
 create function beat(p_node uuid, p_now bigint, p_look boolean, p_running int, p_full boolean, p_draining boolean)
@@ -87,7 +94,7 @@ begin
     end if;
     return query
     select v_now, p.changes, p.version,
-           exists (select from ironcron.node d where d.owes and d.state <> 'live' and ironcron.owes(d.node_no)),
+           exists (select from ironcron.node d where d.owes and d.node <> p_node and ironcron.owes(d)),
            n.node, n.host, n.labels, n.dry_run, n.draining, n.is_full, coalesce(ironcron.is_overdue(n, v_now, v_up), false),
            exists (select from ironcron.audit_gap)
                or coalesce((select max(id) from ironcron.audit) > coalesce(
@@ -98,13 +105,40 @@ end $$;
 create function leave(p_node uuid, p_now bigint) returns void language plpgsql as $$
 declare v_now bigint := ironcron.now_ms(p_now);
 begin
-    update ironcron.node set last_seen = v_now, running = 0, state = 'stopped', backend = null,
-           owes = ironcron.owes(node_no)
+    update ironcron.node set last_seen = v_now, running = 0, state = 'stopped', backend = null
     where node = p_node and state = 'live';
     if found then
+        update ironcron.node n set owes = ironcron.owes(n) where n.node = p_node;
         perform ironcron.audit_add(v_now, 'NODE_STOPPED', null, null, null, p_node, null, null);
     elsif not exists (select from ironcron.node where node = p_node and state = 'stopped') then
         perform ironcron.live_node(p_node); -- raises
+    end if;
+end $$;
+
+-- What a node says of itself.
+create function report(p_node uuid, p_now bigint, p_definitions bigint, p_refused text, p_draining_since bigint,
+                       p_actor text, p_as text, p_reason text, p_detail text) returns void language plpgsql as $$
+declare v_was ironcron.node; v_drains boolean := p_draining_since is not null;
+begin
+    select * into v_was from ironcron.node where node = p_node and state = 'live' for no key update;
+    if not found then
+        perform ironcron.live_node(p_node); -- raises
+    end if;
+    update ironcron.node set definitions = p_definitions, refused = p_refused, draining_since = p_draining_since,
+           draining_by = case when v_drains then p_actor end, draining_as = case when v_drains then p_as end,
+           draining_reason = case when v_drains then p_reason end,
+           draining = case when v_drains <> (v_was.draining_since is not null) then v_drains else draining end,
+           owes = v_drains
+    where node_no = v_was.node_no;
+    if v_drains <> (v_was.draining_since is not null) then
+        perform ironcron.audit_add(ironcron.now_ms(p_now), case when v_drains then 'NODE_DRAINED' else 'NODE_RESUMED' end,
+                                   null, null, null, p_node, p_actor, p_detail);
+    end if;
+    if v_drains then
+        update ironcron.intent set node_no = null where state = 0 and kind = 3 and node_no = v_was.node_no;
+    end if;
+    if v_drains or v_was.draining_since is not null then
+        perform ironcron.tell();
     end if;
 end $$;
 
@@ -232,9 +266,9 @@ begin
         array_fill(null::text, c));
 end $$;
 
--- What waits on nodes that do not live becomes this one's, if it is to, but for slots of some jobs, and
--- intents, which are for whoever may carry them out. What somebody has in hand just now is left for the next
--- time.
+-- What waits on nodes that do not live, or drain, becomes this one's, if it is to, but for slots of some
+-- jobs, and intents, which are for whoever may carry them out. What somebody has in hand just now is left for
+-- the next time.
 create function take_over(p_node uuid, p_adopts boolean, p_except bigint[]) returns void language plpgsql as $$
 declare v_no bigint;
 begin
@@ -242,7 +276,8 @@ begin
     if p_adopts then
         update ironcron.slot_waiting s set node_no = v_no
         from (select w.job_id, w.due_at from ironcron.slot_waiting w join ironcron.node n using (node_no)
-              where n.state <> 'live' and w.job_id <> all (p_except) for update of w skip locked) w
+              where ironcron.hands_over(n) and n.node_no <> v_no and w.job_id <> all (p_except)
+              for update of w skip locked) w
         where s.job_id = w.job_id and s.due_at = w.due_at;
         update ironcron.intent i set node_no = null
         from (select w.id from ironcron.intent w join ironcron.node n using (node_no)
@@ -250,7 +285,7 @@ begin
         where i.id = w.id;
     end if;
     perform 1 from ironcron.node where owes and state <> 'live' order by node_no for no key update;
-    update ironcron.node n set owes = false where n.owes and n.state <> 'live' and not ironcron.owes(n.node_no);
+    update ironcron.node n set owes = false where n.owes and n.state <> 'live' and not ironcron.owes(n);
 end $$;
 
 -- The sessions of nodes that were declared dead: they hold locks, and may not know yet.

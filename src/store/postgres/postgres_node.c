@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
-// A node's life: joins and ends what the dead left, beats, leaves.
+// A node's life: joins and ends what the dead left, beats, tells of itself, leaves.
 #include "store/postgres/postgres_private.h"
+
+#include <stdlib.h>
 
 void take_nothing(struct postgres_store *store, struct task *task, const PGresult *result)
 {
@@ -83,7 +85,7 @@ void take_join(struct postgres_store *store, struct task *task, const PGresult *
     }
 }
 
-// ---- beat, leave --------------------------------------------------------------------------------
+// ---- beat, report, leave ------------------------------------------------------------------------
 
 void send_beat(struct postgres_store *store, struct task *task)
 {
@@ -122,6 +124,24 @@ void take_beat(struct postgres_store *store, struct task *task, const PGresult *
             .is_overdue = field_bool(result, i, 10),
         };
     }
+}
+
+void send_report(struct postgres_store *store, struct task *task)
+{
+    const struct store_op_report *op = CONTAINER_OF(task->op, struct store_op_report, op);
+    char *detail = operation_report_detail(op);
+    struct parameters parameters;
+    put_node(&parameters, op->node);
+    put_now(store, &parameters);
+    put_int(&parameters, op->definitions);
+    put_text(&parameters, op->refused);
+    put_instant(&parameters, op->draining_since);
+    put_text(&parameters, op->actor);
+    put_text(&parameters, op->as);
+    put_text(&parameters, op->reason);
+    put_text(&parameters, detail);
+    free(detail);
+    task_send(store, PG_REPORT, &parameters);
 }
 
 void send_leave(struct postgres_store *store, struct task *task)

@@ -217,7 +217,7 @@ struct task_kind {
 #define STORE_LOCK_ONLY STORE_OP_COUNT // the store's own operation
 extern const struct task_kind postgres_tasks[STORE_OP_COUNT + 1];
 
-task_send_fn send_join, send_beat, send_leave, send_fence;
+task_send_fn send_join, send_beat, send_leave, send_report, send_fence;
 task_take_fn take_join, take_beat, take_fence;
 task_send_fn send_load, send_publish, send_version, send_marks;
 task_take_fn take_load, take_publish, take_version, take_marks;

@@ -127,6 +127,12 @@ static bool give_node(const PGresult *row, const void *reader_of)
         .draining = field_bool(row, 0, 9),
         .labels = field_text(row, 0, 10),
         .valid_until = field_instant(row, 0, 11),
+        .definitions = field_int(row, 0, 12),
+        .refused = field_text(row, 0, 13),
+        .draining_since = field_instant(row, 0, 14),
+        .draining_by = field_text(row, 0, 15),
+        .draining_as = field_text(row, 0, 16),
+        .draining_reason = field_text(row, 0, 17),
     };
     return reader->fn(reader->context, &node);
 }
@@ -137,7 +143,8 @@ bool postgres_read_nodes(struct store *port, store_node_fn *fn, void *context, s
     question_init(
         &question,
         "select node, host, version, started_at, last_seen, state, running, max_running,"
-        " dry_run, draining, labels, valid_until from ironcron.node order by node_no desc");
+        " dry_run, draining, labels, valid_until, definitions, refused, draining_since,"
+        " draining_by, draining_as, draining_reason from ironcron.node order by node_no desc");
     return question_each(&question, port, give_node, &(struct node_reader){fn, context}, err);
 }
 

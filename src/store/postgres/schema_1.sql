@@ -8,8 +8,9 @@ set local search_path = ironcron, pg_temp;
 create table meta (key text primary key, value text not null);
 
 -- valid_until: of its last beat, null where a node has no lease. owes: declared dead or stopped with
--- something left behind. backend, backend_start: the session that it works on. lost_runs: those that its
--- start found; fencing, with nodes and runs: its last one, for the repeat of a lost answer.
+-- something left behind, or drained. definitions: the version that it executes; refused: why not the active one.
+-- draining_since: an operator wants nothing new begun there. backend, backend_start: the session that it works on.
+-- lost_runs: those that its start found; fencing, with nodes and runs: its last one, for the repeat of a lost answer.
 create table node (
     node_no bigint generated always as identity primary key,
     node uuid not null unique, host text not null, version text not null,
@@ -18,6 +19,8 @@ create table node (
     lease bigint not null, grace bigint not null, running int not null, max_running int not null,
     dry_run boolean not null, is_full boolean not null default false,
     draining boolean not null default false, labels text, owes boolean not null default false,
+    definitions bigint not null default 0, refused text, draining_since bigint, draining_by text,
+    draining_as text, draining_reason text,
     backend int, backend_start timestamptz,
     lost_runs bigint[] not null default '{}',
     fencing uuid, fencing_nodes uuid[] not null default '{}', fencing_runs bigint[] not null default '{}') with (fillfactor = 50);

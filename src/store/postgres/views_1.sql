@@ -28,7 +28,8 @@ select a.seq, at_ms(a.at) as at, a.event, coalesce(j.name, a.job) as job, a.run_
 from audit_row a left join job j using (job_id);
 
 create or replace view nodes as
-select node, host, version, at_ms(started_at) as started_at, at_ms(last_seen) as last_seen, state, running
+select node, host, version, at_ms(started_at) as started_at, at_ms(last_seen) as last_seen, state, running,
+       at_ms(draining_since) as draining_since, draining_by, draining_reason, definitions, refused
 from node;
 
 -- Nothing raises alerts yet; their names are there, so that what reads them need not ask first.

@@ -116,7 +116,7 @@ bool sqlite_schema_migrate(struct sqlite_store *store, struct error *err) MUST_U
 // Each carries out one operation inside the pump's transaction.
 typedef enum store_result sqlite_op_fn(struct sqlite_store *store, struct store_op *op);
 sqlite_op_fn sqlite_join, sqlite_leave, sqlite_load; // sqlite_node.c
-sqlite_op_fn sqlite_beat;                            // sqlite_beat.c
+sqlite_op_fn sqlite_beat, sqlite_report;             // sqlite_beat.c
 sqlite_op_fn sqlite_fence;                           // sqlite_lost.c
 sqlite_op_fn sqlite_publish, sqlite_version;         // sqlite_publish.c
 sqlite_op_fn sqlite_decide;                          // sqlite_decide.c

@@ -121,6 +121,12 @@ static bool give_node(sqlite3_stmt *row, const void *reader_of)
         .draining = sqlite3_column_int(row, 9) != 0,
         .labels = column_text(row, 10),
         .valid_until = INSTANT_NONE,
+        .definitions = sqlite3_column_int64(row, 11),
+        .refused = column_text(row, 12),
+        .draining_since = column_instant(row, 13),
+        .draining_by = column_text(row, 14),
+        .draining_as = column_text(row, 15),
+        .draining_reason = column_text(row, 16),
     };
     return reader->fn(reader->context, &node);
 }
@@ -130,7 +136,8 @@ bool sqlite_read_nodes(struct store *port, store_node_fn *fn, void *context, str
     AUTO(query_release) struct query query;
     query_init(&query, port,
                "SELECT node, host, version, started_at, last_seen, state, running, max_running, "
-               "dry_run, draining, labels FROM node ORDER BY node_no DESC");
+               "dry_run, draining, labels, definitions, refused, draining_since, draining_by, "
+               "draining_as, draining_reason FROM node ORDER BY node_no DESC");
     return query_each(&query, give_node, &(struct node_reader){fn, context}, err);
 }
 

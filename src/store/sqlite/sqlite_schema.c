@@ -67,6 +67,12 @@ static const char version_2[] =
     "ALTER TABLE node ADD COLUMN labels TEXT;"
     "ALTER TABLE node ADD COLUMN draining INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE node ADD COLUMN is_full INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE node ADD COLUMN definitions INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE node ADD COLUMN refused TEXT;"
+    "ALTER TABLE node ADD COLUMN draining_since INTEGER;"
+    "ALTER TABLE node ADD COLUMN draining_by TEXT;"
+    "ALTER TABLE node ADD COLUMN draining_as TEXT;"
+    "ALTER TABLE node ADD COLUMN draining_reason TEXT;"
     "ALTER TABLE intent ADD COLUMN node BLOB;"
     "CREATE TABLE definitions (version INTEGER PRIMARY KEY, hash TEXT NOT NULL UNIQUE,"
     " text TEXT NOT NULL, actor TEXT, published_at INTEGER NOT NULL);";
@@ -159,9 +165,13 @@ static void add_audit(struct buf *sql)
 static void add_nodes(struct buf *sql)
 {
     buf_add_string(
-        sql, "CREATE VIEW nodes (node, host, version, started_at, last_seen, state, running) AS"
+        sql, "CREATE VIEW nodes (node, host, version, started_at, last_seen, state, running,"
+             " draining_since, draining_by, draining_reason, definitions, refused) AS"
              " SELECT " UUID_OF("node") ", host, version, " TIME_OF("started_at") ", " TIME_OF(
-                 "last_seen") ", state, running FROM node");
+                 "last_seen") ", state, running, " TIME_OF("draining_since") ", draining_by,"
+                                                                             " draining_reason, "
+                                                                             "definitions, refused "
+                                                                             "FROM node");
 }
 
 // Nothing raises alerts yet; their names are there, so that what reads them need not ask first.

@@ -32,6 +32,7 @@ static sqlite_op_fn *const handlers[STORE_OP_COUNT] = {
     [STORE_INTENT_OWN] = sqlite_intent_own,
     [STORE_VERSION] = sqlite_version,
     [STORE_IDENTITY] = sqlite_identity,
+    [STORE_REPORT] = sqlite_report,
 };
 
 static void submit(struct store *port, struct store_op *op)

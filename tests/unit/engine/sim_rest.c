@@ -24,7 +24,7 @@ static void judge_nodes(struct sim *sim)
             sim_break(sim, JUDGE_REST, "%s is overdue", node->row.host);
         }
     }
-    if (model_has_orphans(model)) {
+    if (model_has_orphans(model, 0)) {
         sim_break(sim, JUDGE_REST, "something waits on dead nodes");
     }
 }

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -270,10 +271,62 @@ static void a_wish_that_is_being_read_is_carried_out(void **state)
     world_release(&w);
 }
 
+static bool first_node(void *context, const struct store_node_row *row)
+{
+    char id[UUID_TEXT_SIZE];
+    uuid_format(row->node, id);
+    snprintf(context, UUID_TEXT_SIZE + 16, "{\"node\":\"%s\"}", id);
+    return false;
+}
+
+static struct uuid order(struct world *w, enum store_intent_kind kind)
+{
+    char params[UUID_TEXT_SIZE + 16];
+    struct error err = ERROR_INIT;
+    assert_true(w->store->ops->read_nodes(w->store, first_node, params, &err));
+    struct uuid id = world_wish(w, kind, NULL, params, false);
+    world_advance(w, DURATION_S(1));
+    return id;
+}
+
+// Where there is no other node its work waits, and is made up as after a downtime.
+static void the_only_node_drains(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w, START);
+    world_script(&w, slow, 1);
+    world_job(&w, "slow", "1 0 * * *");
+    world_job(&w, "minutely", "* * * * *");
+    world_start(&w);
+    world_advance(&w, DURATION_S(70));
+    struct uuid drain = order(&w, INTENT_DRAIN);
+    assert_string_equal(world_answer(&w, drain),
+                        "DONE 1 run goes on there; no other node takes jobs: nothing starts until "
+                        "one does");
+    struct uuid run = world_intent(&w, INTENT_RUN, "minutely");
+    world_advance(&w, DURATION_S(300)); // 00:06:11
+    assert_memory_equal(world_answer(&w, run), "REFUSED", 7);
+    assert_int_equal(world_count(&w, "minutely"), 1);
+    assert_int_equal(w.ended[RUN_SUCCESS], 2);
+    order(&w, INTENT_RESUME);
+    world_advance(&w, DURATION_S(60));
+    assert_int_equal(world_count(&w, "minutely"), 3);
+    assert_string_equal(world_outcome(&w, "minutely", "2026-03-10T00:03:00Z"), "MISSED downtime");
+    assert_string_equal(world_outcome(&w, "minutely", "2026-03-10T00:06:00Z"), "SUCCESS");
+    struct uuid gone = world_wish(&w, INTENT_DRAIN, NULL,
+                                  "{\"node\":\"00000000-0000-0000-0000-000000000001\"}", false);
+    world_advance(&w, DURATION_S(1));
+    assert_memory_equal(world_answer(&w, gone), "REFUSED that node is not there", 30);
+    world_verify(&w);
+    world_release(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pause_and_resume),
+        cmocka_unit_test(the_only_node_drains),
         cmocka_unit_test(a_pause_covers_the_downtime),
         cmocka_unit_test(a_pause_covers_a_change),
         cmocka_unit_test(a_pause_during_a_freeze_is_obeyed),

@@ -218,6 +218,9 @@ static void readyz_names_each_failing_check(void **state)
     assert_int_equal(ask(&world, "/readyz", NULL, NULL), 200);
     expect_body(&world, "[+] loop ok\n[+] store ok\n[+] runner ok\n[+] draining ok\n"
                         "[+] definitions ok\nready\n");
+    health_note(&world.health, HEALTH_DRAINING, "since noon, by ann");
+    assert_int_equal(ask(&world, "/readyz", NULL, NULL), 200);
+    expect_body(&world, "[+] draining ok: since noon, by ann\n");
     const struct engine_events *events = health_events(&world.health);
     error_set(&err, ERROR_STORE, "disk \"full\"");
     events->on_store(events->context, &err);
@@ -254,6 +257,10 @@ static void readyz_speaks_json_when_asked(void **state)
     json_t *body = body_json(&world);
     assert_int_equal(json_array_size(json_object_get(body, "checks")), HEALTH_CHECK_COUNT);
     json_decref(body);
+    health_note(&world.health, HEALTH_DEFINITIONS, "version \"7\"");
+    ask(&world, "/readyz", "Accept", "application/json");
+    expect_body(&world, "{\"name\":\"draining\",\"ok\":true},{\"name\":\"definitions\",\"ok\":true,"
+                        "\"note\":\"version \\\"7\\\"\"}");
     health_set(&world.health, HEALTH_RUNNER, "the runner \"died\"\n");
     assert_int_equal(ask(&world, "/readyz", "Accept", "application/json, */*;q=0.1"), 503);
     assert_string_equal(world.response.content_type, "application/problem+json");

@@ -117,6 +117,8 @@ static void counters_are_there_from_the_start(void **state)
         {"ironcron_clock_skew_seconds", "0"},
         {"ironcron_nodes_live", "1"},
         {"ironcron_fenced_total", "0"},
+        {"ironcron_node_draining", "0"},
+        {"ironcron_definitions_refused", "0"},
     };
     struct world world;
     world_open(&world, two_names, 2);
@@ -222,6 +224,8 @@ static void the_node_is_shown(void **state)
         {"ironcron_store_reconnects_total", "1"},
         {"ironcron_clock_skew_seconds", "-0.25"},
         {"ironcron_nodes_live", "3"},
+        {"ironcron_node_draining", "1"},
+        {"ironcron_definitions_refused", "1"},
         {"ironcron_audit_rows_total{event=\"PAUSED\"}", "2"},
         {"ironcron_store_statement_duration_seconds_bucket{le=\"0.0025\"}", "1"},
         {"ironcron_store_statement_duration_seconds_count", "1"},
@@ -241,6 +245,8 @@ static void the_node_is_shown(void **state)
     world.events->on_store(world.events->context, &err);
     metrics_set_clock_skew(world.metrics, DURATION_MS(-250));
     metrics_set_nodes_live(world.metrics, 3);
+    metrics_set_draining(world.metrics, true);
+    metrics_set_refuses(world.metrics, true);
     metrics_audit_row(world.metrics, "PAUSED");
     metrics_audit_row(world.metrics, "PAUSED");
     metrics_store_statement(world.metrics, DURATION_MS(2));
