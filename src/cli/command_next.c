@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// `next`: what a schedule means, asked without a store.
+// `next`: what a schedule means. Where the store keeps the jobs of a fleet it is asked for them.
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
@@ -49,6 +49,7 @@ static bool find_job(struct question *question, struct invocation *invocation, s
     } else if (!session_config_quietly(&question->session, invocation)) {
         return true;
     }
+    session_definitions_or_file(&question->session);
     question->job = config_job(question->session.config, word);
     return true;
 }
@@ -214,6 +215,7 @@ static bool answer_for_all(struct invocation *invocation, struct error *err)
     if (!session_config(&session, invocation, err)) {
         return false;
     }
+    session_definitions_or_file(&session);
     struct instant from = from_of(invocation);
     if (invocation_has(invocation, "explain")) {
         clock_report(session.config, from, invocation->json);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Completion. The scripts of the three shells are thin: they ask `ironcron __complete -- WORD…`,
 // which knows the table, the configuration and the store. It answers one candidate a line, "word
-// TAB description"; a line ":file" asks the shell for file names. It never prints an error.
+// TAB description"; a line ":file" asks the shell for file names. An error is for nobody: the
+// scripts drop stderr.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -202,6 +203,7 @@ static void offer_jobs(const struct typing *typing)
     if (!session_config_quietly(&session, typing->invocation)) {
         return;
     }
+    session_definitions_or_file(&session);
     for (size_t i = 0; i < session.config->job_count; i++) {
         const struct job *job = &session.config->jobs[i];
         offer(typing, job->name, job->description != NULL ? job->description : job->schedule_text);

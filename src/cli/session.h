@@ -55,6 +55,9 @@ bool session_open(struct session *session, const struct invocation *invocation,
 // Where the store keeps the definitions for all nodes: those in force take the place of what this
 // host's files say. session_read does it; others call it before they look a job up.
 bool session_definitions(struct session *session, struct error *err) MUST_USE;
+// The same for who could do without the store: where that cannot be asked this host's files speak.
+// Says on stderr when these are not what is in force, or when nobody knows.
+void session_definitions_or_file(struct session *session);
 // "version 7; ironcron.yml adds a, and is not in force …", for people. Nothing on SQLite.
 void session_definitions_words(const struct session *session, struct buf *out);
 // Asks again whether a node lives. Where the store cannot be asked all stays as it was.

@@ -81,3 +81,20 @@ void session_definitions_words(const struct session *session, struct buf *out)
             file->path, session->difference);
     }
 }
+
+void session_definitions_or_file(struct session *session)
+{
+    struct error why = ERROR_INIT;
+    if (!session_definitions(session, &why)) {
+        say(session, &why);
+        return;
+    }
+    if (session->difference != NULL) {
+        AUTO(buf_release) struct buf words;
+        buf_init(&words, 65536);
+        session_definitions_words(session, &words);
+        char *clean = terminal_clean(buf_string(&words));
+        fprintf(stderr, "note: this is by the jobs in force, %s\n", clean);
+        free(clean);
+    }
+}
