@@ -65,7 +65,7 @@ static void check_size(struct load *load)
     size_t length = strlen(load->config->definitions);
     if (length > DEFINITIONS_MAX) {
         config_problems_add(load->problems, load->config->path, 0, 0,
-                            "the definitions are %zu MB, and the store keeps 16 MB for all nodes: "
+                            "the definitions are %zu MB, and the store keeps 512 MB for all nodes: "
                             "give them fewer or shorter jobs",
                             length >> 20);
     }

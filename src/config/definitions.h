@@ -10,7 +10,7 @@
 struct json_t;
 
 // What the store takes.
-#define DEFINITIONS_MAX ((size_t)16 * 1024 * 1024)
+#define DEFINITIONS_MAX ((size_t)512 * 1024 * 1024)
 
 // The included file that has begun last.
 void definitions_add(struct load *load, const char *bytes, size_t length);

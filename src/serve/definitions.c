@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 
-#define TEXT_MAX       ((size_t)64 * 1024 * 1024) // of a version, with what reading it takes
+#define TEXT_MAX       ((size_t)1 << 30) // of a version, with what reading it takes
 #define DIFFERENCE_MAX 8192
 // No version of the store: what is loaded is not the active one, and nothing is decided by it.
 #define NOT_ACTIVE (-1)

@@ -12,7 +12,7 @@
 
 #define OUTPUT_CHUNK_MAX ((size_t)64 * 1024)
 #define THROTTLE_MAX     1000
-#define VERSION_TEXT_MAX ((size_t)16 << 20)
+#define VERSION_TEXT_MAX ((size_t)512 << 20)
 // Outputs are what was read for one operation: a million jobs with their schedules fit.
 #define ARENA_MAX ((size_t)2 << 30)
 
@@ -262,7 +262,7 @@ static bool check_version(const struct store_op_version *op, struct error *err)
 {
     if (op->hash == NULL || op->hash[0] == '\0' || op->text == NULL ||
         strlen(op->text) > VERSION_TEXT_MAX) {
-        return bad(err, "definitions without hash or text, or with more than 16 MB of it");
+        return bad(err, "definitions without hash or text, or with more than 512 MB of it");
     }
     return check_lines(err, op->hash, op->actor, NULL, NULL);
 }

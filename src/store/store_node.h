@@ -107,7 +107,7 @@ struct store_op_version {
     struct uuid node;
     const char *actor;
     const char *hash;
-    const char *text; // whatever config makes of it; 16 MB at most
+    const char *text; // whatever config makes of it; 512 MB at most
     bool always;
     // out
     int64_t version; // the active one now

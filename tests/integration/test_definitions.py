@@ -1,5 +1,6 @@
 """All nodes of a fleet execute the active version of the definitions, whatever their own files say."""
 
+import json
 import os
 import signal
 
@@ -145,6 +146,11 @@ def test_commands_show_what_is_in_force(fleet):
         assert status["definitions_version"] == 2 and status["definitions_difference"] == "lacks two"
         assert "version 2" in a.run("status", code=None).stdout and "lacks two" in a.run("nodes").stdout
         assert b.json("status", code=None)["definitions_difference"] is None
+        asked = a.run("next", "two")
+        assert "-01-01T00:00:00" in asked.stdout and "version 2" in asked.stderr and "lacks two" in asked.stderr
+        assert "two" in a.run("next", "--all").stdout and "two\t" in a.run("__complete", "--", "run", "").stdout
+        asked = b.run("next", "two")
+        assert "-01-01T00:00:00" in asked.stdout and asked.stderr == ""
         a.run("run", "two")  # its file does not know it
         a.run("pause", "two")
         # A reload is by the files of the node of this host, whichever node answers first.
@@ -152,6 +158,13 @@ def test_commands_show_what_is_in_force(fleet):
             member.run("reload")
             assert fleet.active()[0] == str(version)
     assert {job["job"] for job in b.json("jobs")} == {"one"}
+
+
+def test_without_its_store_the_file_speaks(fleet):
+    a = fleet.config("a", jobs("one", schedule=NEVER))
+    a.config_path.write_text(a.config_path.read_text().replace(f":{fleet.database.cluster.port}/", ":1/"))
+    asked = a.run("next", "one")
+    assert "-01-01T00:00:00" in asked.stdout and "what follows is by" in asked.stderr
 
 
 def test_what_cannot_be_executed_here_is_said_and_nothing_is_claimed(fleet):
@@ -166,6 +179,16 @@ def test_what_cannot_be_executed_here_is_said_and_nothing_is_claimed(fleet):
         assert "ironcron.yml (version 2):2:" in line and "WORD is not set" in line
         status, _, text = second.get("/readyz")
         assert status == 503 and "definitions" in text and "WORD is not set" in text
+        until(lambda: "WORD is not set" in a.run("nodes").stdout, "nodes says which one cannot, and why")
+        rows = {row["definitions"]: row["refused"] for row in a.json("nodes")}
+        assert rows[2] is None and "WORD is not set" in rows[1]
+        told = a.run("doctor", code=1).stdout
+        assert "cannot execute version 2" in told and "WORD is not set" in told
+        assert "1 of 2 nodes cannot execute the definitions in force" in a.run("status", code=1).stdout
+        assert second.metrics()["ironcron_definitions_refused"] == 1
+        told = json.loads(second.get("/api/v1/status")[2])
+        assert (told["definitions"], told["active_definitions"]) == (1, 2) and "WORD is not set" in told["refused"]
+        assert "definitions ok: version 2" in first.get("/readyz")[2]
         until(lambda: fleet.successes("two") > 2, "runs of two on the first")
         node = fleet.database.value("select string_agg(distinct n.host || n.node, ' ') from ironcron.job_runs r join "
                                     "ironcron.nodes n using (node) where r.job = 'two'")
@@ -209,6 +232,28 @@ def test_a_secret_in_the_file_is_refused(fleet):
     done = a.run("serve", code=78)
     assert "ironcron.yml:2:23: url: a secret may not stand here" in done.stderr and "hunter4" not in done.stderr
     assert "hunter4" not in a.run("validate", code=78).stderr
+
+
+def test_many_megabytes_go_along(fleet):
+    """What is too large for one file stands in several; another node has all of it from the store."""
+    a = fleet.config("a", 'include: [ "jobs.d/*.yml" ]\n' + jobs("one"))
+    b = fleet.config("b", jobs("one"))
+    fleet.migrate("a")
+    (a.folder / "jobs.d").mkdir()
+    words = "a word that takes its room " * 130
+    for part in range(13):
+        lines = "".join(f'  - {{ name: p{part}-{n}, schedule: "{NEVER}", shell: "true # {words}" }}\n'
+                        for n in range(900))
+        (a.folder / "jobs.d" / f"part{part}.yml").write_text(f"jobs:\n{lines}")
+    with b.serve():
+        assert fleet.active()[0] == "1"
+    with a.serve():
+        assert int(fleet.database.value("select max(length(text)) from ironcron.definition")) > 40_000_000
+        with b.serve() as second:  # its own file was seen before
+            assert "lacks" in second.wait_logged(r"event=definitions .*version=2.*").group(0)
+            assert json.loads(second.get("/api/v1/status")[2])["jobs"] == 13 * 900 + 1
+            assert {node["definitions"] for node in b.json("nodes") if node["state"] == "live"} == {2}
+            assert b.run("next", "p12-899").stdout
 
 
 def test_included_files_go_along(fleet):

@@ -9,7 +9,7 @@
 
 #include "base/check.h"
 
-#define PARAMETERS_BYTES ((size_t)256 * 1024 * 1024)
+#define PARAMETERS_BYTES ((size_t)1 << 30) // as much as the server takes
 
 void parameters_init(struct parameters *parameters)
 {
