@@ -18,6 +18,7 @@
 #include "base/map.h"
 #include "engine/drain.h"
 #include "engine/engine.h"
+#include "engine/pauses.h"
 
 // A slot up to this late is simply started; later ones fall under the job's `missed` policy.
 #define LATE_LIMIT DURATION_S(60)
@@ -216,16 +217,6 @@ struct fleet { // of a node that is not alone
     size_t seen_count, seen_capacity;
 };
 
-struct pauses {               // pauses.c
-    struct map by_job;        // name → the job's latest
-    struct pause_span *all;   // the latest of all jobs
-    struct pause_span **open; // still in force
-    size_t open_count, open_capacity;
-    size_t count, all_count, all_limit;
-    uint64_t read;
-    struct instant known_until; // of those that ended before it the node knows; zero = of none
-};
-
 struct engine {
     struct engine_options options;
     struct map jobs; // name → engine_job
@@ -403,14 +394,6 @@ void control_cancelled(struct engine *engine, const struct store_intent *intent,
                        int backfills);
 void control_forget(struct engine *engine, struct uuid intent_id); // it is another node's now
 void engine_manual_free(struct engine_manual *manual);
-
-// pauses.c
-// The history, so far as slots may still be decided by it: before definitions come into force.
-bool pauses_load(struct engine *engine, const struct store_op_load *load, struct error *err);
-void pauses_update(struct engine *engine, const struct store_control_row *rows, size_t count);
-// Was the job paused when this slot was due? Its slots are SKIPPED then, also those of a downtime.
-bool pauses_cover(const struct pauses *pauses, const char *job, struct instant at);
-void pauses_release(struct pauses *pauses);
 
 // closing.c
 struct closing { // one job's remaining slots
