@@ -118,12 +118,10 @@ create function unlock_jobs(p_jobs bigint[]) returns bigint language sql as $$
 $$;
 
 -- A connection is about to be used for this node (null: for none yet), whose last one may still be there.
--- It holds what the node's last one held, or is not used. What waits for a row that somebody keeps fails by
--- itself, before the connection is given up for it and the beats behind it come to nothing.
+-- It holds what the node's last one held, or is not used.
 create function link_up(p_node uuid, p_timeline bigint, p_jobs bigint[]) returns void language plpgsql as $$
 declare n ironcron.node; v_busy bigint[];
 begin
-    perform set_config('lock_timeout', '5s', false);
     perform ironcron.see_timeline(p_timeline);
     select * into n from ironcron.node where node = p_node and state = 'live' for no key update;
     if not found then
