@@ -80,19 +80,25 @@ static bool none(const struct order *order, const char *text, struct error *err)
                      text, ID_LEAST);
 }
 
-static bool find(struct order *order, const char *text, struct error *err)
+static size_t look_for(const struct order *order, const char *text, struct listed_node *out)
 {
     size_t found = 0;
-    if (!node_list_load(&order->fleet, &order->session, err)) {
-        return false;
-    }
     for (size_t i = 0; i < order->fleet.count; i++) {
         const struct listed_node *node = &order->fleet.nodes[i];
         if (node_list_lives(node) && is_meant(node, text)) {
-            order->node = *node;
+            *out = *node;
             found++;
         }
     }
+    return found;
+}
+
+static bool find(struct order *order, const char *text, struct error *err)
+{
+    if (!node_list_load(&order->fleet, &order->session, err)) {
+        return false;
+    }
+    size_t found = look_for(order, text, &order->node);
     uuid_format(order->node.row.node, order->id);
     return found == 1 || (found == 0 ? none(order, text, err) : several(&order->fleet, text, err));
 }
@@ -121,6 +127,14 @@ static bool carry_out(struct order *order, enum store_intent_kind kind, struct e
     arena_init(&order->arena, ANSWER_MAX);
     return session_open(&order->session, invocation, err) &&
            find(order, invocation->arguments[0], err) && give(order, kind, err);
+}
+
+// What it can be called by next time.
+static const char *name_of(const struct order *order)
+{
+    struct listed_node ignored;
+    const char *host = order->node.row.host;
+    return look_for(order, host, &ignored) == 1 ? host : order->id;
 }
 
 static void say(const struct order *order, const char *what)
@@ -242,7 +256,7 @@ static bool conclude(struct order *order, struct error *err)
     bool json = order->invocation->json;
     if (!json) {
         say(order, "begins nothing new");
-        printf("\nUndo: ironcron nodes resume %s\n", order->node.row.host);
+        printf("\nUndo: ironcron nodes resume %s\n", name_of(order));
         fflush(stdout);
     }
     if (waits && !wait_for_end(order, err)) {

@@ -124,6 +124,8 @@ def test_which_node_is_meant(pair):
         assert "there is no node \"nowhere\"" in a.run("nodes", "drain", "nowhere", code=1).stderr
         assert "--timeout goes with --wait only" in a.run("nodes", "drain", host, "--timeout", "1s", code=2).stderr
         assert identity(first) in a.run("__complete", "--", "nodes", "drain", "").stdout
+        undo = a.run("nodes", "drain", identity(first)).stdout.split("Undo: ironcron ")[1].split()
+        assert "takes jobs again" in a.run(*undo).stdout
 
 
 def test_over_http(pair):
