@@ -213,7 +213,7 @@ begin
                            unnest(p_throttle) as throttle, unnest(p_forbids) as forbids, unnest(p_skips) as skips,
                            unnest(p_decision) as decision, unnest(p_run) as run_id) u
               order by job_id) i
-        where j.job_id = i.job_id and i.due_at > j.high_water
+        where j.job_id between i.job_id and i.job_id and i.due_at > j.high_water
           and (j.running = 0 or i.skips or not i.runs or not i.forbids)
         returning i.ord, j.held
     )
@@ -338,7 +338,8 @@ end $$;
 -- ---- runs ----------------------------------------------------------------------------------------
 
 -- Ends those of these different runs that are STARTED and have the fence that is given. Answers how
--- many. A run ended when its node saw it, however late that is told; where nobody knows how long it took
+-- many. Rows are looked for `between`, which no plan can turn round: one that was made while a table was
+-- empty would go through all of it for each of them. A run ended when its node saw it, however late that is told; where nobody knows how long it took
 -- (null), now. Locks runs by id, then their jobs by number (functions_nodes_1.sql).
 create function end_runs(p_node uuid, p_now bigint, p_run uuid[], p_fence bigint[], p_state bigint[],
     p_failure bigint[], p_exit bigint[], p_error text[], p_duration bigint[], p_retry bigint[],
@@ -356,7 +357,7 @@ begin
                           unnest(p_error) as error, unnest(p_duration) as duration, unnest(p_retry) as retry_at,
                           unnest(p_detail) as detail) e
                order by run_id) i
-        where r.run_id = i.run_id and r.fence = coalesce(i.fence, r.fence)
+        where r.run_id between i.run_id and i.run_id and r.fence = coalesce(i.fence, r.fence)
         returning r.run_id, r.fence, r.job_id, r.due_at, r.started_at, r.node_no, r.attempt, r.trigger, i.ord, i.state,
                   i.failure, i.exit_code, i.error, i.duration, i.retry_at, i.detail,
                   case when i.duration is null then p_now
@@ -376,7 +377,7 @@ begin
             last_success = greatest(b.last_success, l.succeeded)
         from (select job_id, count(*) as ended, max(ord) as ord, max(ended_at) filter (where state = 1) as succeeded
               from gone group by job_id order by job_id) l
-        where b.job_id = l.job_id
+        where b.job_id between l.job_id and l.job_id
     ), audits as (
         insert into ironcron.audit (at, event, job_id, run_id, node, detail)
         select p_now, (array['SUCCESS', 'FAILED', 'TIMED_OUT', 'LOST', 'CANCELLED', 'DRY_RUN'])[state],
