@@ -18,7 +18,7 @@
 // Then what waits for a run has had its turn, and a wish its answer.
 #define SIM_RUN_MOST        DURATION_S(400)
 #define SIM_ANSWERED_WITHIN DURATION_S(60)
-#define SIM_WISH_MOST       DURATION_S(120) // also amid faults, where a node is good
+#define SIM_WISH_MOST       DURATION_S(240) // also amid faults, where a node is good
 // What is due is decided within this by a node that nothing hinders: all look three seconds after a
 // minute, and three others may go before it, each with its delay.
 #define SIM_DECIDED_WITHIN DURATION_S(8)
