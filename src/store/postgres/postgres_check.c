@@ -11,7 +11,7 @@
 #include "base/check.h"
 
 #define POSTGRES_VERSION_MIN 150000
-#define SETTINGS_SIZE        600
+#define SETTINGS_SIZE        700
 #define MIGRATE              "run `ironcron migrate deploy --store`"
 
 static bool ask(struct postgres_store *store, PGconn *connection, const char *sql,
@@ -39,6 +39,7 @@ static const char server_sql[] =
     "  false), has_database_privilege(current_database(), 'create'),"
     " (select count(set_config(name, value, false)) from (values %s) s (name, value))";
 
+// Who has waited for a lock sees what the one before did, whatever isolation the database has.
 static bool ask_server(struct postgres_store *store, struct error *err)
 {
     long long deadline = (long long)duration_ms(store->options.call_deadline);
@@ -50,7 +51,8 @@ static bool ask_server(struct postgres_store *store, struct error *err)
                  " ('idle_in_transaction_session_timeout', '%lld'), ('idle_session_timeout', '0'),"
                  " ('client_connection_check_interval', '2s'), ('client_min_messages', 'warning'),"
                  " ('jit', 'off'), ('tcp_keepalives_idle', '10'), ('tcp_keepalives_interval', '5'),"
-                 " ('tcp_keepalives_count', '3'), ('tcp_user_timeout', '20000')",
+                 " ('tcp_keepalives_count', '3'), ('tcp_user_timeout', '20000'),"
+                 " ('default_transaction_isolation', 'read committed')",
                  deadline, deadline / 2, deadline * 2);
     CHECK(length > 0 && (size_t)length < sizeof settings);
     snprintf(sql, sizeof sql, server_sql, settings);

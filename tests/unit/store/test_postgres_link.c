@@ -192,6 +192,30 @@ static void a_database_that_is_read_only_is_refused(void **state)
     is_refused(*state, NULL, ERROR_UNAVAILABLE, "is read-only", "turn that off");
 }
 
+// Whatever the database says, who waited sees what the one before did.
+static void the_isolation_is_the_stores_own(void **state)
+{
+    free(postgres_cluster_psql(*state, "do \\$\\$ begin execute format('alter database %I set "
+                                       "default_transaction_isolation = serializable', "
+                                       "current_database()); end \\$\\$"));
+    struct store *store = postgres_cluster_open(*state, NULL);
+    struct store_op_join join = {
+        .op.kind = STORE_JOIN, .node = {{1, 2, 3}}, .host = "h", .version = "1", .max_running = 1};
+    struct error err = ERROR_INIT;
+    assert_true(store_call(store, &join.op, &err));
+    store_op_release(&join.op);
+    postgres_cluster_background(
+        *state, "begin; select pg_advisory_xact_lock(1768124270, 4); "
+                "update ironcron.pulse set version = 7; select pg_sleep(1); commit");
+    struct store_slot slot = {.job_id = 1, .decision = DECIDE_SKIP, .due_at = instant_from_ms(1)};
+    struct store_op_decide decide = {
+        .op.kind = STORE_DECIDE, .node = join.node, .slots = &slot, .slot_count = 1};
+    assert_true(store_call(store, &decide.op, &err));
+    assert_true(decide.outdated);
+    store_op_release(&decide.op);
+    store_close(store);
+}
+
 // The owner of the database, no superuser.
 static void an_ordinary_user_is_enough(void **state)
 {
@@ -375,6 +399,7 @@ int main(void)
         TEST(a_pool_of_statements_is_found_out),
         TEST(another_database_is_not_gone_on_with),
         TEST(a_database_that_is_read_only_is_refused),
+        TEST(the_isolation_is_the_stores_own),
         TEST(an_ordinary_user_is_enough),
         TEST(a_user_without_rights_is_told_what_to_grant),
         TEST(a_server_without_a_connection_left_says_so),
