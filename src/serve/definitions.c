@@ -134,7 +134,10 @@ static bool activate(struct node *node, const struct config *file, bool always,
                                   .hash = file->hash,
                                   .text = file->definitions,
                                   .always = always};
-    if (!store_call(node->store, &op.op, err)) {
+    // Where the answer was lost they may be in force already, and once more changes nothing.
+    bool done = store_call(node->store, &op.op, err) ||
+                (op.op.result == STORE_UNKNOWN && store_call(node->store, &op.op, err));
+    if (!done) {
         return error_wrap(err, "putting the definitions into the store");
     }
     *version_out = op.version;

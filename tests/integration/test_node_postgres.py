@@ -89,6 +89,25 @@ def test_a_reload_does_not_wait_for_a_store_that_is_silent(ironcron, own_cluster
         proxy.stop()
 
 
+def test_a_reload_whose_answer_is_lost_is_in_force(ironcron, own_cluster):  # noqa: F811
+    database = Database(own_cluster)  # noqa: F811
+    proxy = Proxy(own_cluster.port)
+    try:
+        on_postgres(ironcron, database, TICK)
+        text = ironcron.config_path.read_text()
+        through = database.url.replace(f":{own_cluster.port}/", f":{proxy.port}/") + "?sslmode=disable&gssencmode=disable"
+        ironcron.config_path.write_text(text.replace(database.url, through))
+        with ironcron.serve() as node:
+            ironcron.config_path.write_text(ironcron.config_path.read_text().replace("1s", "2s"))
+            proxy.cut_at("after", "ironcron.activate")
+            node.process.send_signal(signal.SIGHUP)
+            node.wait_logged("event=reloaded")
+            assert proxy.sprung == 1 and not node.logged("reload_refused")
+        assert database.value("select version from ironcron.pulse") == "2"
+    finally:
+        proxy.stop()
+
+
 # ---- which store it is ----------------------------------------------------------------------------
 
 def refused_by_serve(ironcron):
