@@ -82,10 +82,17 @@ static bool put_in_force(struct serve *serve, struct loaded *loaded, struct erro
     return done;
 }
 
-static bool reload_with(struct serve *serve, struct config *config, struct error *err)
+// In a fleet, once the store has it, all nodes follow, and this one as well.
+static bool reload_with(struct serve *serve, struct config *config, bool *old_stays,
+                        struct error *err)
 {
     struct loaded *loaded = loaded_new(config, false);
-    bool done = definitions_publish(&serve->node, loaded, err) && put_in_force(serve, loaded, err);
+    bool is_published = definitions_publish(&serve->node, loaded, err);
+    bool done = is_published && put_in_force(serve, loaded, err);
+    *old_stays = !is_published || config->store_url == NULL;
+    if (!done && !*old_stays) {
+        (void)error_wrap(err, "in force for all nodes, and here as soon as the store answers");
+    }
     loaded_release(loaded);
     return done;
 }
@@ -109,6 +116,7 @@ static bool same_store(const struct config *config, const struct config *other)
 void serve_reload(struct serve *serve)
 {
     struct error err = ERROR_INIT;
+    bool old_stays = true;
     enum error_code code;
     // The loop stands still until the store has answered: not where it is known that it does not.
     bool hears = engine_hears_store(serve->node.engine);
@@ -131,13 +139,14 @@ void serve_reload(struct serve *serve)
         error_set(&err, ERROR_ENVIRONMENT, "a check failed: see `ironcron validate`");
     } else {
         show_life(serve);
-        done = reload_with(serve, config, &err);
+        done = reload_with(serve, config, &old_stays, &err);
     }
     engine_reload_done(serve->node.engine, done ? NULL : &err);
     if (done) {
         LOG(LOG_INFO, "reloaded", "%zu jobs are in force", serve->node.loaded->config->job_count);
     } else {
-        LOG(LOG_ERROR, "reload_refused", "%s; the old configuration stays in force", err.text);
+        LOG(LOG_ERROR, "reload_refused", "%s%s", err.text,
+            old_stays ? "; the old configuration stays in force" : "");
     }
     notify_ready(&serve->notify);
 }

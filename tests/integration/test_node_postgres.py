@@ -103,7 +103,14 @@ def test_a_reload_whose_answer_is_lost_is_in_force(ironcron, own_cluster):  # no
             node.process.send_signal(signal.SIGHUP)
             node.wait_logged("event=reloaded")
             assert proxy.sprung == 1 and not node.logged("reload_refused")
-        assert database.value("select version from ironcron.pulse") == "2"
+            assert database.value("select version from ironcron.pulse") == "2"
+            # And where only its schedules could not be told: what is said is true.
+            ironcron.config_path.write_text(ironcron.config_path.read_text().replace("2s", "1s"))
+            proxy.cut_at("after", "ironcron.publish(")
+            node.process.send_signal(signal.SIGHUP)
+            node.wait_logged("reload_refused message=\"in force for all nodes, and here as soon as")
+            assert not node.logged("the old configuration stays")
+            node.wait_logged("event=definitions_adopted version=")
     finally:
         proxy.stop()
 
