@@ -81,9 +81,10 @@ static void views_have_the_contracts_names_and_forms(void **state)
                  "a|2025-11-24T16:00:02.000Z|SKIPPED||paused\n"
                  "a|2025-11-24T16:00:03.000Z||01990000-0000-7000-8000-000000000003|\n",
                  sqlite_file_shell("sqlite3 -readonly -header '%s' 'select * from slots'", path));
-    shell_prints("node|host|version|started_at|last_seen|state|running\n"
+    shell_prints("node|host|version|started_at|last_seen|state|running|draining_since|draining_by|"
+                 "draining_reason|definitions|refused\n"
                  "01990000-0000-7000-8000-000000000001|h1|1.0|2025-11-24T16:00:00.000Z|"
-                 "2025-11-24T16:00:00.000Z|live|0\n",
+                 "2025-11-24T16:00:00.000Z|live|0||||0|\n",
                  sqlite_file_shell("sqlite3 -readonly -header '%s' 'select * from nodes'", path));
     shell_prints(
         "seq,at,event,job,run_id,node,actor,detail,prev_hash,hash\n"
@@ -143,8 +144,10 @@ static void a_newer_version_is_refused(void **state)
 
 // As version 1 made it: without what a fleet asks for.
 static const char as_version_1[] =
-    "for c in dry_run max_running labels draining is_full; do"
-    " sqlite3 '%s' \"alter table node drop column $c\"; done;"
+    "for c in dry_run max_running labels draining is_full definitions refused draining_since "
+    "draining_by"
+    " draining_as draining_reason; do"
+    " sqlite3 '%s' \"drop view if exists nodes; alter table node drop column $c\"; done;"
     "sqlite3 '%s' 'alter table intent drop column node; drop table definitions;"
     " pragma user_version = 1'";
 
