@@ -140,7 +140,9 @@ static void print_drain(const struct session *session, const struct listed_node 
     buf_init(&words, 16384);
     buf_printf(&words, "\n%s is draining ", node->row.host);
     node_list_describe_drain(node, session->zone, &words);
-    buf_printf(&words, ". Undo: ironcron nodes resume %s\n", node->row.host);
+    char id[UUID_TEXT_SIZE];
+    uuid_format(node->row.node, id);
+    buf_printf(&words, ". Undo: ironcron nodes resume %.13s\n", id);
     char *clean = terminal_clean_lines(buf_string(&words), words.length);
     fputs(clean, stdout);
     free(clean);

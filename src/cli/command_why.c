@@ -253,8 +253,8 @@ static void print_case(const struct why_case *why, const struct why *answer)
     print_evidence(why);
     if (!instant_is_none(why->trouble_at)) {
         const char *outcome = slot_outcome_name(why->trouble);
-        printf("\nThe last slot of a day before that did not succeed: %s; ironcron why %s --at "
-               "%s\n",
+        printf("\nThe last one that did not succeed, in the day before that: %s; ironcron why %s "
+               "--at %s\n",
                outcome != NULL ? outcome : "open", facts->name, at_text(why, why->trouble_at, at));
     }
     printf("\nNext: %s\n", buf_string(&answer->next));

@@ -206,7 +206,8 @@ const struct command command_table[] = {
      "them; "
      "a second signal ends them at once. HUP: reads the configuration again, or keeps the old one "
      "and "
-     "says why. A store has one node: a second `serve` is refused and told who the first is.",
+     "says why. A store on SQLite has one node: a second `serve` is refused and told who the first "
+     "is; on PostgreSQL there may be many (docs/fleet.md).",
      EXAMPLES{"ironcron serve", "in the foreground, until TERM", "ironcron serve --dry-run",
               "watch what would run", NULL},
      command_serve},

@@ -32,11 +32,13 @@ static void tell_overdue(struct doctor *doctor, const struct listed_node *node)
 
 static void tell_drain(struct doctor *doctor, const struct listed_node *node)
 {
-    char remedy[320];
+    char id[UUID_TEXT_SIZE];
+    char remedy[sizeof id + 32];
     AUTO(buf_release) struct buf words;
     buf_init(&words, 16384);
     node_list_describe_drain(node, doctor->session->zone, &words);
-    snprintf(remedy, sizeof remedy, "ironcron nodes resume %s", node->row.host);
+    uuid_format(node->row.node, id); // more than one may live on its host
+    snprintf(remedy, sizeof remedy, "ironcron nodes resume %.13s", id);
     doctor_add(doctor, "nodes",
                node_list_all_drain(&doctor->overview.fleet) ? DOCTOR_TODO : DOCTOR_NOTE, remedy,
                "the node on %s is draining %s", node->row.host, buf_string(&words));

@@ -159,7 +159,7 @@ bool intent_wait(struct session *session, struct uuid intent_id, struct duration
         if (!mono_before(clock_mono(session->clock), deadline)) {
             return error_set(err, ERROR_UNAVAILABLE,
                              "the node has not answered yet; it will when it can. See: ironcron "
-                             "status");
+                             "doctor");
         }
         intent_pause();
     }

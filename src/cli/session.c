@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cli/session.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -204,6 +205,15 @@ struct instant session_now(const struct session *session)
 
 // A server is asked at once: whether it can be reached, whether its tables are ours, and what its
 // clock says, since it decides what is due.
+static bool is_away(struct error *err)
+{
+    if (err->code == ERROR_UNAVAILABLE && error_remedy(err) == NULL) {
+        (void)error_mend(err,
+                         "nothing new starts until it is back; `ironcron validate` tells more");
+    }
+    return false;
+}
+
 static bool open_as(struct session *session, enum open_store_how how, struct error *err)
 {
     struct instant now;
@@ -213,7 +223,7 @@ static bool open_as(struct session *session, enum open_store_how how, struct err
     if (session->config->store_url != NULL) {
         if (!postgres_store_greet(session->store, &now, err)) {
             session_close_store(session);
-            return false;
+            return is_away(err);
         }
         session->store_ahead = instant_since(now, clock_now(session->clock));
     }
@@ -274,6 +284,13 @@ void session_release(struct session *session)
 
 bool session_no_job(const struct session *session, const char *name, struct error *err)
 {
+    if (session->file != NULL && config_job(session->file, name) != NULL) {
+        return error_set(err, ERROR_NOT_FOUND,
+                         "job \"%s\" stands in %s, but not in version %" PRId64
+                         " of the jobs, which is in force on all nodes: ironcron reload, where it "
+                         "is meant to be\nAll jobs: ironcron jobs",
+                         name, session->file->path, session->version);
+    }
     const char *nearest = config_nearest_job(session->config, name);
     return error_set(err, ERROR_NOT_FOUND,
                      "there is no job \"%s\" in %s%s%s%s\nAll jobs: ironcron jobs", name,

@@ -24,7 +24,7 @@ struct why_case {
     struct store_force_row *force;                      // in force then; NULL
     struct store_force_row *force_before, *force_after; // around it, or around `at`; NULL
     bool config_differs; // the file has another schedule than the one in force now
-    // Where the newest slot succeeded: the last one of a day before that did not; none.
+    // Where the newest slot succeeded: the last one that did not, in the day before; none.
     struct instant trouble_at;
     enum slot_outcome trouble;
 };

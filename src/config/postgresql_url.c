@@ -141,20 +141,38 @@ static bool has_at_sign(const char *hosts)
     return at != NULL && hosts[0] != '/' && at != hosts && at[-1] != ',';
 }
 
+// Where the password has a slash behind its @: what follows is no name of a database. Of the URL as
+// it is written, since a database may well have an %40 in its name.
+static bool path_has_at_sign(const char *url)
+{
+    const char *path = strchr(strstr(url, "//") + 2, '/');
+    return path != NULL && memchr(path, '@', strcspn(path, "?")) != NULL;
+}
+
+static bool has_raw_password(const struct conform *conform, const struct yaml_tree_node *node,
+                             const PQconninfoOption *options)
+{
+    bool in_path = path_has_at_sign(node->text);
+    if (!in_path && !has_at_sign(option(options, "host"))) {
+        return false;
+    }
+    conform_complain(conform, node,
+                     "%s: its %s has an @: percent-encode special characters in the password, as "
+                     "%%40 for @ and %%2F for /",
+                     node->schema->name, in_path ? "database" : "host");
+    return true;
+}
+
 static bool take(struct load *load, const struct conform *conform,
                  const struct yaml_tree_node *node, const PQconninfoOption *options,
                  struct postgresql_url *url_out)
 {
     register_secrets(load, conform, node, options);
-    if (!ports_are_numbers(option(options, "port"))) {
-        conform_complain(conform, node, "%s: its port is no number from 1 to 65535",
-                         node->schema->name);
+    if (has_raw_password(conform, node, options)) {
         return false;
     }
-    if (has_at_sign(option(options, "host"))) {
-        conform_complain(conform, node,
-                         "%s: its host has an @: percent-encode special characters in the "
-                         "password, as %%40 for @",
+    if (!ports_are_numbers(option(options, "port"))) {
+        conform_complain(conform, node, "%s: its port is no number from 1 to 65535",
                          node->schema->name);
         return false;
     }

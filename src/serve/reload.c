@@ -25,20 +25,43 @@ static void log_problems(const struct config_problems *problems)
     }
 }
 
-struct config *serve_load(const char *path)
+static void tell_problems(const struct config_problems *problems, struct error *err)
+{
+    const struct config_problem *first = &problems->list[0];
+    if (problems->count == 1) {
+        (void)error_set(err, ERROR_CONFIG, "%s:%d:%d: %s", first->file, first->line, first->column,
+                        first->text);
+    } else {
+        (void)error_set(err, ERROR_CONFIG,
+                        "the configuration has %zu errors, all in the log; the first: %s:%d:%d: %s",
+                        problems->count, first->file, first->line, first->column, first->text);
+    }
+}
+
+struct config *serve_load(const char *path, struct error *err)
 {
     struct config_problems problems;
     struct config *config = NULL;
     config_problems_init(&problems);
     if (!config_load(path, &config, &problems)) {
         log_problems(&problems);
+        tell_problems(&problems, err);
         config = NULL;
     }
     config_problems_release(&problems);
     return config;
 }
 
-bool serve_validate(const struct config *config, bool is_node, enum error_code *code_out)
+static void log_check(const struct validate_check *check)
+{
+    bool failed = check->result == VALIDATE_FAILED;
+    struct log_field fields[] = {{"check", check->name}, {NULL, NULL}};
+    log_record(failed ? LOG_ERROR : LOG_WARN, failed ? "check_failed" : "check_warning", fields,
+               "%s%s%s", check->detail, check->remedy == NULL ? "" : ": ",
+               check->remedy == NULL ? "" : check->remedy);
+}
+
+bool serve_validate(const struct config *config, bool is_node, struct error *err)
 {
     // A second node is then refused by the lock, which tells who the first one is.
     struct node_lock_holder holder;
@@ -52,14 +75,13 @@ bool serve_validate(const struct config *config, bool is_node, enum error_code *
         if (check->result == VALIDATE_OK) {
             continue;
         }
-        bool failed = check->result == VALIDATE_FAILED;
-        struct log_field fields[] = {{"check", check->name}, {NULL, NULL}};
-        log_record(failed ? LOG_ERROR : LOG_WARN, failed ? "check_failed" : "check_warning", fields,
-                   "%s%s%s", check->detail, check->remedy == NULL ? "" : ": ",
-                   check->remedy == NULL ? "" : check->remedy);
+        log_check(check);
+        if (check->result == VALIDATE_FAILED && err->code == ERROR_NONE) {
+            (void)error_set(err, report.code, "the check `%s` failed: %s", check->name,
+                            check->detail);
+        }
     }
     bool passed = report.failed == 0;
-    *code_out = report.code;
     validate_report_release(&report);
     return passed;
 }
@@ -117,27 +139,23 @@ void serve_reload(struct serve *serve)
 {
     struct error err = ERROR_INIT;
     bool old_stays = true;
-    enum error_code code;
     // The loop stands still until the store has answered: not where it is known that it does not.
     bool hears = engine_hears_store(serve->node.engine);
     notify_reloading(&serve->notify);
     show_life(serve);
-    struct config *config = hears ? serve_load(serve->options->config_path) : NULL;
+    struct config *config = hears ? serve_load(serve->options->config_path, &err) : NULL;
     show_life(serve);
     bool done = false;
     if (!hears) {
         error_set(&err, ERROR_UNAVAILABLE,
                   "the store does not answer now: reload when it does (`ironcron doctor`)");
-    } else if (config == NULL) {
-        error_set(&err, ERROR_CONFIG, "the configuration has errors: see `ironcron validate`");
-    } else if (!same_store(config, serve->node.loaded->config)) {
+    } else if (config != NULL && !same_store(config, serve->node.loaded->config)) {
         config_free(config);
         error_set(&err, ERROR_CONFIG,
                   "the store cannot be changed by a reload: restart `ironcron serve` for that");
-    } else if (!serve_validate(config, true, &code)) {
+    } else if (config != NULL && !serve_validate(config, true, &err)) {
         config_free(config);
-        error_set(&err, ERROR_ENVIRONMENT, "a check failed: see `ironcron validate`");
-    } else {
+    } else if (config != NULL) {
         show_life(serve);
         done = reload_with(serve, config, &old_stays, &err);
     }
@@ -153,36 +171,32 @@ void serve_reload(struct serve *serve)
 
 // ---- definitions of the store -------------------------------------------------------------------
 
-static bool refuse_version(const struct loaded *loaded, struct error *err)
+static bool check_version(const struct loaded *loaded, struct error *err)
 {
-    return error_set(err, ERROR_ENVIRONMENT,
-                     "version %" PRId64 " of the definitions cannot be executed by this node: a "
-                     "check failed",
-                     loaded->version);
+    struct error why = ERROR_INIT;
+    return serve_validate(loaded->config, true, &why) ||
+           error_set(err, ERROR_ENVIRONMENT,
+                     "version %" PRId64 " of the definitions cannot be executed by this node: %s",
+                     loaded->version, why.text);
 }
 
 bool serve_check_version(struct serve *serve, struct error *err)
 {
     const struct loaded *loaded = serve->node.loaded;
-    enum error_code code;
     if (loaded == serve->node.file) {
         return true;
     }
     metrics_set_jobs(serve->metrics, loaded->config->jobs, loaded->config->job_count);
-    return serve_validate(loaded->config, true, &code) || refuse_version(loaded, err);
+    return check_version(loaded, err);
 }
 
 static bool adopt(struct serve *serve, int64_t version, bool anew, struct error *err)
 {
     struct loaded *loaded = NULL;
-    enum error_code code;
     show_life(serve);
     bool done = definitions_load(&serve->node, version, anew, &loaded, err);
     show_life(serve);
-    if (done && !serve_validate(loaded->config, true, &code)) {
-        done = refuse_version(loaded, err);
-    }
-    done = done && put_in_force(serve, loaded, err);
+    done = done && check_version(loaded, err) && put_in_force(serve, loaded, err);
     loaded_release(loaded);
     return done;
 }

@@ -286,6 +286,16 @@ static void log_start(const struct serve *serve, const struct config *config)
                dry ? "dry-run: slots are claimed and audited, nothing is executed" : "jobs run");
 }
 
+// It has joined already: the others would count it, and wait for the end of its lease.
+static void leave_unstarted(struct serve *serve)
+{
+    struct error err = ERROR_INIT;
+    engine_drain(serve->node.engine);
+    if (engine_is_drained(serve->node.engine) && !node_leave(&serve->node, &err)) {
+        LOG(LOG_WARN, "not_left", "%s", err.text);
+    }
+}
+
 static bool start(struct serve *serve, struct config *config, bool dry_run, struct error *err)
 {
     serve->metrics = metrics_new(
@@ -309,6 +319,7 @@ static bool start(struct serve *serve, struct config *config, bool dry_run, stru
     metrics_watch_engine(serve->metrics, serve->node.engine);
     watch_signals(serve);
     if (!serve_check_version(serve, err) || !doors_open(&serve->doors, config, err)) {
+        leave_unstarted(serve);
         return false;
     }
     health_set(&serve->health, HEALTH_STORE, NULL);
@@ -398,7 +409,7 @@ static int serve_files(struct serve *serve)
     if (!serve_dry_run_from_environment(&dry_run, &err)) {
         return fail(&err);
     }
-    struct config *config = serve_load(options->config_path);
+    struct config *config = serve_load(options->config_path, &err);
     if (config == NULL) {
         return error_exit_code(ERROR_CONFIG);
     }
@@ -406,11 +417,10 @@ static int serve_files(struct serve *serve)
         config_free(config);
         return fail(&err);
     }
-    enum error_code code;
-    if (!serve_validate(config, false, &code)) {
+    if (!serve_validate(config, false, &err)) {
         config_free(config);
         LOG(LOG_ERROR, "start_refused", "startup validation failed: see `ironcron validate`");
-        return error_exit_code(code);
+        return error_exit_code(err.code);
     }
     return serve_config(serve, config, dry_run || options->dry_run);
 }

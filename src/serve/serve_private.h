@@ -33,10 +33,10 @@ struct serve {
 
 // ---- serve/reload.c -----------------------------------------------------------------------------
 
-// Of the path; problems are logged, and NULL returned.
-struct config *serve_load(const char *path);
-// True when no check failed; each failed one and each warning is logged.
-bool serve_validate(const struct config *config, bool is_node, enum error_code *code_out);
+// Of the path; problems are logged, and NULL returned with the first of them.
+struct config *serve_load(const char *path, struct error *err);
+// True when no check failed; each failed one and each warning is logged, the first failed one told.
+bool serve_validate(const struct config *config, bool is_node, struct error *err) MUST_USE;
 // What the node has begun with, where that is not what its files say.
 bool serve_check_version(struct serve *serve, struct error *err);
 // The new configuration, or the old one and the reason.

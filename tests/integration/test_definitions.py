@@ -157,6 +157,8 @@ def test_commands_show_what_is_in_force(fleet):
         for member, version in ((a, 1), (b, 2), (a, 1)):
             member.run("reload")
             assert fleet.active()[0] == str(version)
+        told = b.run("run", "two", code=1).stderr
+        assert "stands in" in told and "not in version 1" in told and "ironcron reload" in told
     assert {job["job"] for job in b.json("jobs")} == {"one"}
 
 
@@ -200,6 +202,37 @@ def test_what_cannot_be_executed_here_is_said_and_nothing_is_claimed(fleet):
     with b.serve(env={"WORD": "true"}):
         count = fleet.successes("two")
         until(lambda: fleet.successes("two") > count, "runs of two on the other")
+
+
+def test_a_reload_names_what_the_node_does_not_accept(fleet):
+    a = fleet.config("a", jobs("one", schedule=NEVER))
+    fleet.migrate("a")
+    with a.serve() as node:
+        fleet.config("a", jobs("one", schedule=NEVER, shell="${WORD}"))
+        # The command has the variable, the node has not: its own `validate` would find nothing.
+        told = a.run("reload", env={"WORD": "true"}, code=1).stderr
+        assert "ironcron.yml:2:" in told and "WORD is not set" in told
+        fleet.config("a", "jobs:\n  - { name: one, schedule: \"@daily\", command: [/nowhere/program] }\n")
+        told = a.run("reload", code=1).stderr
+        assert "the check `command one` failed" in told and "/nowhere/program" in told
+        node.wait_logged(r"event=reload_refused .*/nowhere/program")
+
+
+def test_a_node_that_does_not_start_by_the_active_version_is_none_of_the_nodes(fleet):
+    a = fleet.config("a", "jobs:\n  - { name: one, schedule: \"@daily\", command: [/bin/true] }\n")
+    b = fleet.config("b", jobs("one", schedule=NEVER))
+    fleet.migrate("a")
+    program = a.folder / "program"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    with b.serve():
+        fleet.config("a", f"jobs:\n  - {{ name: one, schedule: \"@daily\", command: [{program}] }}\n")
+        with a.serve() as node:
+            node.wait_logged(r"event=definitions .*version=2")
+        program.unlink()
+        fleet.config("a", jobs("one", schedule=NEVER))
+        assert f"`command one` failed: {program} does not exist" in a.run("serve", code=1).stderr
+        assert [row["state"] for row in a.json("nodes")] == ["stopped", "stopped", "live"]
 
 
 def test_a_missing_file_that_comes_is_enough(fleet):

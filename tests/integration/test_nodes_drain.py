@@ -64,7 +64,7 @@ def test_a_fleets_node_is_drained_and_resumed(pair, database):  # noqa: F811
         asked.run("resume", "tick")
 
         said = asked.run("nodes", "drain", identity(busy)[:20], "--reason", "new kernel", "--as", "bob").stdout
-        assert "begins nothing new: 1 run goes on there" in said and "nodes resume" in said
+        assert "begins nothing new: 1 run goes on there" in said and f"nodes resume {identity(busy)[:13]}\n" in said
         row = row_of(asked, busy)
         assert row["draining"] and row["draining_reason"] == "new kernel" and row["draining_as"] == "bob"
         assert row["state"] == "live" and row["draining_by"] and row["draining_since"]

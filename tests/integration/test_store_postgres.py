@@ -136,6 +136,23 @@ def test_a_role_that_may_not_make_the_tables_is_told_so(fleet):
     assert "permission denied for schema ironcron" in fleet.run("migrate", "deploy", "--store", code=1).stderr
 
 
+@pytest.mark.parametrize("old, new, remedy", [
+    (SECRET, "wrong", "correct the user or the password in `store:`"),
+    (ROLE + ":", "nobody:", "correct the user or the password in `store:`"),
+    ("/ironcron", "/nowhere", "correct the database in `store:`, or make it")])
+def test_a_server_that_lets_nobody_in_is_told_with_what_mends_it(fleet, old, new, remedy):
+    url = fleet.url.rsplit("/", 1)[0] + "/nowhere" if new == "/nowhere" else fleet.url.replace(old, new)
+    assert remedy in fleet.run("status", env={"STORE_URL": url}, code=75).stderr
+    check, = [c for c in Ironcron.json(fleet, "validate", env={"STORE_URL": url}, code=75)["checks"] if c["check"] == "store"]
+    assert remedy in check["remedy"]
+
+
+def test_a_role_that_may_not_read_the_tables_is_told_who_may(fleet):
+    fleet.deploy()
+    fleet.rows(f"revoke usage on schema ironcron from {ROLE}")
+    assert "use the role that ran `ironcron migrate deploy --store`" in fleet.run("status", code=75).stderr
+
+
 def test_the_folder_of_the_nodes_own_files_must_be_writable(fleet):
     fleet.deploy()
     fleet.write("http: { listen: off }\nnode: { state: no/such/folder/node }\n" + "jobs: []\n")
@@ -310,6 +327,7 @@ def test_a_server_that_is_down_is_said_in_one_sentence(tmp_path, own_cluster):  
         done = fleet.run(*words, code=75)
         assert len(done.stderr.strip().splitlines()) == 1 and str(own_cluster.port) in done.stderr, words
         assert SECRET not in done.stderr + done.stdout
+    assert "nothing new starts until it is back; `ironcron validate` tells more" in fleet.run("status", code=75).stderr
     assert any(check["result"] == "failed" for check in store_checks(fleet, 75))
     node = fleet.start(ready=False)
     assert node.process.wait(60) == 75

@@ -48,6 +48,21 @@ static bool fail_full(const struct postgres_store *store, const char *what, cons
     return error_mend(err, "raise max_connections, or end sessions that nobody needs");
 }
 
+// The server answers, and lets us not in. By SQLSTATE, since its words are in its language.
+static void mend_refusal(const char *what, struct error *err)
+{
+    if (strstr(what, "28P01") != NULL) {
+        (void)error_mend(err, "correct the user or the password in `store:`, or the role's on the "
+                              "server: alter role … password '…'");
+    } else if (strstr(what, "28000") != NULL) {
+        (void)error_mend(err, "make the role (create role … login), or let it in from this host "
+                              "(pg_hba.conf of the server)");
+    } else if (strstr(what, "3D000") != NULL) {
+        (void)error_mend(err, "correct the database in `store:`, or make it: create database … "
+                              "owner …");
+    }
+}
+
 static bool fail_on(struct postgres_store *store, const PGconn *connection, const char *doing,
                     struct error *err)
 {
@@ -62,6 +77,8 @@ static bool fail_on(struct postgres_store *store, const PGconn *connection, cons
                     what[0] == '\0' ? "it closed the connection" : what);
     if (PQconnectionNeedsPassword(connection) != 0) {
         (void)error_mend(err, "give one in $PGPASSWORD or ~/.pgpass, or by ${NAME} in `store:`");
+    } else {
+        mend_refusal(what, err);
     }
     return false;
 }
@@ -91,6 +108,9 @@ void link_explain(const struct postgres_store *store, const PGresult *result, st
                               "select pid, count(*) from pg_locks group by pid order by 2 desc");
     } else if (hint != NULL) {
         (void)error_mend(err, "%s", hint);
+    } else if (state != NULL && strcmp(state, "42501") == 0) {
+        (void)error_mend(err, "use the role that ran `ironcron migrate deploy --store`, which owns "
+                              "the tables");
     }
 }
 

@@ -101,6 +101,8 @@ static const struct mistake mistakes[] = {
      {"1:8: store: is no URL that libpq understands"}},
     {"store: \"postgresql://u@h:54322x/d\"\n", {"1:8: store: its port is no number"}},
     {"store: \"postgresql://u:p@ss@h/d\"\n", {"1:8: store: its host has an @: percent-encode"}},
+    {"store: \"postgresql://u:p@s/s@h/d\"\n", {"1:8: store: its database has an @: percent-enc"}},
+    {"store: \"postgresql://u:1/p@h/d\"\n", {"1:8: store: its database has an @: percent-enc"}},
     {"node: {state: run/}\n", {"1:15: state: must be the name of a file"}},
     // ---- databases
     {"databases: [{name: app}]\n", {"1:13: \"url\" is missing in databases[]"}},
