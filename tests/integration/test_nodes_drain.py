@@ -64,12 +64,13 @@ def test_a_fleets_node_is_drained_and_resumed(pair, database):  # noqa: F811
         asked.run("resume", "tick")
 
         said = asked.run("nodes", "drain", identity(busy)[:20], "--reason", "new kernel", "--as", "bob").stdout
-        assert "begins nothing new: 1 run goes on there" in said and f"nodes resume {identity(busy)[:13]}\n" in said
+        assert "begins nothing new: 1 run goes on there" in said and f"nodes resume {identity(busy)[:13]}" in said
         row = row_of(asked, busy)
         assert row["draining"] and row["draining_reason"] == "new kernel" and row["draining_as"] == "bob"
         assert row["state"] == "live" and row["draining_by"] and row["draining_since"]
         listed = asked.run("nodes").stdout
         assert "is draining since" in listed and "(new kernel); 1 run goes on there" in listed
+        assert f"Undo: ironcron nodes resume {identity(busy)[:13]}" in listed
         assert "version 1" in listed
         begun = started_on(database, busy)
         count = started_on(database, other)
