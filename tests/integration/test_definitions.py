@@ -187,7 +187,7 @@ def test_what_cannot_be_executed_here_is_said_and_nothing_is_claimed(fleet):
         told = a.run("doctor", code=1).stdout
         assert "cannot execute version 2" in told and "WORD is not set" in told
         assert "1 of 2 nodes cannot execute the definitions in force" in a.run("status", code=1).stdout
-        assert second.metrics()["ironcron_definitions_refused"] == 1
+        until(lambda: second.metrics()["ironcron_definitions_refused"] == 1, "its metrics say so with the next tick")
         told = json.loads(second.get("/api/v1/status")[2])
         assert (told["definitions"], told["active_definitions"]) == (1, 2) and "WORD is not set" in told["refused"]
         assert "definitions ok: version 2" in first.get("/readyz")[2]
