@@ -343,9 +343,7 @@ static bool settle(struct engine *engine, struct error *err)
     decide_flush(engine);
     store_settle(engine->options.store);
     if (engine->store_down || engine->held_count > 0) {
-        return error_set(err, ERROR_UNAVAILABLE,
-                         "the store does not answer; the old configuration stays in force; try "
-                         "again: ironcron reload");
+        return error_set(err, ERROR_UNAVAILABLE, "the store does not answer now");
     }
     return true;
 }
