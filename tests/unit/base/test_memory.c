@@ -25,17 +25,17 @@ static unsigned char *constants(void)
     return (unsigned char *)(uintptr_t)constant + 8 * SIZE;
 }
 
-// Pages that this process has in its own page table.
+// Pages that this process has in its own page table. Reads no constant itself: the kernel may bring
+// all with one that lie near it in the file's cache.
+static int pagemap;
 static size_t resident(const unsigned char *bytes)
 {
     uint64_t entries[16];
     size_t page = (size_t)sysconf(_SC_PAGESIZE), present = 0;
-    int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-    assert_true(fd >= 0);
     size_t count = SIZE / page < 16 ? SIZE / page : 16;
-    ssize_t length = pread(fd, entries, count * 8, (off_t)((uintptr_t)bytes / page * 8));
-    assert_int_equal(length, count * 8);
-    close(fd);
+    if (pread(pagemap, entries, count * 8, (off_t)((uintptr_t)bytes / page * 8)) < 0) {
+        return SIZE;
+    }
     for (size_t i = 0; i < count; i++) {
         present += entries[i] >> 63;
     }
@@ -46,10 +46,15 @@ static void what_was_only_read_goes_and_comes_again(void **state)
 {
     (void)state;
     const volatile unsigned char *bytes = constants();
-    assert_int_equal(bytes[3], 4);
-    assert_true(resident(constants()) > 0);
-    memory_give_back();
-    assert_int_equal(resident(constants()), 0);
+    size_t before = 0, after = 1;
+    for (int i = 0; i < 10 && after > 0; i++) { // the kernel may bring pages along at any time
+        assert_int_equal(bytes[3], 4);
+        before = resident(constants());
+        memory_give_back();
+        after = resident(constants());
+    }
+    assert_in_range(before, 1, 16);
+    assert_int_equal(after, 0);
     assert_int_equal(bytes[3], 4);
 }
 
@@ -79,6 +84,19 @@ static void what_is_no_part_of_the_program_stays(void **state)
     munmap(bytes, SIZE);
 }
 
+static int open_pagemap(void **state)
+{
+    (void)state;
+    pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    return pagemap < 0;
+}
+
+static int close_pagemap(void **state)
+{
+    (void)state;
+    return close(pagemap);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -86,5 +104,5 @@ int main(void)
         cmocka_unit_test(what_was_written_stays),
         cmocka_unit_test(what_is_no_part_of_the_program_stays),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, open_pagemap, close_pagemap);
 }
