@@ -185,9 +185,9 @@ void api_post_reload(void *context, const struct http_request *request,
 {
     struct api *api = context;
     char node[UUID_TEXT_SIZE];
-    char params[UUID_TEXT_SIZE + 16];
+    char params[STORE_INTENT_NODE_SIZE];
     uuid_format(api->node, node);
-    snprintf(params, sizeof params, "{\"node\":\"%s\"}", node); // this node's files
+    store_intent_for_node(node, params); // this node's files
     struct store_intent intent = {.kind = INTENT_RELOAD, .params = params};
     api_carry_out(api, request, &intent, response);
 }

@@ -54,10 +54,10 @@ static bool find(struct api *api, const char *id, struct http_response *response
 static void give_order(struct api *api, const struct http_request *request,
                        enum store_intent_kind kind, struct http_response *response)
 {
-    char params[UUID_TEXT_SIZE + 16];
+    char params[STORE_INTENT_NODE_SIZE];
     const char *id = http_request_path_param(request, "node");
     if (find(api, id, response)) {
-        snprintf(params, sizeof params, "{\"node\":\"%s\"}", id);
+        store_intent_for_node(id, params);
         struct store_intent intent = {.kind = kind, .params = params};
         api_carry_out(api, request, &intent, response);
     }

@@ -40,7 +40,7 @@ bool wall_clock_enter(struct wall_clock *clock, const char *zone, struct error *
             zone);
     }
     const char *outer = getenv("TZ");
-    clock->outer_zone = outer != NULL ? alloc_string(outer) : NULL;
+    clock->outer_zone = alloc_optional(outer);
     char value[160];
     snprintf(value, sizeof value, ":%.128s", zone);
     // Nothing is left to do when the environment cannot take one more variable.

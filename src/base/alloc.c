@@ -41,6 +41,11 @@ char *alloc_string(const char *text)
     return alloc_bytes(text, strlen(text));
 }
 
+char *alloc_optional(const char *text)
+{
+    return text == NULL ? NULL : alloc_string(text);
+}
+
 char *alloc_bytes(const char *bytes, size_t length)
 {
     char *copy = alloc_zero(length + 1, 1);

@@ -8,6 +8,7 @@
 void *alloc_zero(size_t count, size_t size);
 void *alloc_resize(void *old, size_t count, size_t size);
 char *alloc_string(const char *text);
+char *alloc_optional(const char *text_or_null);      // NULL stays NULL
 char *alloc_bytes(const char *bytes, size_t length); // copy with a NUL behind it
 
 // Grows a typed array so that one more element fits: ARRAY_RESERVE(list, count, capacity).

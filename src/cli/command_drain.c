@@ -107,8 +107,8 @@ static bool find(struct order *order, const char *text, struct error *err)
 
 static bool give(struct order *order, enum store_intent_kind kind, struct error *err)
 {
-    char params[UUID_TEXT_SIZE + 16];
-    snprintf(params, sizeof params, "{\"node\":\"%s\"}", order->id);
+    char params[STORE_INTENT_NODE_SIZE];
+    store_intent_for_node(order->id, params);
     struct store_intent intent = {.kind = kind, .params = params};
     struct session *session = &order->session;
     if (!session_write(session, err) || !intent_put(session, order->invocation, &intent, err) ||

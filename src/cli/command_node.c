@@ -273,8 +273,8 @@ bool command_reload(struct invocation *invocation, int *exit_out, struct error *
     }
     AUTO(arena_release) struct arena arena;
     arena_init(&arena, ANSWER_MAX);
-    char params[UUID_TEXT_SIZE + 16];
-    snprintf(params, sizeof params, "{\"node\":\"%s\"}", session.node.node);
+    char params[STORE_INTENT_NODE_SIZE];
+    store_intent_for_node(session.node.node, params);
     struct store_intent intent = {.kind = INTENT_RELOAD, .params = params};
     struct store_intent answer = {0};
     if (!session_write(&session, err) || !intent_put(&session, invocation, &intent, err) ||

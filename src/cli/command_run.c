@@ -295,9 +295,8 @@ static bool conclude(struct trip *trip, int *exit_out, struct error *err)
     AUTO(buf_release) struct buf text;
     buf_init(&text, 8192);
     run_conclusion(row, &text);
-    char *clean = terminal_clean(buf_string(&text));
-    fprintf(stderr, "%s\n", clean);
-    free(clean);
+    terminal_put(stderr, COLOUR_NONE, buf_string(&text));
+    fputc('\n', stderr);
     return true;
 }
 

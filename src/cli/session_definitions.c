@@ -28,9 +28,9 @@ static void take_over(struct session *session, struct definitions_view *view)
 
 static void say(const struct session *session, const struct error *why)
 {
-    char *clean = terminal_clean(why->text);
-    fprintf(stderr, "ironcron: %s; what follows is by %s\n", clean, session->config->path);
-    free(clean);
+    fputs("ironcron: ", stderr);
+    terminal_put(stderr, COLOUR_NONE, why->text);
+    fprintf(stderr, "; what follows is by %s\n", session->config->path);
 }
 
 // A version that cannot be read here is told, and this host's files are gone on with.
@@ -93,8 +93,8 @@ void session_definitions_or_file(struct session *session)
         AUTO(buf_release) struct buf words;
         buf_init(&words, 65536);
         session_definitions_words(session, &words);
-        char *clean = terminal_clean(buf_string(&words));
-        fprintf(stderr, "note: this is by the jobs in force, %s\n", clean);
-        free(clean);
+        fputs("note: this is by the jobs in force, ", stderr);
+        terminal_put(stderr, COLOUR_NONE, buf_string(&words));
+        fputc('\n', stderr);
     }
 }

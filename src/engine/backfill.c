@@ -92,11 +92,6 @@ static bool read_wish(struct engine_backfill *backfill, const char *params)
     return read;
 }
 
-static char *copy(const char *text)
-{
-    return text == NULL ? NULL : alloc_string(text);
-}
-
 void backfill_behind(struct uuid intent_id, char out[BACKFILL_BEHIND_SIZE])
 {
     char id[UUID_TEXT_SIZE];
@@ -139,8 +134,8 @@ const char *backfill_begin(struct engine *engine, struct engine_job *job,
     backfill->job = job;
     backfill->intent_id = intent->intent_id;
     backfill->actor = alloc_string(intent->actor == NULL ? "" : intent->actor);
-    backfill->as = copy(intent->as);
-    backfill->reason = copy(intent->reason);
+    backfill->as = alloc_optional(intent->as);
+    backfill->reason = alloc_optional(intent->reason);
     backfill->dry_run = intent->dry_run;
     backfill->resumed = intent->answer != NULL;
     backfill->cursor = instant_add(backfill->from, DURATION_MS(-1));

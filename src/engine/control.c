@@ -235,7 +235,7 @@ static void intent_run(struct engine *engine, const struct store_intent *intent)
         return;
     }
     struct engine_manual *manual = manual_new(intent);
-    manual->params = intent->params == NULL ? NULL : alloc_string(intent->params);
+    manual->params = alloc_optional(intent->params);
     manual->detail = manual_detail(intent, 1, NULL);
     decide_manual(engine, job, manual, intent->dry_run);
 }

@@ -17,11 +17,6 @@ struct drain_answer { // to an intent, once what it asked for is in the store
     char *text;
 };
 
-static char *copy(const char *text)
-{
-    return text == NULL ? NULL : alloc_string(text);
-}
-
 static void answers_free(struct drain_answer *answers, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -83,10 +78,10 @@ static void report_submit(struct engine *engine, int64_t definitions)
     struct drain *drain = &engine->drain;
     struct report *report = alloc_zero(1, sizeof *report);
     report->engine = engine;
-    report->as_told = (struct drain){.actor = copy(drain->actor),
-                                     .as = copy(drain->as),
-                                     .reason = copy(drain->reason),
-                                     .refused = copy(drain->refused)};
+    report->as_told = (struct drain){.actor = alloc_optional(drain->actor),
+                                     .as = alloc_optional(drain->as),
+                                     .reason = alloc_optional(drain->reason),
+                                     .refused = alloc_optional(drain->refused)};
     report->answers = drain->answers;
     report->answer_count = drain->answer_count;
     report->report =
@@ -126,7 +121,7 @@ void engine_refuses(struct engine *engine, const char *why)
                                                       : strcmp(why, drain->refused) == 0;
     if (!same) {
         free(drain->refused);
-        drain->refused = copy(why);
+        drain->refused = alloc_optional(why);
         drain->report_wanted = true;
         engine->busy = true;
     }
@@ -163,9 +158,9 @@ static void take_order(struct engine *engine, const struct store_intent *intent,
     order_free(drain);
     drain->on = on;
     drain->since = engine_now(engine);
-    drain->actor = copy(intent->actor);
-    drain->as = copy(intent->as);
-    drain->reason = copy(intent->reason);
+    drain->actor = alloc_optional(intent->actor);
+    drain->as = alloc_optional(intent->as);
+    drain->reason = alloc_optional(intent->reason);
     fleet_tell(engine);
 }
 

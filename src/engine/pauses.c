@@ -117,7 +117,7 @@ static struct pause_span *note(struct engine *engine, const struct store_control
 {
     struct pauses *pauses = &engine->pauses;
     struct pause_span *span = alloc_zero(1, sizeof *span);
-    *span = (struct pause_span){.job = row->job == NULL ? NULL : alloc_string(row->job),
+    *span = (struct pause_span){.job = alloc_optional(row->job),
                                 .from = row->from,
                                 .to = row->to,
                                 .next = forget(engine, row->job, first_of(pauses, row->job))};

@@ -386,7 +386,7 @@ bool http_server_new(const struct http_server_options *options, struct http_serv
     server->connections.clock = options->clock;
     server->connections.limit = server->options.request_timeout;
     server->streams.deadlines = &server->connections;
-    server->unix_path = options->unix_path != NULL ? alloc_string(options->unix_path) : NULL;
+    server->unix_path = alloc_optional(options->unix_path);
     if (!open_server(server, err)) {
         free(server->unix_path);
         free(server);

@@ -147,9 +147,8 @@ bool identity_cache_get(struct identity_cache *cache, const char *user, struct m
             return false;
         }
         entry_release(entry);
-        *entry = (struct identity_entry){.user = user == NULL ? NULL : alloc_string(user),
-                                         .identity = fresh,
-                                         .until = mono_add(now, FRESH_FOR)};
+        *entry = (struct identity_entry){
+            .user = alloc_optional(user), .identity = fresh, .until = mono_add(now, FRESH_FOR)};
     }
     *identity_out = &entry->identity;
     return true;

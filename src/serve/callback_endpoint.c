@@ -58,7 +58,7 @@ static bool keep_row(void *context, const struct store_run_row *row)
     free(ending->error);
     ending->row = *row;
     ending->job = alloc_string(row->job);
-    ending->error = row->error == NULL ? NULL : alloc_string(row->error);
+    ending->error = alloc_optional(row->error);
     return false;
 }
 

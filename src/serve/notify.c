@@ -59,7 +59,7 @@ static void open_watchdog(struct notify *notify)
 static char *variable(const char *name)
 {
     const char *value = getenv(name);
-    return value == NULL ? NULL : alloc_string(value);
+    return alloc_optional(value);
 }
 
 void notify_open(struct notify *notify, struct clock *clock)

@@ -106,7 +106,7 @@ static void describe(struct sql_run *run, const struct runner_start *start)
     run->job = alloc_string(job->name);
     uuid_format(start->run_id, run->run_id);
     set_label(run);
-    run->role = job->sql->role == NULL ? NULL : alloc_string(job->sql->role);
+    run->role = alloc_optional(job->sql->role);
     run->transaction = job->sql->transaction;
     run->timeout = job->timeout;
     run->kill_after = job->kill_after;

@@ -248,11 +248,6 @@ static void free_databases(struct sql_runner *runner)
     free(runner->databases);
 }
 
-static char *copied(const char *text)
-{
-    return text == NULL ? NULL : alloc_string(text);
-}
-
 void sql_runner_set_databases(struct runner *port, const struct database *databases, size_t count)
 {
     struct sql_runner *runner = from_port(port);
@@ -262,10 +257,10 @@ void sql_runner_set_databases(struct runner *port, const struct database *databa
     for (size_t i = 0; i < count; i++) {
         struct database *to = &runner->databases[i];
         *to = databases[i];
-        to->name = copied(databases[i].name);
-        to->url = copied(databases[i].url);
-        to->path = copied(databases[i].path);
-        to->place = copied(databases[i].place);
+        to->name = alloc_optional(databases[i].name);
+        to->url = alloc_optional(databases[i].url);
+        to->path = alloc_optional(databases[i].path);
+        to->place = alloc_optional(databases[i].place);
     }
     for (struct db_pool *pool = runner->pools; pool != NULL; pool = pool->next) {
         const struct database *now = database_find(databases, count, pool->name);

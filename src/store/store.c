@@ -2,6 +2,7 @@
 #include "store/store.h"
 
 #include <poll.h>
+#include <stdio.h>
 
 #include "base/check.h"
 
@@ -20,6 +21,11 @@ const char *store_intent_name(enum store_intent_kind kind)
                                                          "retry", "drain",  "resume"};
     CHECK(kind < INTENT_KIND_COUNT);
     return names[kind];
+}
+
+void store_intent_for_node(const char *node, char params_out[STORE_INTENT_NODE_SIZE])
+{
+    snprintf(params_out, STORE_INTENT_NODE_SIZE, "{\"node\":\"%s\"}", node);
 }
 
 void store_op_release(struct store_op *op)

@@ -231,6 +231,9 @@ enum store_intent_kind {
     INTENT_KIND_COUNT
 };
 const char *store_intent_name(enum store_intent_kind kind); // "run", "cancel", "reload" …
+// The params of an intent that names one node, by its id.
+#define STORE_INTENT_NODE_SIZE (UUID_TEXT_SIZE + 16)
+void store_intent_for_node(const char *node, char params_out[STORE_INTENT_NODE_SIZE]);
 enum store_intent_state { INTENT_PENDING, INTENT_DONE, INTENT_REFUSED };
 struct store_intent {
     struct uuid intent_id;

@@ -14,11 +14,11 @@ void model_audit_add(struct model_store *store, const char *event, const char *j
     struct store_audit_row *row = &store->audit[store->audit_count];
     *row = (struct store_audit_row){.at = store->now,
                                     .event = alloc_string(event),
-                                    .job = model_text(job),
+                                    .job = alloc_optional(job),
                                     .run_id = run_id,
                                     .node = node,
-                                    .actor = model_text(actor),
-                                    .detail = model_text(detail)};
+                                    .actor = alloc_optional(actor),
+                                    .detail = alloc_optional(detail)};
     store->audit_count++;
 }
 

@@ -41,13 +41,13 @@ enum store_result model_control(struct model_store *store, struct store_op *base
     if (op->value != 0) {
         ARRAY_RESERVE(store->controls, store->control_count, store->control_capacity);
         store->controls[store->control_count++] =
-            (struct store_control_row){.job = model_text(op->job),
+            (struct store_control_row){.job = alloc_optional(op->job),
                                        .kind = op->kind,
                                        .value = op->value,
                                        .from = at,
                                        .to = INSTANT_NONE,
-                                       .actor = model_text(op->actor),
-                                       .reason = model_text(op->reason)};
+                                       .actor = alloc_optional(op->actor),
+                                       .reason = alloc_optional(op->reason)};
     }
     char *detail = operation_control_detail(op);
     const struct uuid nil = {{0}};
@@ -77,11 +77,11 @@ enum store_result model_intent_put(struct model_store *store, struct store_op *b
         return STORE_OK;
     }
     struct store_intent kept = *intent;
-    kept.job = model_text(intent->job);
-    kept.params = model_text(intent->params);
-    kept.actor = model_text(intent->actor);
-    kept.as = model_text(intent->as);
-    kept.reason = model_text(intent->reason);
+    kept.job = alloc_optional(intent->job);
+    kept.params = alloc_optional(intent->params);
+    kept.actor = alloc_optional(intent->actor);
+    kept.as = alloc_optional(intent->as);
+    kept.reason = alloc_optional(intent->reason);
     kept.answer = NULL;
     kept.node = (struct uuid){{0}};
     store->changes++;
@@ -173,7 +173,7 @@ enum store_result model_intent_note(struct model_store *store, struct store_op *
     struct store_intent *intent = intent_find(store, op->intent_id);
     if (intent != NULL && intent->state == INTENT_PENDING) {
         free((char *)(uintptr_t)intent->answer);
-        intent->answer = model_text(op->answer);
+        intent->answer = alloc_optional(op->answer);
     }
     return STORE_OK;
 }
@@ -189,7 +189,7 @@ enum store_result model_intent_end(struct model_store *store, struct store_op *b
         intent->state = op->state;
         intent->run_id = uuid_is_nil(op->run_id) ? intent->run_id : op->run_id;
         free((char *)(uintptr_t)intent->answer);
-        intent->answer = model_text(op->answer);
+        intent->answer = alloc_optional(op->answer);
         free((char *)(uintptr_t)intent->params);
         intent->params = NULL;
     }

@@ -68,7 +68,7 @@ static struct model_node *node_add(struct model_store *store, const struct store
                                         .state = "live",
                                         .max_running = op->max_running,
                                         .dry_run = op->dry_run,
-                                        .labels = model_text(op->labels),
+                                        .labels = alloc_optional(op->labels),
                                         .draining_since = INSTANT_NONE},
                                 .lease = op->lease,
                                 .grace = op->grace};
@@ -177,7 +177,7 @@ enum store_result model_beat(struct model_store *store, struct store_op *base)
 static void set_text(const char **kept, const char *text)
 {
     free((char *)(uintptr_t)*kept);
-    *kept = model_text(text);
+    *kept = alloc_optional(text);
 }
 
 static void write_report(const struct store_op_report *op, struct store_node_row *row)

@@ -132,8 +132,6 @@ static inline struct model_store *model_of(struct store *store)
     return model_session_of(store)->model;
 }
 
-char *model_text(const char *text); // a copy; NULL = NULL
-
 // model_store.c: finding rows; NULL = none.
 struct model_job *model_job_at(struct model_store *store, int64_t job_id);
 struct model_run *model_run_by_id(struct model_store *store, struct uuid run_id);

@@ -177,7 +177,7 @@ static struct store_version *version_add(struct model_store *store,
     *version = (struct store_version){.version = (int64_t)store->version_count,
                                       .hash = alloc_string(op->hash),
                                       .text = alloc_string(op->text),
-                                      .actor = model_text(op->actor),
+                                      .actor = alloc_optional(op->actor),
                                       .published_at = store->now};
     return version;
 }

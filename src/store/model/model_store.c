@@ -125,11 +125,6 @@ void model_store_up_since(struct store *port, struct instant since)
 
 // ---- life ---------------------------------------------------------------------------------------
 
-char *model_text(const char *text)
-{
-    return text == NULL ? NULL : alloc_string(text);
-}
-
 static void free_text(const char *text)
 {
     free((void *)(uintptr_t)text);
