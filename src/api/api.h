@@ -10,6 +10,7 @@
 #include "api/event_hub.h"
 #include "config/config.h"
 #include "document/control_outcome.h"
+#include "document/cut_off.h"
 #include "engine/engine.h"
 #include "http/route.h"
 #include "observe/endpoints.h"
@@ -71,6 +72,9 @@ const struct job *api_job(struct api *api, const struct http_request *request,
 // One that was killed is still written down as live. On SQLite only one node can hold the store; in
 // a fleet the lease tells.
 const char *api_node_state(const struct api *api, const struct store_node_row *row);
+
+// The nodes that are gone, for runs that were cut off with them.
+bool api_gone(const struct api *api, struct cut_off *nodes, struct error *err) MUST_USE;
 
 // Puts the intent, lets the node take its turn, and answers with what came of it.
 void api_carry_out(struct api *api, const struct http_request *request, struct store_intent *intent,

@@ -18,7 +18,7 @@ static const struct schema schemas[] = {
     {"Object", "", NULL},
     {"Run",
      "run_id:u job:s due_at:t attempt:i trigger:s state:s node:u? fence:i started_at:t ended_at:t? "
-     "duration_ms:i? exit_code:i? error:s?",
+     "duration_ms:i? exit_code:i? error:s? cut_off:b",
      NULL},
     {"RunInFull",
      "reason:s? output_bytes:i events:a slot_outcome:s? slot_reason:s? facts:o attempts:a "
@@ -48,7 +48,8 @@ static const struct schema schemas[] = {
      NULL},
     {"Slot", "job:s due_at:t outcome:s? run_id:u? reason:s?", NULL},
     {"Status",
-     "at:t environment:s? mode:s node:u version:s ready:b store_is_up:b jobs:i running:i checks:a "
+     "at:t environment:s? mode:s node:u version:s ready:b store_is_up:b store_outage:o? jobs:i "
+     "running:i checks:a "
      "definitions:i? active_definitions:i? refused:s? draining_since:t?",
      NULL},
     {"Problem", "type:s title:s status:i detail:s", NULL},

@@ -107,10 +107,11 @@ static void on_passed_over(void *context, const struct job *job, struct instant 
                   slot_outcome_name(outcome), "reason", slot_reason_name(reason)));
 }
 
-static void on_store(void *context, const struct error *err)
+static void on_store(void *context, const struct error *err, const struct engine_outage *outage)
 {
     add(context, err == NULL ? "store_up" : "store_down",
-        json_pack("{s:o}", "error", json_text(err == NULL ? NULL : err->text)));
+        json_pack("{s:o, s:o, s:o}", "error", json_text(err == NULL ? NULL : err->text), "since",
+                  json_time(outage->since), "lasted_ms", json_duration(outage->lasted)));
 }
 
 const struct engine_events *event_hub_events(struct event_hub *hub)

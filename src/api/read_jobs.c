@@ -32,8 +32,10 @@ static bool note_job(void *context, const struct store_job *row)
 
 static bool note_running(void *context, const struct store_run_row *row)
 {
-    (void)row;
-    ((struct looking *)context)->view.running++;
+    struct job_view *view = &((struct looking *)context)->view;
+    bool is_cut_off = cut_off_is(view->nodes, row);
+    view->cut_off += is_cut_off;
+    view->running += !is_cut_off;
     return true;
 }
 
@@ -49,13 +51,15 @@ static bool note_last(void *context, const struct store_run_row *row)
 }
 
 static bool look(struct api *api, const struct job *job, const struct control_set *controls,
-                 struct arena *arena, struct job_view *view_out, struct error *err)
+                 const struct cut_off *nodes, struct arena *arena, struct job_view *view_out,
+                 struct error *err)
 {
     struct looking looking = {.view = {.job = job,
                                        .high_water = INSTANT_NONE,
                                        .next_due = INSTANT_NONE,
                                        .late_since = INSTANT_NONE,
-                                       .last_success = INSTANT_NONE},
+                                       .last_success = INSTANT_NONE,
+                                       .nodes = nodes},
                               .arena = arena};
     const struct store_ops *ops = api->store->ops;
     struct store_run_filter running = {.job = job->name, .by_state = true, .state = RUN_STARTED};
@@ -93,13 +97,14 @@ static bool list(struct api *api, size_t from, size_t to, json_t *array, struct 
     AUTO(control_set_release) struct control_set controls = {0};
     AUTO(arena_release) struct arena arena;
     arena_init(&arena, ARENA_MAX);
-    if (!control_set_load(&controls, api->store, err)) {
+    struct cut_off nodes;
+    if (!control_set_load(&controls, api->store, err) || !api_gone(api, &nodes, err)) {
         return false;
     }
     for (size_t i = from; i < to; i++) {
         struct job_view view;
         const struct job *job = &api->config->jobs[api->config->by_name[i]];
-        if (!look(api, job, &controls, &arena, &view, err)) {
+        if (!look(api, job, &controls, &nodes, &arena, &view, err)) {
             return false;
         }
         json_array_append_new(array, json_job(&view));
@@ -161,8 +166,9 @@ void api_get_job(void *context, const struct http_request *request, struct http_
     AUTO(control_set_release) struct control_set controls = {0};
     AUTO(arena_release) struct arena arena;
     arena_init(&arena, ARENA_MAX);
-    if (!control_set_load(&controls, api->store, &err) ||
-        !look(api, job, &controls, &arena, &view, &err)) {
+    struct cut_off nodes;
+    if (!control_set_load(&controls, api->store, &err) || !api_gone(api, &nodes, &err) ||
+        !look(api, job, &controls, &nodes, &arena, &view, &err)) {
         api_fail(response, &err);
         return;
     }

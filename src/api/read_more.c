@@ -119,6 +119,16 @@ const char *api_node_state(const struct api *api, const struct store_node_row *r
     return instant_before(clock_now(api->clock), row->valid_until) ? "live" : "overdue";
 }
 
+static bool lives(const void *context, const struct store_node_row *row)
+{
+    return strcmp(api_node_state(context, row), "live") == 0;
+}
+
+bool api_gone(const struct api *api, struct cut_off *nodes, struct error *err)
+{
+    return cut_off_load(nodes, api->store, lives, api, err);
+}
+
 static bool list_node(void *context, const struct store_node_row *row)
 {
     struct nodes *nodes = context;

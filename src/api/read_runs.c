@@ -22,12 +22,13 @@ struct page {
     json_t *array;
     size_t limit;
     int64_t last; // fence of the last one taken
+    struct cut_off nodes;
 };
 
 static bool take(void *context, const struct store_run_row *row)
 {
     struct page *page = context;
-    json_array_append_new(page->array, json_run(row));
+    json_array_append_new(page->array, json_run(row, &page->nodes));
     page->last = row->fence;
     return true;
 }
@@ -125,7 +126,7 @@ void api_get_runs(void *context, const struct http_request *request, struct http
     }
     int64_t before = 0;
     page.array = json_array();
-    if (!read_page(api, &filter, &page, &before, &err)) {
+    if (!api_gone(api, &page.nodes, &err) || !read_page(api, &filter, &page, &before, &err)) {
         json_decref(page.array);
         api_fail(response, &err);
         return;
@@ -165,11 +166,14 @@ void api_get_run(void *context, const struct http_request *request, struct http_
     struct api *api = context;
     struct error err = ERROR_INIT;
     struct run_kept kept;
+    struct cut_off nodes;
     AUTO(run_more_release) struct run_more more = {0};
     if (!find(api, request, &kept, response)) {
         return;
     }
-    if (run_more_load(&more, api->store, &kept.row, api->clock, TIME_LIMIT, &err)) {
+    if (api_gone(api, &nodes, &err) &&
+        run_more_load(&more, api->store, &kept.row, api->clock, TIME_LIMIT, &err)) {
+        more.nodes = &nodes;
         api_send(response, 200, json_run_in_full(&more, config_zone(api->config)));
     } else {
         api_fail(response, &err);

@@ -88,6 +88,21 @@ static json_t *json_checks(struct health *health)
     return checks;
 }
 
+// The last one, over or not.
+static json_t *json_outage(const struct api *api)
+{
+    const struct engine_outage *outage = &api->endpoints->health->outage;
+    if (instant_is_none(outage->since)) {
+        return json_null();
+    }
+    bool is_over = engine_store_is_up(api->engine);
+    struct instant until = instant_add(outage->since, outage->lasted);
+    struct duration so_far = instant_since(clock_now(api->clock), outage->since);
+    return json_pack("{s:o, s:o, s:o}", "since", json_time(outage->since), "until",
+                     is_over ? json_time(until) : json_null(), "lasted_ms",
+                     json_duration(is_over ? outage->lasted : so_far));
+}
+
 void api_get_status(void *context, const struct http_request *request,
                     struct http_response *response)
 {
@@ -97,16 +112,16 @@ void api_get_status(void *context, const struct http_request *request,
     const char *mode = engine_is_dry_run(api->engine) ? "dry-run" : "live";
     struct engine_drain_order order;
     bool drains = engine_told_to_drain(api->engine, &order);
-    api_send(response, 200,
-             json_pack("{s:o, s:o, s:s, s:o, s:s, s:b, s:b, s:i, s:i, s:o, s:o, s:o, s:o, s:o}",
-                       "at", json_time(clock_now(api->clock)), "environment",
-                       json_text(api->config->environment), "mode", mode, "node",
-                       json_uuid(api->node), "version", IRONCRON_VERSION, "ready",
-                       (int)health_is_ready(health), "store_is_up",
-                       (int)engine_store_is_up(api->engine), "jobs", (int)api->config->job_count,
-                       "running", engine_running(api->engine), "checks", json_checks(health),
-                       "definitions", json_version(engine_version(api->engine)),
-                       "active_definitions", json_version(engine_active_version(api->engine)),
-                       "refused", json_text(engine_refused(api->engine)), "draining_since",
-                       json_time(drains ? order.since : INSTANT_NONE)));
+    api_send(
+        response, 200,
+        json_pack("{s:o, s:o, s:s, s:o, s:s, s:b, s:b, s:o, s:i, s:i, s:o, s:o, s:o, s:o, s:o}",
+                  "at", json_time(clock_now(api->clock)), "environment",
+                  json_text(api->config->environment), "mode", mode, "node", json_uuid(api->node),
+                  "version", IRONCRON_VERSION, "ready", (int)health_is_ready(health), "store_is_up",
+                  (int)engine_store_is_up(api->engine), "store_outage", json_outage(api), "jobs",
+                  (int)api->config->job_count, "running", engine_running(api->engine), "checks",
+                  json_checks(health), "definitions", json_version(engine_version(api->engine)),
+                  "active_definitions", json_version(engine_active_version(api->engine)), "refused",
+                  json_text(engine_refused(api->engine)), "draining_since",
+                  json_time(drains ? order.since : INSTANT_NONE)));
 }

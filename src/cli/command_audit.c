@@ -6,6 +6,7 @@
 
 #include "audit/verify.h"
 #include "cli/json.h"
+#include "cli/node_list.h"
 #include "cli/run.h"
 #include "cli/session.h"
 #include "cli/text_table.h"
@@ -20,9 +21,26 @@
 
 struct listing {
     const struct session *session;
+    struct node_list fleet;
     struct text_table *table; // or
     json_t *array;
 };
+
+// The run; of what is no run's, the node: "01a2… on alpha".
+static void whose_cell(const struct listing *listing, const struct store_audit_row *row)
+{
+    char id[UUID_TEXT_SIZE];
+    bool is_run = !uuid_is_nil(row->run_id);
+    struct uuid whose = is_run ? row->run_id : row->node;
+    const struct listed_node *node = is_run ? NULL : node_list_find(&listing->fleet, whose);
+    uuid_format(whose, id);
+    if (uuid_is_nil(whose)) {
+        text_table_cell(listing->table, COLOUR_DIM, NULL);
+    } else {
+        text_table_cellf(listing->table, COLOUR_DIM, "%s%s%s", id, node != NULL ? " on " : "",
+                         node != NULL ? node->row.host : "");
+    }
+}
 
 static bool list_event(void *context, const struct store_audit_row *row)
 {
@@ -32,9 +50,7 @@ static bool list_event(void *context, const struct store_audit_row *row)
         return true;
     }
     char at[FORMAT_TIME_SIZE];
-    char run[UUID_TEXT_SIZE];
     format_in_zone(row->at, listing->session->zone, at);
-    uuid_format(row->run_id, run);
     struct text_table *table = listing->table;
     if (row->seq > 0) {
         text_table_cellf(table, COLOUR_DIM, "%lld", (long long)row->seq);
@@ -45,7 +61,7 @@ static bool list_event(void *context, const struct store_audit_row *row)
     text_table_cell(table, COLOUR_BOLD, row->event);
     text_table_cell(table, COLOUR_NONE, row->job);
     text_table_cell(table, COLOUR_NONE, row->actor);
-    text_table_cell(table, COLOUR_DIM, uuid_is_nil(row->run_id) ? NULL : run);
+    whose_cell(listing, row);
     text_table_cell(table, COLOUR_NONE, row->detail);
     return true;
 }
@@ -67,13 +83,16 @@ bool command_audit(struct invocation *invocation, int *exit_out, struct error *e
     if (!session_open(&session, invocation, err)) {
         return false;
     }
-    AUTO_TEXT_TABLE table = text_table_new(">SEQ|AT|EVENT|JOB|ACTOR|RUN|DETAIL");
+    AUTO_TEXT_TABLE table = text_table_new(">SEQ|AT|EVENT|JOB|ACTOR|RUN OR NODE|DETAIL");
     struct listing listing = {.session = &session, .table = table};
     listing.array = invocation->json ? json_array() : NULL;
     struct store_audit_filter filter = filter_of(invocation);
     filter.limit = (size_t)invocation_number(invocation, "limit", LIMIT_DEFAULT);
     filter.newest_first = true;
-    if (!session.store->ops->read_audit(session.store, &filter, list_event, &listing, err)) {
+    bool read = node_list_load(&listing.fleet, &session, err) &&
+                session.store->ops->read_audit(session.store, &filter, list_event, &listing, err);
+    node_list_release(&listing.fleet);
+    if (!read) {
         json_decref(listing.array);
         return false;
     }
@@ -109,23 +128,32 @@ bool command_audit_export(struct invocation *invocation, int *exit_out, struct e
 
 // ---- verify -------------------------------------------------------------------------------------
 
-// What is written but not sealed yet is sealed first. Who may only read verifies what is sealed.
-static bool seal_first(struct session *session, struct error *err)
+static bool seal(struct store *store, struct error *err)
 {
-    struct error refused = ERROR_INIT;
-    if (!session_write(session, &refused)) {
-        return session_read(session, err);
-    }
     bool more = true;
     while (more) {
         struct store_op_seal seal = {.op.kind = STORE_SEAL, .limit = SEAL_BATCH};
-        if (!store_call(session->store, &seal.op, err)) {
+        if (!store_call(store, &seal.op, err)) {
             return false;
         }
         more = seal.more;
         store_op_release(&seal.op);
     }
     return true;
+}
+
+// What is written but not sealed yet is sealed first. Who may only read verifies what is sealed.
+static bool seal_first(struct session *session, struct error *err)
+{
+    struct error why = ERROR_INIT;
+    if (session_write(session, &why) && seal(session->store, &why)) {
+        return true;
+    }
+    session_close_store(session);
+    if (why.code == ERROR_STORE) {
+        return error_set(err, why.code, "%s", why.text);
+    }
+    return session_read(session, err);
 }
 
 static void print_jobs(const struct verify_report *report, const struct session *session)

@@ -290,7 +290,7 @@ static bool conclude(struct trip *trip, int *exit_out, struct error *err)
     const struct store_run_row *row = &trip->run.row;
     *exit_out = row->state == RUN_SUCCESS || row->state == RUN_DRY_RUN ? 0 : 1;
     if (trip->invocation->json) {
-        json_print(json_run(row));
+        json_print(json_run(row, NULL));
     }
     AUTO(buf_release) struct buf text;
     buf_init(&text, 8192);

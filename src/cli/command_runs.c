@@ -59,7 +59,7 @@ static bool list_run(void *context, const struct store_run_row *row)
 {
     struct listing *listing = context;
     if (listing->array != NULL) {
-        json_array_append_new(listing->array, json_run(row));
+        json_array_append_new(listing->array, json_run(row, &listing->fleet.gone));
     } else {
         list_cells(listing, row);
     }
@@ -230,19 +230,19 @@ static void add_next(const struct session *session, const struct run_more *more,
     }
 }
 
-static bool show(const struct session *session, const struct run_more *more, struct error *err)
+static bool show(const struct session *session, const struct run_more *more,
+                 const struct node_list *fleet, struct error *err)
 {
     char tail[TAIL_BYTES + 1];
     AUTO(buf_release) struct buf next;
-    AUTO(node_list_release) struct node_list fleet = {0};
     buf_init(&next, 1024);
-    if (!read_tail(session->store, more, tail, err) || !node_list_load(&fleet, session, err)) {
+    if (!read_tail(session->store, more, tail, err)) {
         return false;
     }
-    bool is_cut_off = node_list_cut_off(&fleet, more->run);
+    bool is_cut_off = node_list_cut_off(fleet, more->run);
     print_run(session, more->run, is_cut_off);
     run_more_print_facts(more);
-    run_more_print_attempts(more, &fleet, session->zone, session_now(session));
+    run_more_print_attempts(more, fleet, session->zone, session_now(session));
     run_more_print_events(more, session->zone);
     print_tail(more, tail);
     add_next(session, more, is_cut_off, &next);
@@ -256,15 +256,17 @@ bool command_runs_show(struct invocation *invocation, int *exit_out, struct erro
 {
     (void)exit_out;
     AUTO(session_release) struct session session = {0};
+    AUTO(node_list_release) struct node_list fleet = {0};
     AUTO(run_more_release) struct run_more more = {0};
     struct run_kept kept = {0};
-    if (!open_run(&session, invocation, &kept, err) ||
+    if (!open_run(&session, invocation, &kept, err) || !node_list_load(&fleet, &session, err) ||
         !run_more_load(&more, session.store, &kept.row, NULL, DURATION_US(0), err)) {
         return false;
     }
     if (!invocation->json) {
-        return show(&session, &more, err);
+        return show(&session, &more, &fleet, err);
     }
+    more.nodes = &fleet.gone;
     json_print(json_run_in_full(&more, session.zone));
     return true;
 }

@@ -68,6 +68,18 @@ static void print_store(const struct status *status)
     }
 }
 
+static void print_outage(const struct status *status)
+{
+    if (status->outage.nodes > 0) {
+        AUTO(buf_release) struct buf words;
+        buf_init(&words, 1024);
+        outage_words(&status->outage, status->session->zone, &words);
+        printf("         ");
+        terminal_put(stdout, COLOUR_WARN, buf_string(&words));
+        puts(": ironcron audit --event STORE_BACK");
+    }
+}
+
 static void print_node(const struct status *status)
 {
     const struct session *session = status->session;
@@ -122,6 +134,7 @@ static void print_top(const struct status *status)
     putchar('\n');
     print_mode(status);
     print_store(status);
+    print_outage(status);
     print_definitions(status->session);
     print_node(status);
 }

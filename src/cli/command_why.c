@@ -310,7 +310,7 @@ static void add_rows(json_t *document, const struct why_case *why)
     json_t *events = json_array();
     json_t *controls = json_array();
     for (size_t i = 0; i < why->attempt_count; i++) {
-        json_array_append_new(attempts, json_run(&why->attempts[i]));
+        json_array_append_new(attempts, json_run(&why->attempts[i], &why->nodes));
     }
     for (size_t i = 0; i < why->event_count; i++) {
         json_array_append_new(events, json_audit(&why->events[i]));
@@ -323,7 +323,7 @@ static void add_rows(json_t *document, const struct why_case *why)
     json_object_set_new(document, "controls", controls);
     const struct why_facts *facts = &why->facts;
     json_object_set_new(document, "other_run",
-                        facts->other != NULL ? json_run(facts->other) : json_null());
+                        facts->other != NULL ? json_run(facts->other, &why->nodes) : json_null());
     json_object_set_new(document, "node_then", json_node(facts->node_then));
     json_object_set_new(document, "node_before", json_node(facts->node_before));
     json_object_set_new(document, "node_after", json_node(facts->node_after));

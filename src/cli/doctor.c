@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli/doctor_fleet.h"
+#include "cli/outage.h"
 #include "cli/process_state.h"
 #include "cli/words.h"
 #include "time/format.h"
@@ -273,6 +274,17 @@ static bool look_at_audit(struct doctor *doctor, struct error *err)
 
 static bool look_at_store(struct doctor *doctor, bool deep, struct error *err)
 {
+    struct outage outage;
+    if (!outage_load(&outage, doctor->session, doctor->overview.now, err)) {
+        return false;
+    }
+    if (outage.nodes > 0) {
+        AUTO(buf_release) struct buf words;
+        buf_init(&words, 1024);
+        outage_words(&outage, doctor->session->zone, &words);
+        doctor_add(doctor, "store", DOCTOR_NOTE, "ironcron audit --event STORE_BACK", "it %s",
+                   buf_string(&words));
+    }
     return doctor->session->config->store_url != NULL ? doctor_server(doctor, err)
                                                       : doctor_store(doctor, deep, err);
 }

@@ -25,7 +25,7 @@ static size_t keep(char *bytes, size_t size, size_t count, void *context)
 
 #define SET(option, value) (void)curl_easy_setopt(easy, CURLOPT_##option, (value))
 
-// The HTTP status; 0 when nobody answered.
+// The HTTP status; 0 when nobody answered. `body` NULL: GET.
 static long exchange(CURL *easy, const char *socket_path, const char *path, const char *body,
                      struct buf *answer)
 {
@@ -36,7 +36,9 @@ static long exchange(CURL *easy, const char *socket_path, const char *path, cons
     SET(URL, url);
     SET(UNIX_SOCKET_PATH, socket_path);
     SET(HTTPHEADER, headers);
-    SET(POSTFIELDS, body);
+    if (body != NULL) {
+        SET(POSTFIELDS, body);
+    }
     SET(TIMEOUT_MS, PATIENCE_MS);
     SET(NOSIGNAL, 1L);
     SET(NOPROXY, "*");
@@ -106,4 +108,13 @@ enum live_answer live_post(const struct session *session, const char *path, json
     json_decref(*answer_out);
     *answer_out = NULL;
     return taken;
+}
+
+json_t *live_get(const struct session *session, const char *path)
+{
+    AUTO(buf_release) struct buf answer;
+    buf_init(&answer, ANSWER_MAX);
+    bool listens = session->has_node && !process_is_stopped(session->node.pid);
+    long status = listens ? ask(session, path, NULL, &answer) : 0;
+    return status == 200 ? json_loadb(buf_string(&answer), answer.length, 0, NULL) : NULL;
 }

@@ -17,3 +17,5 @@ enum live_answer {
 // POSTs `body` (taken over) to /api/v1/PATH. Waits some seconds at most.
 enum live_answer live_post(const struct session *session, const char *path, json_t *body,
                            json_t **answer_out, struct error *err) MUST_USE;
+// GETs /api/v1/PATH; NULL when nobody answered there.
+json_t *live_get(const struct session *session, const char *path);

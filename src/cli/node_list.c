@@ -27,7 +27,7 @@ bool node_list_lives(const struct listed_node *node_or_null)
     return node_or_null != NULL && strcmp(node_or_null->state, "live") == 0;
 }
 
-static const struct listed_node *find(const struct node_list *fleet, struct uuid node)
+const struct listed_node *node_list_find(const struct node_list *fleet, struct uuid node)
 {
     for (size_t i = 0; i < fleet->count; i++) {
         if (uuid_equal(fleet->nodes[i].row.node, node)) {
@@ -39,15 +39,14 @@ static const struct listed_node *find(const struct node_list *fleet, struct uuid
 
 bool node_list_cut_off(const struct node_list *fleet, const struct store_run_row *run)
 {
-    const struct listed_node *node = find(fleet, run->node);
-    return run->state == RUN_STARTED && node != NULL && !node_list_lives(node);
+    return cut_off_is(&fleet->gone, run);
 }
 
 static bool count_cut_off(void *context, const struct store_run_row *row)
 {
     struct node_list *fleet = context;
     if (node_list_cut_off(fleet, row)) {
-        fleet->nodes[find(fleet, row->node) - fleet->nodes].cut_off++;
+        fleet->nodes[node_list_find(fleet, row->node) - fleet->nodes].cut_off++;
         fleet->cut_off++;
     }
     return true;
@@ -98,6 +97,7 @@ static void count(struct loading *loading, const struct listed_node *node)
     struct node_list *fleet = loading->fleet;
     fleet->overdue += strcmp(node->state, "overdue") == 0;
     if (!node_list_lives(node)) {
+        cut_off_add(&fleet->gone, node->row.node);
         return;
     }
     fleet->live++;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "cli/session.h"
+#include "document/cut_off.h"
 
 struct listed_node {
     struct store_node_row row; // texts in the fleet's arena
@@ -11,7 +12,7 @@ struct listed_node {
     size_t cut_off;            // of its runs, once node_list_count_cut_off was called
 };
 
-#define NODE_LIST_MAX 1000 // nodes that ended long ago are history
+#define NODE_LIST_MAX CUT_OFF_NODES_MAX
 
 struct node_list {
     struct arena arena;
@@ -23,12 +24,14 @@ struct node_list {
     size_t told_to_drain;          // by an operator
     const struct listed_node *dry; // the first of those in dry-run; NULL
     size_t refusing;               // that cannot execute the active definitions
+    struct cut_off gone;           // all that do not live
     const char *other_version;     // one that lives has another than the newest that lives; NULL
 };
 
 bool node_list_load(struct node_list *fleet, const struct session *session,
                     struct error *err) MUST_USE;
 void node_list_release(struct node_list *fleet);
+const struct listed_node *node_list_find(const struct node_list *fleet, struct uuid node); // NULL
 bool node_list_lives(const struct listed_node *node_or_null);
 // STARTED in the store, and its node is gone: nothing runs any more, and a node that lives, or the
 // next one, records it as LOST. Where the node came after the list was read nothing is cut off.

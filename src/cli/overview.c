@@ -206,6 +206,7 @@ static bool make_views(struct overview *overview, const struct session *session,
         struct job_view *view = &overview->views[i];
         view->high_water = view->next_due = INSTANT_NONE;
         view->late_since = view->last_success = INSTANT_NONE;
+        view->nodes = &overview->fleet.gone;
     }
     return true;
 }

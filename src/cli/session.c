@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "cli/hint.h"
+#include "cli/live.h"
 #include "cli/node_list.h"
 #include "cli/terminal.h"
 #include "cli/words.h"
@@ -203,13 +204,34 @@ struct instant session_now(const struct session *session)
 
 // ---- the store ----------------------------------------------------------------------------------
 
+// The node of this host knows, though the store cannot be asked.
+#define AWAY_SIZE 160
+static void ask_since_when(struct session *session, char out[AWAY_SIZE])
+{
+    char lasted[FORMAT_DURATION_SIZE];
+    out[0] = '\0';
+    session->node_is_here = node_lock_is_held(session->config->store_path, &session->node);
+    session->has_node = session->node_is_here;
+    json_t *status = live_get(session, "status");
+    json_t *outage = json_object_get(status, "store_outage");
+    if (json_is_null(json_object_get(outage, "until"))) {
+        format_duration_human(DURATION_MS(json_integer_value(json_object_get(outage, "lasted_ms"))),
+                              lasted);
+        snprintf(out, AWAY_SIZE, " (the node here has been without it for %s, since %s)", lasted,
+                 json_string_value(json_object_get(outage, "since")));
+    }
+    json_decref(status);
+}
+
 // A server is asked at once: whether it can be reached, whether its tables are ours, and what its
 // clock says, since it decides what is due.
-static bool is_away(struct error *err)
+static bool is_away(struct session *session, struct error *err)
 {
     if (err->code == ERROR_UNAVAILABLE && error_remedy(err) == NULL) {
-        (void)error_mend(err,
-                         "nothing new starts until it is back; `ironcron validate` tells more");
+        char since[AWAY_SIZE];
+        ask_since_when(session, since);
+        (void)error_mend(
+            err, "nothing new starts until it is back%s; `ironcron validate` tells more", since);
     }
     return false;
 }
@@ -223,7 +245,7 @@ static bool open_as(struct session *session, enum open_store_how how, struct err
     if (session->config->store_url != NULL) {
         if (!postgres_store_greet(session->store, &now, err)) {
             session_close_store(session);
-            return is_away(err);
+            return is_away(session, err);
         }
         session->store_ahead = instant_since(now, clock_now(session->clock));
     }

@@ -82,10 +82,12 @@ static bool read_store(struct loading *loading, struct error *err)
     struct store_run_filter running = {
         .by_state = true, .state = RUN_STARTED, .since = INSTANT_NONE, .until = INSTANT_NONE};
     struct store_slot_filter slots = {.since = since, .until = INSTANT_NONE};
-    return store == NULL || (store->ops->read_runs(store, &lately, tally_run, loading, err) &&
-                             store->ops->read_runs(store, &running, note_running, loading, err) &&
-                             store->ops->read_slots(store, &slots, tally_slot, loading, err) &&
-                             store->ops->read_nodes(store, note_node, loading, err));
+    return store == NULL ||
+           (store->ops->read_runs(store, &lately, tally_run, loading, err) &&
+            store->ops->read_runs(store, &running, note_running, loading, err) &&
+            store->ops->read_slots(store, &slots, tally_slot, loading, err) &&
+            store->ops->read_nodes(store, note_node, loading, err) &&
+            outage_load(&status->outage, status->session, status->overview.now, err));
 }
 
 static int by_due(const void *a, const void *b)

@@ -2,6 +2,7 @@
 // The state of everything, gathered once; then printed for people or programs.
 #pragma once
 
+#include "cli/outage.h"
 #include "cli/overview.h"
 #include "cli/session.h"
 
@@ -33,6 +34,7 @@ struct status {
     size_t cut_off_count;
     struct status_soon *soon; // by due
     size_t soon_count;
+    struct outage outage;     // of the store, lately
     int64_t store_bytes;      // of its file; -1 = there is none
     struct instant last_seen; // the last beat of the live node, or of the last that was; none
     size_t failing;

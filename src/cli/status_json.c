@@ -29,7 +29,7 @@ static json_t *json_failed(const struct status *status)
                                             "failing", (int)job_view_is_failing(view), "failed_24h",
                                             (json_int_t)status->tallies[i].failed, "ended_24h",
                                             (json_int_t)status->tallies[i].ended, "last_run",
-                                            json_run(view->last)));
+                                            json_run(view->last, NULL)));
         }
     }
     return array;
@@ -68,11 +68,11 @@ static json_t *json_stale(const struct status *status)
     return array;
 }
 
-static json_t *json_runs(const struct run_kept *runs, size_t count)
+static json_t *json_runs(const struct run_kept *runs, size_t count, const struct cut_off *nodes)
 {
     json_t *array = json_array();
     for (size_t i = 0; i < count; i++) {
-        json_array_append_new(array, json_run(&runs[i].row));
+        json_array_append_new(array, json_run(&runs[i].row, nodes));
     }
     return array;
 }
@@ -82,6 +82,7 @@ static json_t *json_lists(const struct status *status, json_t *document)
     json_t *controls = json_array();
     json_t *soon = json_array();
     json_t *problems = json_array();
+    const struct cut_off *nodes = &status->overview.fleet.gone;
     for (size_t i = 0; i < status->overview.controls.count; i++) {
         json_array_append_new(controls, json_control(&status->overview.controls.rows[i]));
     }
@@ -94,8 +95,10 @@ static json_t *json_lists(const struct status *status, json_t *document)
     for (size_t i = 0; i < status->problem_count; i++) {
         json_array_append_new(problems, json_text(status->problems[i]));
     }
-    json_object_set_new(document, "running", json_runs(status->running, status->running_count));
-    json_object_set_new(document, "cut_off", json_runs(status->cut_off, status->cut_off_count));
+    json_object_set_new(document, "running",
+                        json_runs(status->running, status->running_count, nodes));
+    json_object_set_new(document, "cut_off",
+                        json_runs(status->cut_off, status->cut_off_count, nodes));
     json_object_set_new(document, "failed", json_failed(status));
     json_object_set_new(document, "late", json_late_and_missed(status, true));
     json_object_set_new(document, "no_success_in_time", json_stale(status));
@@ -113,9 +116,10 @@ json_t *status_json(const struct status *status)
     bool by_node = status->overview.node_is_dry_run;
     bool dry_run = by_node || status_dry_run(status) != NULL;
     json_t *store = json_pack(
-        "{s:o, s:o}", "path",
+        "{s:o, s:o, s:o}", "path",
         json_text(config->store_url == NULL ? config->store_path : config->store), "bytes",
-        status->store_bytes < 0 ? json_null() : json_integer(status->store_bytes));
+        status->store_bytes < 0 ? json_null() : json_integer(status->store_bytes), "outage",
+        outage_json(&status->outage));
     json_t *document =
         json_pack("{s:b, s:o, s:o, s:s, s:b, s:o, s:o}", "ok", status->problem_count == 0, "at",
                   json_time(status->overview.now), "environment", json_text(config->environment),

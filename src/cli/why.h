@@ -103,7 +103,7 @@ struct why_facts {
     bool run_is_with_node; // the run's node is the live one
     int node_pid;
     int nodes_drain;        // that live, have the labels, and were told to drain
-    const char *drain_host; // one of those
+    struct uuid drain_node; // one of those
     int nodes_fit;          // that live, take jobs and have the labels that the job demands
     int running_fit;        // runs of all jobs there, as they last said
     int running_all;        // runs of all jobs everywhere, as the store says

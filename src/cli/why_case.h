@@ -5,6 +5,7 @@
 
 #include "cli/session.h"
 #include "cli/why.h"
+#include "document/cut_off.h"
 
 #define WHY_ATTEMPTS_MAX 101 // 100 retries
 #define WHY_EVENTS_MAX   300
@@ -15,6 +16,7 @@ struct why_case {
     bool was_asked;         // for a time; else it is the newest slot
     struct schedule in_use; // the one that says what is a slot
     struct store_slot_row row;
+    struct cut_off nodes;           // that are gone
     struct store_run_row *attempts; // of the slot, oldest first
     size_t attempt_count;
     struct store_audit_row *events; // of the slot, oldest first

@@ -150,7 +150,7 @@ static void add_places(struct why_case *why, const struct store_node_row *row)
     bool may = facts->job == NULL || has_labels(row, facts->job);
     if (may && !instant_is_none(row->draining_since)) {
         facts->nodes_drain++;
-        facts->drain_host = copy(why, row->host);
+        facts->drain_node = row->node;
     } else if (may) {
         facts->max_running = row->max_running + (facts->nodes_fit > 0 ? facts->max_running : 0);
         facts->running_fit += row->running;
@@ -172,6 +172,8 @@ static bool note_node(void *context, const struct store_node_row *row)
     if (is_live) {
         search->dry_run |= row->dry_run;
         add_places(why, row);
+    } else {
+        cut_off_add(&why->nodes, row->node);
     }
     if (instant_before(facts->at, row->started_at)) {
         bool is_first = facts->node_then == NULL && facts->node_before == NULL;

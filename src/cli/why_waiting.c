@@ -64,7 +64,9 @@ static void tell_draining(const struct why_facts *facts, struct why *why)
     }
     buf_add_string(&why->text, " are draining. One that takes jobs again makes it up or records it "
                                "as MISSED, by the job's `missed`.");
-    buf_printf(&why->next, "ironcron nodes resume %s", facts->drain_host);
+    char id[UUID_TEXT_SIZE];
+    uuid_format(facts->drain_node, id); // more than one may live on its host
+    buf_printf(&why->next, "ironcron nodes resume %s", id);
 }
 
 static void tell_no_labels(const struct why_facts *facts, struct why *why)

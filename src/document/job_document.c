@@ -28,7 +28,7 @@ json_t *json_job(const struct job_view *view)
     json_object_set_new(document, "late_since", json_time(view->late_since));
     json_object_set_new(document, "high_water", json_time(view->high_water));
     json_object_set_new(document, "last_run",
-                        view->last != NULL ? json_run(view->last) : json_null());
+                        view->last != NULL ? json_run(view->last, NULL) : json_null());
     json_object_set_new(document, "pause", json_optional_control(view->pause));
     json_object_set_new(document, "dry_run_control", json_optional_control(view->dry_run));
     json_object_set_new(document, "throttle_control", json_optional_control(view->throttle));

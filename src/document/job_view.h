@@ -5,6 +5,7 @@
 #include <jansson.h>
 
 #include "document/control_set.h"
+#include "document/cut_off.h"
 #include "job/job.h"
 #include "store/store.h"
 
@@ -19,9 +20,10 @@ struct job_view {
     struct instant last_success; // INSTANT_NONE
     bool is_stale;               // no success within must_succeed_within
     int running;
-    int cut_off;                // STARTED, and their node is gone; not among those that run
-    int waiting;                // slots that wait for other jobs (after)
-    struct store_run_row *last; // the last run that ended; NULL
+    int cut_off;                 // STARTED, and their node is gone; not among those that run
+    int waiting;                 // slots that wait for other jobs (after)
+    struct store_run_row *last;  // the last run that ended; NULL
+    const struct cut_off *nodes; // that are gone; NULL: nothing is known of nodes
     const struct store_control_row *pause, *dry_run, *throttle; // NULL
 };
 

@@ -49,18 +49,18 @@ json_t *json_duration(struct duration d)
     return json_integer(duration_ms(d));
 }
 
-json_t *json_run(const struct store_run_row *row)
+json_t *json_run(const struct store_run_row *row, const struct cut_off *nodes)
 {
     bool ended = !instant_is_none(row->ended_at);
-    return json_pack("{s:o, s:o, s:o, s:i, s:s, s:s, s:o, s:I, s:o, s:o, s:o, s:o, s:o}", "run_id",
-                     json_uuid(row->run_id), "job", json_text(row->job), "due_at",
+    return json_pack("{s:o, s:o, s:o, s:i, s:s, s:s, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:b}",
+                     "run_id", json_uuid(row->run_id), "job", json_text(row->job), "due_at",
                      json_time(row->due_at), "attempt", row->attempt, "trigger",
                      run_trigger_name(row->trigger), "state", run_state_name(row->state), "node",
                      json_uuid(row->node), "fence", (json_int_t)row->fence, "started_at",
                      json_time(row->started_at), "ended_at", json_time(row->ended_at),
                      "duration_ms", ended ? json_duration(row->duration) : json_null(), "exit_code",
                      row->has_exit_code ? json_integer(row->exit_code) : json_null(), "error",
-                     json_text(row->error));
+                     json_text(row->error), "cut_off", (int)cut_off_is(nodes, row));
 }
 
 json_t *json_slot(const struct store_slot_row *row)

@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 
+#include "document/cut_off.h"
 #include "store/store.h"
 
 json_t *json_text(const char *text); // NULL = null; broken UTF-8 is replaced
@@ -12,7 +13,8 @@ json_t *json_time(struct instant t); // none = null
 json_t *json_uuid(struct uuid id);   // nil = null
 json_t *json_duration(struct duration d);
 
-json_t *json_run(const struct store_run_row *row);
+// `nodes` NULL: it has ended, or nothing is known of nodes.
+json_t *json_run(const struct store_run_row *row, const struct cut_off *nodes);
 json_t *json_slot(const struct store_slot_row *row);
 json_t *json_audit(const struct store_audit_row *row);
 json_t *json_control(const struct store_control_row *row);

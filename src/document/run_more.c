@@ -303,7 +303,7 @@ static json_t *json_attempts(const struct run_more *more)
 {
     json_t *attempts = json_array();
     for (size_t i = 0; i < more->attempt_count; i++) {
-        json_array_append_new(attempts, json_run(&more->attempts[i]));
+        json_array_append_new(attempts, json_run(&more->attempts[i], more->nodes));
     }
     return attempts;
 }
@@ -325,7 +325,7 @@ json_t *json_run_in_full(const struct run_more *more, const struct zone *zone)
     const struct store_run_row *run = more->run;
     bool is_known = more->slot.is_known;
     const char *reason = is_known ? slot_reason_name(more->slot.reason) : "";
-    json_t *document = json_run(run);
+    json_t *document = json_run(run, more->nodes);
     json_object_set_new(
         document, "reason",
         json_text(run->failure != FAILURE_NONE ? run_failure_label(run->failure) : NULL));

@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "document/cut_off.h"
 #include "store/store.h"
 #include "time/clock.h"
 #include "time/zone.h"
@@ -14,6 +15,7 @@
 struct run_more {
     struct arena arena;
     const struct store_run_row *run; // borrowed
+    const struct cut_off *nodes;     // borrowed, set by who wants it told; NULL
     struct store_run_row *attempts;  // oldest first, this run among them; none of a manual run
     size_t attempt_count;
     bool has_first; // attempt 1 is among them

@@ -253,14 +253,14 @@ const struct store_run_row *slot_strip_last_failure(const struct slot_strip *str
 
 // ---- JSON ---------------------------------------------------------------------------------------
 
-static json_t *json_mark(const struct slot_mark *mark)
+static json_t *json_mark(const struct slot_mark *mark, const struct cut_off *nodes)
 {
     const char *outcome = mark->has_row ? slot_outcome_name(mark->outcome) : NULL;
     const char *reason = mark->has_row ? slot_reason_name(mark->reason) : "";
     return json_pack("{s:o, s:s, s:o, s:o, s:o}", "due_at", json_time(mark->due_at), "mark",
                      slot_mark_name(mark->kind), "outcome", json_text(outcome), "reason",
                      json_text(*reason != '\0' ? reason : NULL), "run",
-                     mark->run != NULL ? json_run(mark->run) : json_null());
+                     mark->run != NULL ? json_run(mark->run, nodes) : json_null());
 }
 
 static void add_slots(const struct slot_strip *strip, const struct job_view *view, json_t *document)
@@ -269,7 +269,7 @@ static void add_slots(const struct slot_strip *strip, const struct job_view *vie
     size_t count = slot_strip_durations(strip, sorted);
     json_t *slots = json_array();
     for (size_t i = 0; i < strip->count; i++) {
-        json_array_append_new(slots, json_mark(&strip->marks[i]));
+        json_array_append_new(slots, json_mark(&strip->marks[i], view->nodes));
     }
     json_t *durations = json_null();
     if (count > 0) {
@@ -282,7 +282,7 @@ static void add_slots(const struct slot_strip *strip, const struct job_view *vie
     json_object_set_new(document, "durations", durations);
     json_object_set_new(document, "last_success_at", json_time(view->last_success));
     json_object_set_new(document, "last_failure",
-                        failure != NULL ? json_run(failure) : json_null());
+                        failure != NULL ? json_run(failure, NULL) : json_null());
 }
 
 static json_t *json_runs(const struct job_view *view, const struct slot_strip *strip)
@@ -293,13 +293,13 @@ static json_t *json_runs(const struct job_view *view, const struct slot_strip *s
         const struct store_run_row *run = strip->marks[i - 1].run;
         if (run != NULL) {
             newest = json_array_size(runs) == 0 ? run->run_id : newest;
-            json_array_append_new(runs, json_run(run));
+            json_array_append_new(runs, json_run(run, view->nodes));
         }
     }
     // A manual run has no slot.
     if (view->last != NULL && view->last->trigger == TRIGGER_MANUAL &&
         !uuid_equal(newest, view->last->run_id)) {
-        json_array_insert_new(runs, 0, json_run(view->last));
+        json_array_insert_new(runs, 0, json_run(view->last, NULL));
     }
     return runs;
 }

@@ -262,8 +262,10 @@ struct engine {
     struct uuid *reload_intents;
     size_t reload_count, reload_capacity;
     bool store_down;
-    bool store_told_down; // the watchers know of it
-    uint64_t failing;     // kinds of operations that have not been done since they failed
+    bool store_told_down;        // the watchers know of it …
+    struct instant told_down_at; // … since then
+    struct mono told_down_mono;
+    uint64_t failing; // kinds of operations that have not been done since they failed
     struct mono failed_at;
     struct mono store_retry_at;
     struct duration store_backoff;

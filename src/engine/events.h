@@ -23,6 +23,11 @@ struct engine_run { // a run as the watchers see it
 
 enum engine_lock_result { LOCK_WON, LOCK_TAKEN, LOCK_OVERLAP, LOCK_ERROR };
 
+struct engine_outage { // the store did not answer
+    struct instant since;
+    struct duration lasted; // so far
+};
+
 struct engine_events {
     void *context;
     // Claim committed. delay = started_at - due_at.
@@ -39,7 +44,7 @@ struct engine_events {
     // A write by a stale fence was refused; its processes have been killed.
     void (*on_stale)(void *context, const struct engine_run *run);
     // The store does not answer (err) or does again (err NULL).
-    void (*on_store)(void *context, const struct error *err);
+    void (*on_store)(void *context, const struct error *err, const struct engine_outage *outage);
     // This node has declared another one dead (STORE_FENCE): what that one may have left on the
     // databases of jobs is to be ended.
     void (*on_fenced)(void *context, struct uuid node);

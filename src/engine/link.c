@@ -3,19 +3,58 @@
 // operations wait to be submitted again, and what asks a silent store whether it is there again.
 #include "engine/engine_private.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "time/format.h"
 
 #define BACKOFF_FIRST DURATION_MS(100)
 #define BACKOFF_MOST  DURATION_S(5)
 // What has not failed for so long is whole again, also where what failed was not tried again.
 #define WHOLE_AFTER DURATION_S(10)
+// A shorter outage is in the log and the metrics, and harms nobody.
+#define AUDITED_FROM DURATION_S(5)
 
 bool link_is_open(const struct engine *engine)
 {
     return !engine->store_down ||
            !mono_before(clock_mono(engine->options.clock), engine->store_retry_at);
+}
+
+// ---- an outage ----------------------------------------------------------------------------------
+
+struct audit {
+    struct store_op_audit audit; // first
+    struct engine *engine;
+    char detail[128];
+};
+
+static void audit_on_done(struct store_op *op)
+{
+    struct audit *audit = CONTAINER_OF(op, struct audit, audit.op);
+    if (link_settled(audit->engine, op)) {
+        audit->engine->unsealed = true;
+        store_op_release(op);
+        free(audit);
+    }
+}
+
+// Who looks into the store later learns that it was away, and for whom.
+static void audit_submit(struct engine *engine, const struct engine_outage *outage)
+{
+    struct audit *audit = alloc_zero(1, sizeof *audit);
+    char since[FORMAT_TIME_SIZE];
+    audit->engine = engine;
+    format_utc_ms(outage->since, since);
+    snprintf(audit->detail, sizeof audit->detail, "{\"lasted_ms\":%lld,\"since\":\"%s\"}",
+             (long long)duration_ms(outage->lasted), since);
+    audit->audit = (struct store_op_audit){.op = {.kind = STORE_AUDIT, .done = audit_on_done},
+                                           .node = engine->options.node,
+                                           .event = "STORE_BACK",
+                                           .detail = audit->detail};
+    engine->operations++;
+    store_submit(engine->options.store, &audit->audit.op);
 }
 
 // A server may do some things and fail at others, as with a full table of locks: its trouble is one
@@ -32,10 +71,18 @@ static void tell(struct engine *engine, const struct store_op *op)
                  mono_since(now, engine->failed_at).us >= WHOLE_AFTER.us;
     if (!done && !engine->store_told_down) {
         engine->store_told_down = true;
-        events->on_store(events->context, &op->err);
+        engine->told_down_at = clock_now(engine->options.clock);
+        engine->told_down_mono = now;
+        struct engine_outage begins = {.since = engine->told_down_at};
+        events->on_store(events->context, &op->err, &begins);
     } else if (done && whole && engine->store_told_down) {
         engine->store_told_down = false;
-        events->on_store(events->context, NULL);
+        struct engine_outage outage = {engine->told_down_at,
+                                       mono_since(now, engine->told_down_mono)};
+        events->on_store(events->context, NULL, &outage);
+        if (outage.lasted.us >= AUDITED_FROM.us) {
+            audit_submit(engine, &outage);
+        }
     }
 }
 

@@ -45,9 +45,10 @@ static void forward_stale(void *context, const struct engine_run *run)
     FORWARD(context, on_stale, run);
 }
 
-static void forward_store(void *context, const struct error *err)
+static void forward_store(void *context, const struct error *err,
+                          const struct engine_outage *outage)
 {
-    FORWARD(context, on_store, err);
+    FORWARD(context, on_store, err, outage);
 }
 
 static void forward_fenced(void *context, struct uuid node)

@@ -7,14 +7,17 @@
 #include "base/utf8.h"
 #include "time/format.h"
 
-static void follow_store(void *context, const struct error *err)
+static void follow_store(void *context, const struct error *err, const struct engine_outage *outage)
 {
-    health_set(context, HEALTH_STORE, err == NULL ? NULL : err->text);
+    struct health *health = context;
+    health_set(health, HEALTH_STORE, err == NULL ? NULL : err->text);
+    health->outage = *outage;
 }
 
 void health_init(struct health *health, struct clock *clock, struct duration loop_limit)
 {
-    *health = (struct health){.clock = clock, .loop_limit = loop_limit};
+    *health =
+        (struct health){.clock = clock, .loop_limit = loop_limit, .outage.since = INSTANT_NONE};
     health->events = (struct engine_events){.context = health, .on_store = follow_store};
     health_set(health, HEALTH_STORE, "starting");
     health_set(health, HEALTH_RUNNER, "starting");

@@ -31,6 +31,7 @@ struct health {
     struct instant since[HEALTH_CHECK_COUNT];
     char reason[HEALTH_CHECK_COUNT][HEALTH_REASON_SIZE];
     char note[HEALTH_CHECK_COUNT][HEALTH_REASON_SIZE];
+    struct engine_outage outage; // of the store, the last one; `since` none = there was none
     struct engine_events events; // to learn of the store from the engine
 };
 

@@ -106,8 +106,9 @@ static void count_fenced(void *context, struct uuid node)
     metrics->fenced++;
 }
 
-static void count_store(void *context, const struct error *err)
+static void count_store(void *context, const struct error *err, const struct engine_outage *outage)
 {
+    (void)outage;
     struct metrics *metrics = context;
     if (err == NULL && !metrics->store_is_up) {
         metrics->reconnects++;

@@ -136,11 +136,17 @@ static void log_stale(void *context, const struct engine_run *run)
                run->job->name, fields.run_id);
 }
 
-static void log_store(void *context, const struct error *err)
+static void log_store(void *context, const struct error *err, const struct engine_outage *outage)
 {
     (void)context;
     if (err == NULL) {
-        LOG(LOG_INFO, "store_up", "the store answers again");
+        char since[FORMAT_TIME_SIZE];
+        char lasted[FORMAT_DURATION_SIZE];
+        format_utc_ms(outage->since, since);
+        format_duration_human(outage->lasted, lasted);
+        const struct log_field fields[] = {{"since", since}, {"lasted", lasted}, {NULL, NULL}};
+        log_record(LOG_INFO, "store_up", fields, "the store answers again; it did not for %s",
+                   lasted);
     } else {
         LOG(LOG_ERROR, "store_down",
             "the store does not answer, so nothing new is started: %s; `ironcron validate` tells "

@@ -16,9 +16,10 @@ struct once {
     int quiet; // looks in a row without anything to do
 };
 
-static void tell_store(void *context, const struct error *err)
+static void tell_store(void *context, const struct error *err, const struct engine_outage *outage)
 {
     (void)context;
+    (void)outage;
     if (err != NULL) {
         LOG(LOG_ERROR, "store_down", "%s", err->text);
     }

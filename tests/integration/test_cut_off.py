@@ -1,5 +1,6 @@
 """A run whose node is gone is STARTED until a node records it as LOST. Nothing runs any more, and nobody is told that it does."""
 
+import json
 import pathlib
 import re
 
@@ -41,6 +42,9 @@ def is_told(program, run, remedy, who="the next"):
     assert document["running"] == [] and [row["run_id"] for row in document["cut_off"]] == [run]
     row, = [line for line in program.run("runs").stdout.splitlines() if run in line]
     assert "STARTED" in row and WORDS in row and "so far" not in row
+    assert [row["cut_off"] for row in program.json("runs") if row["run_id"] == run] == [True]
+    assert document["cut_off"][0]["cut_off"] and program.json("runs", "show", run)["cut_off"]
+    assert program.json("why", "hangs", code=None)["runs"] == []  # by hand
     shown = program.run("runs", "show", run).stdout
     assert WORDS in shown and "so far" not in shown and remedy in shown
     assert re.search(r"^hangs +cut off ", program.run("jobs").stdout, re.M)
@@ -70,6 +74,7 @@ def test_a_killed_node_seen_from_its_own_host_and_from_another(ironcron, other, 
     is_told(other, run, "ironcron serve")
     with other.serve():
         until(lambda: other.json("runs", "show", run)["state"] == "LOST", "it is recorded")
+        assert not other.json("runs", "show", run)["cut_off"] and not other.json("runs")[0]["cut_off"]
         status = other.json("status", code=None)
         assert status["running"] == status["cut_off"] == []
 
@@ -82,3 +87,23 @@ def test_where_another_node_lives_it_records_the_end(ironcron, other, database):
         node.kill()
         assert pathlib.Path(ironcron.folder / "ironcron.node.lock").exists()  # by which its host knows
         is_told(ironcron, run, "ironcron nodes", "a live")
+
+
+def test_the_api_says_so(ironcron, other, database):  # noqa: F811
+    """Between the end of the lease and the fencing, which is the grace later."""
+    for program in (ironcron, other):
+        on_postgres(program, database, JOBS, node="drain: 5s, lease: 60s")
+    nodes = [program.start() for program in (ironcron, other)]
+    ironcron.run("run", "hangs", "--detach")
+    run, = until(lambda: ironcron.json("runs", "--state", "started"), "it runs")
+    is_on = [run["node"] in node.log() for node in nodes]
+    gone, asked = nodes if is_on[0] else nodes[::-1]
+    gone.kill()
+
+    def get(path):
+        return json.loads(asked.get(path)[2])
+
+    assert not get(f"/api/v1/runs/{run['run_id']}")["cut_off"] and get("/api/v1/jobs/hangs")["state"] == "running"
+    database.execute(f"update ironcron.node set valid_until = extract(epoch from clock_timestamp()) * 1000 - 1 where node = '{run['node']}'")
+    assert get(f"/api/v1/runs/{run['run_id']}")["cut_off"] and get("/api/v1/runs")[0]["cut_off"]
+    assert get("/api/v1/jobs/hangs")["state"] == get("/api/v1/jobs")[0]["state"] == "cut_off"

@@ -3,6 +3,7 @@ the others do when it dies."""
 
 import contextlib
 import json
+import re
 import shutil
 import signal
 import time
@@ -45,6 +46,10 @@ def test_an_idle_node_has_one_connection(ironcron, database):  # noqa: F811
         assert node.metrics()["ironcron_nodes_live"] == 1 and node.metrics()["ironcron_store_up"] == 1
 
 
+def outage(node):
+    return json.loads(node.get("/api/v1/status")[2])["store_outage"]
+
+
 def test_an_outage_of_the_store(ironcron, own_cluster):  # noqa: F811
     database = Database(own_cluster)  # noqa: F811
     on_postgres(ironcron, database, TICK, node="drain: 5s, lease: 4s")
@@ -57,8 +62,18 @@ def test_an_outage_of_the_store(ironcron, own_cluster):  # noqa: F811
         assert status == 503 and "store" in text and "since 20" in text
         assert node.get("/livez")[0] == 200
         assert node.metrics()["ironcron_store_up"] == 0
+        assert re.search(r"the node here has been without it for .*, since 20", ironcron.run("status", code=75).stderr)
+        until(lambda: outage(node)["lasted_ms"] > 6000, "it goes on")  # a short one is not worth an audit row
+        assert outage(node)["until"] is None
         own_cluster.start()
         node.wait_ready()
+        assert node.logged(r"event=store_up since=20\S* lasted=\S+ .*did not for") and outage(node)["until"]
+        until(lambda: ironcron.json("audit", "--event", "STORE_BACK"), "it is recorded")
+        told = ironcron.json("status", code=None)["store"]["outage"]
+        assert told["since"] == outage(node)["since"] and told["lasted_ms"] > 6000 and told["nodes"] == 1
+        words = r"did not answer for \S+, until \S+, as 1 node saw it"
+        assert re.search(words, ironcron.run("status", code=None).stdout)
+        assert any(re.search(words, check["detail"]) for check in ironcron.json("doctor", code=None)["checks"])
         done = succeeded(database)
         until(lambda: succeeded(database) >= done + 2, "it goes on")
         assert live(database) == before and node.metrics()["ironcron_store_reconnects_total"] >= 1

@@ -82,6 +82,7 @@ def test_a_fleets_node_is_drained_and_resumed(pair, database):  # noqa: F811
         assert status == 200 and "draining ok: since" in text and "new kernel" in text
         assert busy.metrics()["ironcron_node_draining"] == 1 and other.metrics()["ironcron_node_draining"] == 0
         assert "draining" in asked.run("status", code=None).stdout and "new kernel" in asked.run("doctor", code=None).stdout
+        assert f"{identity(busy)} on {row['host']}" in asked.run("audit", "--event", "NODE_DRAINED").stdout
         assert audited(asked, "NODE_DRAINED")[0]["detail"] == '{"as":"bob","reason":"new kernel"}'
 
         # Waiting for its run, in vain and then not.
@@ -97,6 +98,8 @@ def test_a_fleets_node_is_drained_and_resumed(pair, database):  # noqa: F811
         assert "All live nodes are draining" in asked.run("nodes").stdout
         assert "all live nodes are draining" in asked.run("status", code=1).stdout
         until(lambda: asked.json("why", "tick", code=None)["cause"] == "draining", "why says it")
+        next_command = asked.json("why", "tick", code=None)["next"].split()
+        assert next_command[-1] in nodes  # an id: the host has two
         refused = asked.run("run", "tick", code=1).stderr
         assert "all live nodes that may run it are draining" in refused and "nodes resume NODE" in refused
 

@@ -150,7 +150,7 @@ def test_a_server_that_lets_nobody_in_is_told_with_what_mends_it(fleet, old, new
 def test_a_role_that_may_not_read_the_tables_is_told_who_may(fleet):
     fleet.deploy()
     fleet.rows(f"revoke usage on schema ironcron from {ROLE}")
-    assert "use the role that ran `ironcron migrate deploy --store`" in fleet.run("status", code=75).stderr
+    assert "use the role that ran `ironcron migrate deploy --store`" in fleet.run("status", code=1).stderr
 
 
 def test_the_folder_of_the_nodes_own_files_must_be_writable(fleet):

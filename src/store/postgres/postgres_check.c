@@ -80,7 +80,7 @@ static bool is_primary(struct postgres_store *store, const PGresult *result, con
         return error_mend(err, "give the primary's address in `store:`, or those of all servers "
                                "with ?target_session_attrs=read-write");
     }
-    if (field_bool(result, 0, 1)) {
+    if (field_bool(result, 0, 1) && !store->only_reads) {
         (void)error_set(err, ERROR_UNAVAILABLE,
                         "the store (%s) is read-only (default_transaction_read_only is on)", where);
         return error_mend(err, "turn that off for the user of ironcron");

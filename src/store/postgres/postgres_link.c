@@ -60,6 +60,9 @@ static void mend_refusal(const char *what, struct error *err)
     } else if (strstr(what, "3D000") != NULL) {
         (void)error_mend(err, "correct the database in `store:`, or make it: create database … "
                               "owner …");
+    } else if (strstr(what, "42501") != NULL) {
+        err->code = ERROR_DENIED;
+        (void)error_mend(err, "let the role in: grant connect on database … to …");
     }
 }
 
@@ -88,6 +91,11 @@ bool link_fail(struct postgres_store *store, const char *doing, struct error *er
     return fail_on(store, store->connection, doing, err);
 }
 
+static const char *role_of(const struct postgres_store *store)
+{
+    return PQuser(store->connection != NULL ? store->connection : store->reader);
+}
+
 void link_explain(const struct postgres_store *store, const PGresult *result, struct error *err)
 {
     char where[300];
@@ -97,7 +105,9 @@ void link_explain(const struct postgres_store *store, const PGresult *result, st
     if (state != NULL && strcmp(state, "IC001") == 0) {
         error_set(err, ERROR_REFUSED, "%s", message);
     } else {
-        error_set(err, ERROR_STORE, "the store (%s) answers: %s (SQLSTATE %s)", where,
+        bool denied = state != NULL && strcmp(state, "42501") == 0;
+        error_set(err, denied ? ERROR_DENIED : ERROR_STORE,
+                  "the store (%s) answers: %s (SQLSTATE %s)", where,
                   message == NULL ? "nothing that makes sense" : message,
                   state == NULL ? "none" : state);
     }
@@ -108,9 +118,12 @@ void link_explain(const struct postgres_store *store, const PGresult *result, st
                               "select pid, count(*) from pg_locks group by pid order by 2 desc");
     } else if (hint != NULL) {
         (void)error_mend(err, "%s", hint);
-    } else if (state != NULL && strcmp(state, "42501") == 0) {
-        (void)error_mend(err, "use the role that ran `ironcron migrate deploy --store`, which owns "
-                              "the tables");
+    } else if (err->code == ERROR_DENIED) {
+        (void)error_mend(err,
+                         "use the role that ran `ironcron migrate deploy --store`, which owns "
+                         "the tables; for one that only looks: grant usage on schema ironcron "
+                         "to %s; grant select on all tables in schema ironcron to %s",
+                         role_of(store), role_of(store));
     }
 }
 

@@ -24,6 +24,8 @@ struct world {
     struct api api;
 };
 
+static const struct engine_outage outage = {.since = {1767225600000000}, .lasted = {42000000}};
+
 static struct instant fixed_now(struct clock *clock)
 {
     (void)clock;
@@ -233,16 +235,18 @@ static void clients_read_on_from_their_place(void **state)
     const struct engine_events *events = event_hub_events(&hub);
     assert_int_equal(stream.read(stream.context, bytes, sizeof bytes), strlen("retry: 2000\n\n"));
     assert_true(stream.read(stream.context, bytes, sizeof bytes) == HTTP_STREAM_WAIT);
-    events->on_store(events->context, NULL);
+    events->on_store(events->context, NULL, &outage);
     assert_true(event_hub_takes_wake(&hub));
     assert_false(event_hub_takes_wake(&hub));
     size_t length = stream.read(stream.context, bytes, sizeof bytes - 1);
     bytes[length] = '\0';
-    assert_non_null(strstr(bytes, "event: store_up\ndata: {\"error\":null}\n\n"));
+    assert_non_null(strstr(
+        bytes, "event: store_up\ndata: {\"error\":null,\"since\":\"2026-01-01T00:00:00.000Z\","
+               "\"lasted_ms\":42000}\n\n"));
     char id[64];
     assert_int_equal(sscanf(bytes, "id: %63s", id), 1);
     for (int i = 0; i < 3; i++) {
-        events->on_store(events->context, NULL);
+        events->on_store(events->context, NULL, &outage);
     }
     assert_true(event_hub_stream(&hub, id, &late));
     length = late.read(late.context, bytes, sizeof bytes - 1);
@@ -250,7 +254,7 @@ static void clients_read_on_from_their_place(void **state)
     assert_non_null(strstr(bytes, "-4\nevent: store_up")); // from behind the id on
     assert_null(strstr(bytes, "-1\nevent"));
     for (int i = 0; i < EVENTS_KEPT + 10; i++) {
-        events->on_store(events->context, NULL);
+        events->on_store(events->context, NULL, &outage);
     }
     length = late.read(late.context, bytes, sizeof bytes - 1);
     bytes[length] = '\0';

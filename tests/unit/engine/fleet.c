@@ -172,8 +172,9 @@ static void on_stale(void *context, const struct engine_run *run)
     ((struct fleet *)context)->stale++;
 }
 
-static void on_store(void *context, const struct error *err)
+static void on_store(void *context, const struct error *err, const struct engine_outage *outage)
 {
+    (void)outage;
     struct fleet *fleet = context;
     *(err == NULL ? &fleet->store_ups : &fleet->store_downs) += 1;
 }

@@ -29,8 +29,9 @@ static void on_stale(void *context, const struct engine_run *run)
     (void)context, (void)run;
 }
 
-static void on_store(void *context, const struct error *err)
+static void on_store(void *context, const struct error *err, const struct engine_outage *outage)
 {
+    (void)outage;
     (void)context, (void)err;
 }
 

@@ -174,8 +174,9 @@ static void on_stale(void *context, const struct engine_run *run)
     ((struct world *)context)->stale++;
 }
 
-static void on_store(void *context, const struct error *err)
+static void on_store(void *context, const struct error *err, const struct engine_outage *outage)
 {
+    (void)outage;
     ((struct world *)context)->store_down += err != NULL;
 }
 

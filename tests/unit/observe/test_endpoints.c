@@ -13,6 +13,8 @@
 #include "base/attributes.h"
 #include "observe/endpoints.h"
 
+static const struct engine_outage outage = {.since = {1767225600000000}, .lasted = {42000000}};
+
 // SHA-256 of "viewer-token", "operator-token" and "admin-token".
 static const struct config_token tokens[] = {
     {"grafana", CONFIG_ROLE_VIEWER, {0xd0, 0x36, 0xbd, 0x6d, 0x01, 0xa1, 0xca, 0xe0,
@@ -223,14 +225,14 @@ static void readyz_names_each_failing_check(void **state)
     expect_body(&world, "[+] draining ok: since noon, by ann\n");
     const struct engine_events *events = health_events(&world.health);
     error_set(&err, ERROR_STORE, "disk \"full\"");
-    events->on_store(events->context, &err);
+    events->on_store(events->context, &err, &outage);
     health_set(&world.health, HEALTH_DRAINING, "told to stop");
     assert_int_equal(ask(&world, "/readyz", NULL, NULL), 503);
     expect_body(&world, "[-] store failed: since 2026-01-01T00:00:00.000Z: disk \"full\"\n");
     expect_body(&world, "[-] draining failed: since 2026-01-01T00:00:00.000Z: told to stop\n");
     expect_body(&world, "[+] runner ok\n");
     expect_body(&world, "not ready\n");
-    events->on_store(events->context, NULL);
+    events->on_store(events->context, NULL, &outage);
     health_set(&world.health, HEALTH_DRAINING, NULL);
     assert_int_equal(ask(&world, "/readyz", NULL, NULL), 200);
     world_close(&world);

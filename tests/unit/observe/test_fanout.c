@@ -61,8 +61,9 @@ static void stale(void *context, const struct engine_run *run)
     (void)run;
     hear(context, 't');
 }
-static void store(void *context, const struct error *err)
+static void store(void *context, const struct error *err, const struct engine_outage *outage)
 {
+    assert_non_null(outage);
     assert_null(err);
     hear(context, 'o');
 }
@@ -112,7 +113,7 @@ static void tells_all_in_order_and_skips_the_deaf(void **state)
     e->on_passed_over(e->context, NULL, (struct instant){4}, SLOT_SKIPPED, REASON_OVERLAP);
     e->on_lock(e->context, NULL, LOCK_TAKEN);
     e->on_stale(e->context, &run);
-    e->on_store(e->context, NULL);
+    e->on_store(e->context, NULL, &(struct engine_outage){0});
     e->on_fenced(e->context, (struct uuid){0});
     e->on_kept_back(e->context, NULL, "who");
     assert_string_equal(heard, "AsCsAhChAeCeApCpAlClAtCtAoCoAfCfAkCk");

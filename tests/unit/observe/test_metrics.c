@@ -21,6 +21,8 @@ struct world {
     struct buf text;
 };
 
+static const struct engine_outage outage = {.since = {1767225600000000}, .lasted = {42000000}};
+
 static void world_open(struct world *world, const char *const *names, size_t count)
 {
     *world = (struct world){0};
@@ -238,11 +240,11 @@ static void the_node_is_shown(void **state)
     world_open(&world, two_names, 2);
     struct error err = ERROR_INIT;
     error_set(&err, ERROR_STORE, "disk full");
-    world.events->on_store(world.events->context, &err);
-    world.events->on_store(world.events->context, &err);
-    world.events->on_store(world.events->context, NULL);
-    world.events->on_store(world.events->context, NULL);
-    world.events->on_store(world.events->context, &err);
+    world.events->on_store(world.events->context, &err, &outage);
+    world.events->on_store(world.events->context, &err, &outage);
+    world.events->on_store(world.events->context, NULL, &outage);
+    world.events->on_store(world.events->context, NULL, &outage);
+    world.events->on_store(world.events->context, &err, &outage);
     metrics_set_clock_skew(world.metrics, DURATION_MS(-250));
     metrics_set_nodes_live(world.metrics, 3);
     metrics_set_draining(world.metrics, true);

@@ -14,6 +14,8 @@
 #include "base/log.h"
 #include "observe/run_log.h"
 
+static const struct engine_outage outage = {.since = {1767225600000000}, .lasted = {42000000}};
+
 static char logged[16384];
 static int pipe_fds[2];
 static int saved_stderr;
@@ -110,7 +112,8 @@ static void slots_and_store_are_told(void **state)
                                          "downtime", "ironcron jobs show rollup-daily"};
     static const char *const skipped[] = {"warn", "slot_skipped", "overlap"};
     static const char *const down[] = {"error", "store_down", "disk full", "ironcron validate"};
-    static const char *const up[] = {"info", "store_up"};
+    static const char *const up[] = {"info", "store_up", "since", "2026-01-01T00:00:00.000Z",
+                                     "did not for 42s"};
     static const char *const stale[] = {"error", "run_stale", "killed",
                                         "ironcron runs show 0190b8f0"};
     static const char *const fenced[] = {"warn", "node_fenced", "0190b8f0", "ironcron nodes"};
@@ -130,11 +133,11 @@ static void slots_and_store_are_told(void **state)
     catch_end();
     expect_logged(skipped, ARRAY_LENGTH(skipped));
     catch_begin();
-    e->on_store(e->context, &err);
+    e->on_store(e->context, &err, &outage);
     catch_end();
     expect_logged(down, ARRAY_LENGTH(down));
     catch_begin();
-    e->on_store(e->context, NULL);
+    e->on_store(e->context, NULL, &outage);
     catch_end();
     expect_logged(up, ARRAY_LENGTH(up));
     catch_begin();
