@@ -261,9 +261,8 @@ struct engine {
     size_t handling_count, handling_capacity;
     struct uuid *reload_intents;
     size_t reload_count, reload_capacity;
-    bool store_down;
-    bool store_told_down;        // the watchers know of it …
-    struct instant told_down_at; // … since then
+    bool store_down, store_told_down; // told: the watchers know of it …
+    struct instant told_down_at;      // … since then
     struct mono told_down_mono;
     uint64_t failing; // kinds of operations that have not been done since they failed
     struct mono failed_at;

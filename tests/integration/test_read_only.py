@@ -10,7 +10,7 @@ from postgres_store import on_postgres
 JOBS = "jobs:\n  - { name: tick, schedule: '@every 1s', command: [ 'true' ] }\n"
 READING = (["status"], ["jobs"], ["jobs", "show", "tick"], ["runs"], ["why", "tick"], ["audit"], ["audit", "verify"],
            ["audit", "export"], ["nodes"], ["doctor"], ["next", "tick"], ["next", "--all"], ["migrate", "status", "--store"])
-ACTING = (["pause", "tick"], ["dry-run", "on"], ["run", "tick", "--detach"], ["runs", "cancel", "--job", "tick"], ["reload"])
+ACTING = (["pause", "tick"], ["dry-run", "on"], ["run", "tick", "--detach"], ["backfill", "tick", "--from", "-1m", "--to", "-1s"])
 
 
 @pytest.fixture
