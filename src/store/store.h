@@ -306,7 +306,8 @@ struct store_op_audit {
     const char *detail; // JSON or NULL
 };
 
-// Gives sequence and hash to audit rows that have none yet, oldest first, at most `limit`.
+// Gives sequence and hash to audit rows that have none yet, oldest first, at most `limit`: a store may
+// keep together what was written together, and then it is the first such piece in any case.
 struct store_op_seal {
     struct store_op op;
     size_t limit;
@@ -330,7 +331,7 @@ struct store_op_prune {
     struct instant runs_before;
     struct instant output_before;
     struct instant audit_before;
-    size_t limit; // rows a table
+    size_t limit; // rows a table; of the audit see STORE_SEAL
     // out
     size_t deleted;
     bool more;

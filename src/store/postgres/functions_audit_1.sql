@@ -19,22 +19,24 @@ language sql stable as $$
 $$;
 
 -- Rows that wait, oldest first: what lies above the last number that was looked at, and what has come to
--- light in the gaps below it.
+-- light in the gaps below it. Up to p_limit events, and one row more: the first one in any case.
 create function seal_rows(p_limit bigint)
-returns table (id bigint, at bigint, event text, job text, run_id uuid, node uuid, actor text, detail text)
-language plpgsql set plan_cache_mode = force_custom_plan set enable_mergejoin = off set enable_seqscan = off as $$
+returns table (id bigint, at bigint, node uuid, actor text, events text[], jobs text[], run_ids uuid[], details text[])
+language plpgsql set plan_cache_mode = force_custom_plan set enable_mergejoin = off set enable_seqscan = off set jit = off as $$
 declare v_sealed bigint := coalesce((select value::bigint from ironcron.meta where key = 'sealed_id'), 0);
 begin
     return query
     with waiting as (
         (select a.* from ironcron.audit_gap g, lateral (
-             select * from ironcron.audit a where a.id between g.id_from and g.id_to order by a.id limit p_limit) a)
+             select * from ironcron.audit a where a.id between g.id_from and g.id_to order by a.id limit p_limit + 1) a)
         union all
-        (select a.* from ironcron.audit a where a.id > v_sealed order by a.id limit p_limit)
-        order by 1 limit p_limit
+        (select a.* from ironcron.audit a where a.id > v_sealed order by a.id limit p_limit + 1)
+        order by 1 limit p_limit + 1
     )
-    select w.id, w.at, w.event, coalesce(j.name, w.job), w.run_id, w.node, w.actor, w.detail
-    from waiting w left join ironcron.job j on j.job_id = w.job_id
+    select w.id, w.at, w.node, w.actor, w.events, w.jobs, w.run_ids, w.details
+    from (select *, sum(w.rows) over (order by w.id) - w.rows as before, row_number() over (order by w.id) as nth
+          from waiting w) w
+    where w.before <= p_limit or w.nth = 2
     order by w.id;
 end $$;
 
@@ -49,18 +51,20 @@ $$;
 -- p_id: the first number of each block of the chain. p_gap_from, p_gap_to: numbers above p_was_sealed that
 -- were not there. False: the head is not that any more.
 create function seal(p_was_sealed bigint, p_was_seq bigint, p_sealed bigint, p_seq bigint[], p_id bigint[],
-                     p_rows bigint[], p_prev bytea[], p_hashes bytea[], p_gap_from bigint[], p_gap_to bigint[])
+                     p_starts text[], p_rows bigint[], p_prev bytea[], p_hashes bytea[], p_gap_from bigint[], p_gap_to bigint[])
 returns boolean language plpgsql as $$
 begin
     perform pg_advisory_xact_lock(1768124270, 3);
     if not exists (select from ironcron.seal_head() h where h.sealed_id = p_was_sealed and h.head_seq = p_was_seq) then
         return false;
     end if;
-    insert into ironcron.audit_seal (seq, id, rows, prev, hashes)
-    select * from unnest(p_seq, p_id, p_rows, p_prev, p_hashes);
+    insert into ironcron.audit_seal (seq, id, starts, rows, prev, hashes)
+    select seq, id, starts::smallint[], rows, prev, hashes
+    from unnest(p_seq, p_id, p_starts, p_rows, p_prev, p_hashes) as b (seq, id, starts, rows, prev, hashes);
     if exists (select from ironcron.audit_gap) then
         with late as (
-            select int8range(i.id, i.id + i.rows) as ids from unnest(p_id, p_rows) as i (id, rows)
+            select int8range(i.id, i.id + cardinality(i.starts::smallint[])) as ids
+            from unnest(p_id, p_starts) as i (id, starts)
         ), open as (
             delete from ironcron.audit_gap g using late l
             where int8range(g.id_from, g.id_to, '[]') && l.ids returning g.*
@@ -176,16 +180,22 @@ begin
     return query select v_rows, v_rows = p_limit;
 end $$;
 
--- Only the beginning of the sealed chain can go; the anchor says what came before the rest.
+-- Only the beginning of the sealed chain can go, row by row; the anchor says what came before the rest.
 create function prune_audit(p_before bigint, p_limit bigint)
 returns table (deleted bigint, more boolean) language plpgsql as $$
-declare v_last bigint; v_hash bytea; v_rows bigint;
+declare v_last bigint; v_hash bytea; v_id bigint; v_events bigint; v_more boolean;
 begin
     perform pg_advisory_xact_lock(1768124270, 3);
-    select k.seq, k.hash into v_last, v_hash
-    from (select s.seq, s.hash, bool_and(s.at < p_before) over (order by s.seq) as old
-          from (select * from ironcron.audit_row where block is not null order by block, id limit p_limit) s) k
-    where k.old order by k.seq desc limit 1;
+    select k.last, k.hash, k.id, k.events, k.more into v_last, v_hash, v_id, v_events, v_more
+    from (select r.*, bool_and(r.at < p_before) over chain as old, sum(r.rows) over chain as events,
+                 coalesce(lead(r.at) over chain < p_before, false) as more
+          from (select s.seq, a.id, a.at, a.rows, s.seq + s.starts[a.id - s.id + 1] + a.rows - 1 as last,
+                       substr(s.hashes, (s.starts[a.id - s.id + 1] + a.rows) * 32 - 31, 32) as hash
+                from ironcron.audit_seal s, lateral (
+                    select * from ironcron.audit a where a.id >= s.id and a.id < s.id + cardinality(s.starts)) a
+                order by s.seq, a.id limit p_limit + 1) r
+          window chain as (order by r.seq, r.id)) k
+    where k.old and (k.events <= p_limit or k.events = k.rows) order by k.last desc limit 1;
     if v_last is null then
         return query select 0::bigint, false;
         return;
@@ -193,13 +203,16 @@ begin
     perform ironcron.meta_put('anchor_seq', v_last::text);
     perform ironcron.meta_put('anchor_hash', encode(v_hash, 'hex'));
     perform set_config('ironcron.pruning', 'on', true);
-    delete from ironcron.audit a using ironcron.audit_row s where s.block <= v_last and s.seq <= v_last and s.id = a.id;
-    get diagnostics v_rows = row_count;
+    delete from ironcron.audit a using ironcron.audit_seal s
+    where a.id >= s.id and a.id < s.id + cardinality(s.starts)
+      and s.seq + s.starts[a.id - s.id + 1] <= v_last and s.seq <= v_last;
     delete from ironcron.audit_seal where seq + rows - 1 <= v_last;
     update ironcron.audit_seal
-    set seq = v_last + 1, id = id + (v_last + 1 - seq), rows = rows - (v_last + 1 - seq)::int, prev = v_hash,
+    set seq = v_last + 1, id = v_id + 1, rows = rows - (v_last + 1 - seq)::int, prev = v_hash,
+        starts = array(select start - (v_last + 1 - seq) from unnest(starts[v_id + 1 - id + 1:]) with ordinality u (start, ord)
+                       order by u.ord),
         hashes = substr(hashes, (v_last + 1 - seq)::int * 32 + 1)
     where seq <= v_last;
     perform set_config('ironcron.pruning', 'off', true);
-    return query select v_rows, v_rows = p_limit;
+    return query select v_events, v_more or v_events >= p_limit;
 end $$;

@@ -33,10 +33,11 @@ begin
     return v_no;
 end $$;
 
-create function audit_add(p_at bigint, p_event text, p_job_id bigint, p_job text, p_run uuid,
-                          p_node uuid, p_actor text, p_detail text) returns void language sql as $$
-    insert into ironcron.audit (at, event, job_id, job, run_id, node, actor, detail)
-    values (p_at, p_event, p_job_id, p_job, p_run, p_node, p_actor, p_detail)
+create function audit_add(p_at bigint, p_event text, p_job text, p_run uuid, p_node uuid, p_actor text, p_detail text)
+returns void language sql as $$
+    insert into ironcron.audit (at, node, actor, events, jobs, run_ids, details)
+    values (p_at, p_node, p_actor, array[p_event], case when p_job is not null then array[p_job] end,
+            case when p_run is not null then array[p_run] end, case when p_detail is not null then array[p_detail] end)
 $$;
 
 -- Operators and definitions: each look at the store learns that something changed. The last thing in
@@ -109,7 +110,7 @@ begin
     where node = p_node and state = 'live';
     if found then
         update ironcron.node n set owes = ironcron.owes(n) where n.node = p_node;
-        perform ironcron.audit_add(v_now, 'NODE_STOPPED', null, null, null, p_node, null, null);
+        perform ironcron.audit_add(v_now, 'NODE_STOPPED', null, null, p_node, null, null);
     elsif not exists (select from ironcron.node where node = p_node and state = 'stopped') then
         perform ironcron.live_node(p_node); -- raises
     end if;
@@ -132,7 +133,7 @@ begin
     where node_no = v_was.node_no;
     if v_drains <> (v_was.draining_since is not null) then
         perform ironcron.audit_add(ironcron.now_ms(p_now), case when v_drains then 'NODE_DRAINED' else 'NODE_RESUMED' end,
-                                   null, null, null, p_node, p_actor, p_detail);
+                                   null, null, p_node, p_actor, p_detail);
     end if;
     if v_drains then
         update ironcron.intent set node_no = null where state = 0 and kind = 3 and node_no = v_was.node_no;
@@ -188,7 +189,7 @@ begin
         return query select v_now, false;
         return;
     end if;
-    perform ironcron.audit_add(v_now, 'NODE_STARTED', null, null, null, p_node, null, p_detail);
+    perform ironcron.audit_add(v_now, 'NODE_STARTED', null, null, p_node, null, p_detail);
     update ironcron.node set state = 'lost', running = 0, owes = true
     where state = 'live' and (p_alone or node = p_dead);
     perform ironcron.check_room(p_max_running, p_node);
@@ -229,7 +230,7 @@ begin
         where o.node_no = n.node_no and ironcron.is_overdue(o, v_now, v_up);
         continue when not found; -- it has beaten after all
         v_fenced := v_fenced || n.node;
-        perform ironcron.audit_add(v_now, 'NODE_FENCED', null, null, null, p_node, null,
+        perform ironcron.audit_add(v_now, 'NODE_FENCED', null, null, p_node, null,
             format('{"host":%s,"node":"%s"}', to_json(n.host), n.node));
     end loop;
     v_lost := v_lost || ironcron.lost_runs();
@@ -323,7 +324,7 @@ begin
         values ((select coalesce(max(version), 0) + 1 from ironcron.definition), p_hash, p_text, p_actor, v_now)
         returning version into v_version;
     end if;
-    perform ironcron.audit_add(v_now, 'VERSION_ACTIVATED', null, null, null, p_node, p_actor,
+    perform ironcron.audit_add(v_now, 'VERSION_ACTIVATED', null, null, p_node, p_actor,
         format('{"hash":%s,"version":%s}', to_json(p_hash), v_version));
     update ironcron.pulse set version = v_version;
     perform ironcron.tell();
@@ -394,7 +395,7 @@ begin
         end loop;
     end if;
     if v_changed then
-        perform ironcron.audit_add(ironcron.now_ms(p_now), 'CONFIG_PUBLISHED', null, null, null, p_node,
+        perform ironcron.audit_add(ironcron.now_ms(p_now), 'CONFIG_PUBLISHED', null, null, p_node,
                                    p_actor, p_detail);
     end if;
     return query
@@ -423,7 +424,7 @@ begin
         insert into ironcron.control (job, kind, value, from_ms, actor, acts_as, reason)
         values (p_job, p_kind, p_value, v_now, p_actor, p_as, p_reason);
     end if;
-    perform ironcron.audit_add(ironcron.now_ms(p_now), p_event, null, p_job, null, null, p_actor, p_detail);
+    perform ironcron.audit_add(ironcron.now_ms(p_now), p_event, p_job, null, null, p_actor, p_detail);
     perform ironcron.tell();
     return true;
 end $$;

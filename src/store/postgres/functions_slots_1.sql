@@ -121,7 +121,7 @@ end $$;
 
 -- What was decided for slots of jobs whose rows are held. All run, mostly, and then that is all there is
 -- to write; p_skipped: a run is in the way.
-create function write_slots(p_no bigint, p_node uuid, p_now bigint, p_actor text, p_job bigint[], p_due bigint[],
+create function write_slots(p_no bigint, p_node uuid, p_now bigint, p_actor text, p_job bigint[], p_name text[], p_due bigint[],
     p_decision bigint[], p_trigger bigint[], p_attempt bigint[], p_run uuid[], p_reason bigint[], p_wait bigint[],
     p_detail text[], p_overlap_detail text[], p_skipped boolean[])
 returns answers language plpgsql as $$
@@ -133,23 +133,26 @@ begin
     a.started_at := array_fill(p_now, v_count);
     a.fences := array(select case when decision in (0, 3) and not skipped then nextval('ironcron.fence') else 0 end
                       from (select unnest(p_decision) as decision, unnest(p_skipped) as skipped) d);
-    insert into ironcron.run_started (run_id, fence, job_id, due_at, started_at, node_no, attempt, trigger)
-    select run_id, fence, job_id, due_at, p_now, p_no, attempt, trigger
-    from (select unnest(p_run) as run_id, unnest(a.fences) as fence, unnest(p_job) as job_id, unnest(p_due) as due_at,
-                 unnest(p_attempt) as attempt, unnest(p_trigger) as trigger, unnest(p_decision) as decision) s
+    insert into ironcron.run_started (run_id, fence, job_id, job, due_at, started_at, node_no, attempt, trigger)
+    select run_id, fence, job_id, job, due_at, p_now, p_no, attempt, trigger
+    from (select unnest(p_run) as run_id, unnest(a.fences) as fence, unnest(p_job) as job_id, unnest(p_name) as job,
+                 unnest(p_due) as due_at, unnest(p_attempt) as attempt, unnest(p_trigger) as trigger, unnest(p_decision) as decision) s
     where fence > 0 and decision = 0;
-    insert into ironcron.audit (at, event, job_id, run_id, node, actor, detail)
-    select p_now, case when skipped then 'SKIPPED'
-                       else (array['STARTED', 'SKIPPED', 'MISSED', 'DRY_RUN'])[decision + 1] end,
-           job_id, case when fence > 0 then run_id end, p_node, p_actor,
-           case when skipped then overlap_detail else detail end
-    from (select unnest(p_job) as job_id, unnest(p_run) as run_id, unnest(a.fences) as fence,
-                 unnest(p_decision) as decision, unnest(p_skipped) as skipped, unnest(p_detail) as detail,
-                 unnest(p_overlap_detail) as overlap_detail) s
-    where decision <> 4;
     if v_all_run then
+        insert into ironcron.audit (at, node, actor, events, jobs, run_ids, details)
+        select p_now, p_node, p_actor, array_fill('STARTED'::text, v_count), p_name, p_run, p_detail
+        where v_count[1] > 0;
         return a;
     end if;
+    insert into ironcron.audit (at, node, actor, events, jobs, run_ids, details)
+    select p_now, p_node, p_actor,
+           array_agg(case when skipped then 'SKIPPED'
+                          else (array['STARTED', 'SKIPPED', 'MISSED', 'DRY_RUN'])[decision + 1] end order by ord),
+           array_agg(job order by ord), array_agg(case when fence > 0 then run_id end order by ord),
+           array_agg(case when skipped then overlap_detail else detail end order by ord)
+    from unnest(p_name, p_run, a.fences, p_decision, p_skipped, p_detail, p_overlap_detail) with ordinality
+        as s (job, run_id, fence, decision, skipped, detail, overlap_detail, ord)
+    where decision <> 4 having count(*) > 0;
     select array_agg(case when skipped then 4 when decision = 0 then 1 else 2 end),
            array_agg(case when fence > 0 then p_now end)
     into a.verdicts, a.started_at
@@ -187,6 +190,7 @@ declare
     v_now bigint := ironcron.now_ms(p_now);
     v_done int[];
     v_held boolean[];
+    v_name text[];
     v_locked bigint[];
     k int;
     v_ord int;
@@ -215,9 +219,10 @@ begin
               order by job_id) i
         where j.job_id between i.job_id and i.job_id and i.due_at > j.high_water
           and (j.running = 0 or i.skips or not i.runs or not i.forbids)
-        returning i.ord, j.held
+        returning i.ord, j.held, j.name
     )
-    select array_agg(ord), array_agg(held) into v_done, v_held from (select * from marked order by ord) m;
+    select array_agg(ord), array_agg(held), array_agg(name)
+    into v_done, v_held, v_name from (select * from marked order by ord) m;
     select array_agg(t.k) into v_locked
     from (select d.k, p_decision[d.ord] = 0 and p_forbids[d.ord] and not d.held
                       and not pg_try_advisory_lock(1768124272, p_job[d.ord]::int) as is_locked
@@ -232,14 +237,14 @@ begin
         end if;
     end loop;
     if cardinality(p_job) = cardinality(array_remove(v_done, null)) then
-        return ironcron.write_slots(p_no, p_node, v_now, p_actor, p_job, p_due, p_decision, p_trigger, p_attempt, p_run,
+        return ironcron.write_slots(p_no, p_node, v_now, p_actor, p_job, v_name, p_due, p_decision, p_trigger, p_attempt, p_run,
                                     p_reason, p_wait, p_detail, p_overlap_detail, v_held);
     end if;
     perform ironcron.know_jobs(p_job);
-    select array_agg(ord), array_agg(held) into v_done, v_held
-    from unnest(v_done, v_held) as d (ord, held) where ord is not null;
+    select array_agg(ord), array_agg(held), array_agg(name) into v_done, v_held, v_name
+    from unnest(v_done, v_held, v_name) as d (ord, held, name) where ord is not null;
     select (w).* into a from (
-        select ironcron.write_slots(p_no, p_node, v_now, p_actor, array_agg(p_job[ord]), array_agg(p_due[ord]),
+        select ironcron.write_slots(p_no, p_node, v_now, p_actor, array_agg(p_job[ord]), v_name, array_agg(p_due[ord]),
             array_agg(p_decision[ord]), array_agg(p_trigger[ord]), array_agg(p_attempt[ord]), array_agg(p_run[ord]),
             array_agg(p_reason[ord]), array_agg(p_wait[ord]), array_agg(p_detail[ord]), array_agg(p_overlap_detail[ord]),
             v_held) as w
@@ -317,8 +322,8 @@ begin
     if v_runs then
         v_fence := nextval('ironcron.fence');
         if p_decision = 0 then
-            insert into ironcron.run_started (run_id, fence, job_id, due_at, started_at, node_no, attempt, trigger)
-            values (p_run, v_fence, p_job, p_due, v_now, p_no, p_attempt, p_trigger);
+            insert into ironcron.run_started (run_id, fence, job_id, job, due_at, started_at, node_no, attempt, trigger)
+            values (p_run, v_fence, p_job, j.name, p_due, v_now, p_no, p_attempt, p_trigger);
             update ironcron.job set running = running + 1 where job_id = p_job;
         else
             insert into ironcron.run_ended (run_id, fence, job_id, due_at, started_at, ended_at, duration, node_no,
@@ -329,7 +334,7 @@ begin
     end if;
     perform ironcron.audit_add(v_now, case when v_runs and p_decision = 0 then 'STARTED'
             when v_outcome = 6 then 'DRY_RUN' when v_outcome = 7 then 'SKIPPED' else 'MISSED' end,
-        p_job, null, case when v_runs then p_run end, p_node, p_actor,
+        j.name, case when v_runs then p_run end, p_node, p_actor,
         case when v_overlaps then p_overlap_detail else p_detail end);
     return next row(1, case when v_overlaps then 4 when p_decision = 0 then 1 else 2 end,
                     coalesce(v_fence, 0), case when v_runs then v_now end)::ironcron.answer;
@@ -358,7 +363,7 @@ begin
                           unnest(p_detail) as detail) e
                order by run_id) i
         where r.run_id between i.run_id and i.run_id and r.fence = coalesce(i.fence, r.fence)
-        returning r.run_id, r.fence, r.job_id, r.due_at, r.started_at, r.node_no, r.attempt, r.trigger, i.ord, i.state,
+        returning r.run_id, r.fence, r.job_id, r.job, r.due_at, r.started_at, r.node_no, r.attempt, r.trigger, i.ord, i.state,
                   i.failure, i.exit_code, i.error, i.duration, i.retry_at, i.detail,
                   case when i.duration is null then p_now
                        else greatest(r.started_at, least(p_now, r.started_at + i.duration)) end as ended_at
@@ -379,10 +384,11 @@ begin
               from gone group by job_id order by job_id) l
         where b.job_id between l.job_id and l.job_id
     ), audits as (
-        insert into ironcron.audit (at, event, job_id, run_id, node, detail)
-        select p_now, (array['SUCCESS', 'FAILED', 'TIMED_OUT', 'LOST', 'CANCELLED', 'DRY_RUN'])[state],
-               job_id, run_id, p_node, detail
-        from gone order by ord
+        insert into ironcron.audit (at, node, events, jobs, run_ids, details)
+        select p_now, p_node,
+               array_agg((array['SUCCESS', 'FAILED', 'TIMED_OUT', 'LOST', 'CANCELLED', 'DRY_RUN'])[state]),
+               array_agg(job), array_agg(run_id), array_agg(detail)
+        from (select * from gone order by ord) g having count(*) > 0
     )
     select count(*) into v_count from gone;
     return v_count;
@@ -440,7 +446,8 @@ begin
     elsif r.fence = p_fence[1] and r.state = p_state[1] then
         return 0; -- written before
     end if;
-    perform ironcron.audit_add(p_now, 'STALE', r.job_id, null, p_run[1], p_node, null, p_detail[1]);
+    perform ironcron.audit_add(p_now, 'STALE', (select name from ironcron.job where job_id = r.job_id), p_run[1], p_node,
+                               null, p_detail[1]);
     return 1;
 end $$;
 

@@ -2,6 +2,7 @@
 // Audit rows of operators and guards, the chain, and what history lets go.
 #include "store/postgres/postgres_private.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -24,56 +25,73 @@ void send_audit(struct postgres_store *store, struct task *task)
 
 // ---- sealing: read what waits, hash it here while others are served, write the seals ------------
 
-// As many rows as a block of the chain holds at most (schema_1.sql).
-#define BLOCK_ROWS 60
+// A block of the chain holds as many rows at most, and as many events unless one row has more (schema_1.sql).
+#define BLOCK_MAX 60
 
+// A row of audit: the events of one statement.
 struct sealing {
     int64_t id;
-    uint8_t hash[CHAIN_HASH_SIZE];
+    size_t from, count; // its events among all that are sealed
 };
 struct sealings {
     int64_t sealed_id; // up to this number the sealer has looked at everything before
+    int64_t head_seq;
     uint8_t head[CHAIN_HASH_SIZE];
-    struct sealing rows[];
+    size_t count;
+    struct sealing *rows;
+    uint8_t (*hashes)[CHAIN_HASH_SIZE]; // in the same memory
 };
 
-// Where the block that begins at `from` ends: numbers in it have no hole.
-static size_t block_end(const struct sealing *rows, size_t from, size_t count)
+// Which rows a block has: [from, to).
+struct block {
+    const struct sealing *from, *to;
+    size_t events;
+};
+
+// The block that begins with that row: numbers in it have no hole.
+static struct block block_from(const struct sealings *sealings, const struct sealing *from)
 {
-    size_t to = from + 1;
-    while (to < count && to - from < BLOCK_ROWS && rows[to].id == rows[to - 1].id + 1) {
-        to++;
+    const struct sealing *end = sealings->rows + sealings->count;
+    struct block block = {from, from + 1, from->count};
+    while (block.to < end && block.to - from < BLOCK_MAX && block.to->id == block.to[-1].id + 1 &&
+           block.events + block.to->count <= BLOCK_MAX) {
+        block.events += block.to->count;
+        block.to++;
     }
-    return to;
+    return block;
 }
 
 #define EACH_BLOCK(type, put)                                                                      \
     do {                                                                                           \
         put_list(&parameters, LIST_##type);                                                        \
-        for (size_t from = 0, to; from < count; from = to) {                                       \
-            to = block_end(rows, from, count);                                                     \
+        const struct sealing *end = sealings->rows + sealings->count;                              \
+        for (const struct sealing *row = sealings->rows; row < end;) {                             \
+            struct block block = block_from(sealings, row);                                        \
             put;                                                                                   \
+            row = block.to;                                                                        \
         }                                                                                          \
         list_end(&parameters);                                                                     \
     } while (0)
 
-// Hashes of a block, end to end.
-static void list_hashes(struct parameters *parameters, const struct sealing *rows, size_t count)
+// After how many events of its block each row begins.
+static void list_starts(struct parameters *parameters, struct block block)
 {
-    uint8_t bytes[BLOCK_ROWS * CHAIN_HASH_SIZE];
-    for (size_t i = 0; i < count; i++) {
-        memcpy(bytes + i * CHAIN_HASH_SIZE, rows[i].hash, CHAIN_HASH_SIZE);
+    char text[BLOCK_MAX * 3 + 3];
+    size_t length = 0;
+    for (const struct sealing *row = block.from; row < block.to; row++) {
+        length += (size_t)snprintf(text + length, sizeof text - length, "%c%zu",
+                                   row == block.from ? '{' : ',', row->from - block.from->from);
     }
-    list_bytes(parameters, bytes, count * CHAIN_HASH_SIZE);
+    snprintf(text + length, sizeof text - length, "}");
+    list_text(parameters, text);
 }
 
 // Numbers above the last one that was looked at, and below the last one now, that were not there.
-static void put_gaps(struct parameters *parameters, const struct sealings *sealings, size_t count,
-                     bool ends)
+static void put_gaps(struct parameters *parameters, const struct sealings *sealings, bool ends)
 {
     int64_t last = sealings->sealed_id;
     put_list(parameters, LIST_INT);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < sealings->count; i++) {
         int64_t id = sealings->rows[i].id;
         if (id > last + 1) {
             list_int(parameters, ends ? id - 1 : last + 1);
@@ -83,26 +101,28 @@ static void put_gaps(struct parameters *parameters, const struct sealings *seali
     list_end(parameters);
 }
 
-static void send_seals(struct postgres_store *store, struct task *task)
+static const uint8_t *hash_before(const struct sealings *sealings, const struct sealing *row)
 {
-    const struct store_op_seal *op = CONTAINER_OF(task->op, struct store_op_seal, op);
-    const struct sealings *sealings = task->state;
-    const struct sealing *rows = sealings->rows;
-    size_t count = op->sealed;
-    int64_t last = rows[count - 1].id;
+    return row->from == 0 ? sealings->head : sealings->hashes[row->from - 1];
+}
+
+static void send_seals(struct postgres_store *store, const struct sealings *sealings)
+{
+    int64_t last = sealings->rows[sealings->count - 1].id;
     struct parameters parameters;
     parameters_init(&parameters);
     put_int(&parameters, sealings->sealed_id);
-    put_int(&parameters, task->number);
+    put_int(&parameters, sealings->head_seq);
     put_int(&parameters, last > sealings->sealed_id ? last : sealings->sealed_id);
-    EACH_BLOCK(INT, list_int(&parameters, task->number + (int64_t)from + 1));
-    EACH_BLOCK(INT, list_int(&parameters, rows[from].id));
-    EACH_BLOCK(INT, list_int(&parameters, (int64_t)(to - from)));
-    EACH_BLOCK(BYTES, list_bytes(&parameters, from == 0 ? sealings->head : rows[from - 1].hash,
-                                 CHAIN_HASH_SIZE));
-    EACH_BLOCK(BYTES, list_hashes(&parameters, rows + from, to - from));
-    put_gaps(&parameters, sealings, count, false);
-    put_gaps(&parameters, sealings, count, true);
+    EACH_BLOCK(INT, list_int(&parameters, sealings->head_seq + (int64_t)row->from + 1));
+    EACH_BLOCK(INT, list_int(&parameters, row->id));
+    EACH_BLOCK(TEXT, list_starts(&parameters, block));
+    EACH_BLOCK(INT, list_int(&parameters, (int64_t)block.events));
+    EACH_BLOCK(BYTES, list_bytes(&parameters, hash_before(sealings, row), CHAIN_HASH_SIZE));
+    EACH_BLOCK(BYTES, list_bytes(&parameters, sealings->hashes[row->from],
+                                 block.events * CHAIN_HASH_SIZE));
+    put_gaps(&parameters, sealings, false);
+    put_gaps(&parameters, sealings, true);
     task_send(store, PG_SEAL, &parameters);
 }
 
@@ -120,7 +140,7 @@ void send_seal(struct postgres_store *store, struct task *task)
     struct store_op_seal *op = CONTAINER_OF(task->op, struct store_op_seal, op);
     if (task->round > 0) {
         if (op->sealed > 0) {
-            send_seals(store, task);
+            send_seals(store, task->state);
         }
         task_send_plain(store, PG_FORGET_GAPS);
         send_make_days(store);
@@ -131,50 +151,124 @@ void send_seal(struct postgres_store *store, struct task *task)
     task->committing = false;
     task_send_plain(store, PG_SEAL_HEAD);
     parameters_init(&parameters);
-    put_int(&parameters, (int64_t)op->limit + 1); // one more, to know whether there is more
+    put_int(&parameters, (int64_t)op->limit);
     parameters.wants_binary = true;
     task_send(store, PG_SEAL_ROWS, &parameters);
 }
 
-static struct store_audit_row content_of(const PGresult *result, int row)
-{
-    return (struct store_audit_row){
-        .at = binary_instant(result, row, 1),
-        .event = field_text(result, row, 2),
-        .job = field_text(result, row, 3),
-        .run_id = binary_uuid(result, row, 4),
-        .node = binary_uuid(result, row, 5),
-        .actor = field_text(result, row, 6),
-        .detail = field_text(result, row, 7),
-    };
-}
-
 static void take_head(struct task *task, const PGresult *result)
 {
-    const struct store_op_seal *op = CONTAINER_OF(task->op, struct store_op_seal, op);
-    struct sealings *sealings =
-        alloc_zero(1, sizeof *sealings + op->limit * sizeof *sealings->rows);
+    struct sealings *sealings = alloc_zero(1, sizeof *sealings);
     task->state = sealings;
     sealings->sealed_id = field_int(result, 0, 0);
-    task->number = field_int(result, 0, 1);
+    sealings->head_seq = field_int(result, 0, 1);
     (void)field_bytes(result, 0, 2, sealings->head, sizeof sealings->head);
+}
+
+// The lists of a row; the texts of one event at a time are in `text`.
+struct event_lists {
+    struct binary_list events, jobs, run_ids, details;
+    struct buf text;
+};
+
+// Puts the next text there, if it is not NULL; where it begins.
+static size_t next_text(struct event_lists *lists, struct binary_list *list)
+{
+    size_t length;
+    const char *bytes = list_next(list, &length);
+    size_t at = lists->text.length;
+    if (bytes == NULL) {
+        return SIZE_MAX;
+    }
+    buf_add(&lists->text, bytes, length);
+    buf_add_char(&lists->text, '\0');
+    return at;
+}
+
+static const char *text_at(const struct event_lists *lists, size_t at)
+{
+    return at == SIZE_MAX ? NULL : lists->text.data + at;
+}
+
+static void next_event(struct event_lists *lists, struct store_audit_row *event)
+{
+    buf_clear(&lists->text);
+    size_t name = next_text(lists, &lists->events);
+    size_t job = next_text(lists, &lists->jobs);
+    size_t detail = next_text(lists, &lists->details);
+    size_t length;
+    const char *run = list_next(&lists->run_ids, &length);
+    event->run_id = (struct uuid){{0}};
+    if (run != NULL) {
+        memcpy(event->run_id.bytes, run, sizeof event->run_id.bytes);
+    }
+    event->event = text_at(lists, name);
+    event->job = text_at(lists, job);
+    event->detail = text_at(lists, detail);
+}
+
+static void hash_row(struct sealings *sealings, const struct sealing *sealing,
+                     const PGresult *result, int row)
+{
+    struct event_lists lists = {.events = binary_list(result, row, 4),
+                                .jobs = binary_list(result, row, 5),
+                                .run_ids = binary_list(result, row, 6),
+                                .details = binary_list(result, row, 7)};
+    struct store_audit_row event = {.at = binary_instant(result, row, 1),
+                                    .node = binary_uuid(result, row, 2),
+                                    .actor = field_text(result, row, 3)};
+    const uint8_t *before = hash_before(sealings, sealing);
+    buf_init(&lists.text, SIZE_MAX);
+    for (size_t i = sealing->from; i < sealing->from + sealing->count; i++) {
+        next_event(&lists, &event);
+        event.seq = sealings->head_seq + (int64_t)i + 1;
+        memcpy(event.prev_hash, before, sizeof event.prev_hash);
+        chain_hash(&event, sealings->hashes[i]);
+        before = sealings->hashes[i];
+    }
+    buf_release(&lists.text);
+}
+
+// How many rows are sealed: the first one in any case, the others while they are not too many.
+static size_t sealable(struct store_op_seal *op, const PGresult *result)
+{
+    int count = 0;
+    op->sealed = 0;
+    for (; count < PQntuples(result); count++) {
+        size_t events = binary_list(result, count, 4).count;
+        if (count > 0 && op->sealed + events > op->limit) {
+            break;
+        }
+        op->sealed += events;
+    }
+    op->more = count < PQntuples(result);
+    return (size_t)count;
+}
+
+static struct sealings *with_room(struct sealings *sealings, size_t rows, size_t events)
+{
+    struct sealings *with =
+        alloc_zero(1, sizeof *with + rows * sizeof *with->rows + events * sizeof *with->hashes);
+    *with = *sealings;
+    with->rows = (struct sealing *)(with + 1);
+    with->hashes = (void *)(with->rows + rows);
+    free(sealings);
+    return with;
 }
 
 static void take_waiting(struct task *task, const PGresult *result)
 {
     struct store_op_seal *op = CONTAINER_OF(task->op, struct store_op_seal, op);
-    struct sealings *sealings = task->state;
-    size_t waiting = (size_t)PQntuples(result);
-    op->more = waiting > op->limit;
-    op->sealed = op->more ? op->limit : waiting;
-    const uint8_t *head = sealings->head;
-    for (size_t i = 0; i < op->sealed; i++) {
-        struct store_audit_row row = content_of(result, (int)i);
-        row.seq = task->number + (int64_t)i + 1;
-        memcpy(row.prev_hash, head, sizeof row.prev_hash);
-        sealings->rows[i].id = binary_int(result, (int)i, 0);
-        chain_hash(&row, sealings->rows[i].hash);
-        head = sealings->rows[i].hash;
+    size_t count = sealable(op, result);
+    struct sealings *sealings = with_room(task->state, count, op->sealed);
+    size_t from = 0;
+    task->state = sealings;
+    for (; sealings->count < count; sealings->count++) {
+        int row = (int)sealings->count;
+        size_t events = binary_list(result, row, 4).count;
+        sealings->rows[row] = (struct sealing){binary_int(result, row, 0), from, events};
+        hash_row(sealings, &sealings->rows[row], result, row);
+        from += events;
     }
 }
 

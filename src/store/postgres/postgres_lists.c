@@ -130,15 +130,33 @@ struct uuid binary_uuid(const PGresult *result, int row, int column)
     return id;
 }
 
-size_t binary_ints(const PGresult *result, int row, int column, int64_t *out, size_t size)
+struct binary_list binary_list(const PGresult *result, int row, int column)
 {
     const char *at = PQgetvalue(result, row, column);
-    const char *end = at + PQgetlength(result, row, column);
-    size_t count = 0;
-    for (at += HEADER_SIZE; at < end && count < size; count++) {
-        int length = (int)number(at, 4); // -1 = NULL
-        out[count] = length > 0 ? number(at + 4, length) : 0;
-        at += 4 + (length > 0 ? length : 0);
+    int length = PQgetlength(result, row, column);
+    if (length < HEADER_SIZE) { // an empty one has no dimension
+        return (struct binary_list){NULL, NULL, 0};
+    }
+    return (struct binary_list){at + HEADER_SIZE, at + length, (size_t)number(at + COUNT_AT, 4)};
+}
+
+const char *list_next(struct binary_list *list, size_t *length_out)
+{
+    int64_t length = list->at < list->end ? number(list->at, 4) : -1; // -1 = NULL
+    const char *bytes = length < 0 ? NULL : list->at + 4;
+    *length_out = length < 0 ? 0 : (size_t)length;
+    list->at += list->at < list->end ? 4 + *length_out : 0;
+    return bytes;
+}
+
+size_t binary_ints(const PGresult *result, int row, int column, int64_t *out, size_t size)
+{
+    struct binary_list list = binary_list(result, row, column);
+    size_t count = list.count < size ? list.count : size;
+    for (size_t i = 0; i < count; i++) {
+        size_t length;
+        const char *bytes = list_next(&list, &length);
+        out[i] = bytes == NULL ? 0 : number(bytes, (int)length);
     }
     return count;
 }

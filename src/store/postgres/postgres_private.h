@@ -173,6 +173,14 @@ int64_t binary_int(const PGresult *result, int row, int column); // NULL = 0
 struct instant binary_instant(const PGresult *result, int row, int column);
 struct uuid binary_uuid(const PGresult *result, int row, int column);
 size_t binary_ints(const PGresult *result, int row, int column, int64_t *out, size_t size);
+// The elements of an array, one after the other; of one that is NULL each is.
+struct binary_list {
+    const char *at, *end;
+    size_t count;
+};
+struct binary_list binary_list(const PGresult *result, int row, int column);
+// The next element's bytes, which the result owns; NULL = NULL.
+const char *list_next(struct binary_list *list, size_t *length_out);
 
 // ---- postgres_link.c: the connection ------------------------------------------------------------
 

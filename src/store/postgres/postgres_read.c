@@ -4,8 +4,6 @@
 
 #include "store/chain.h"
 
-#define BLOCK_ROWS 60 // of the chain, at most (schema_1.sql)
-
 // ---- runs ---------------------------------------------------------------------------------------
 
 struct run_reader {
@@ -161,23 +159,29 @@ bool postgres_read_audit(struct store *port, const struct store_audit_filter *fi
 {
     AUTO(question_release) struct question question;
     question_init(&question,
-                  "select a.seq, a.at, a.event, coalesce(j.name, a.job), a.run_id, a.node, a.actor,"
+                  "select a.seq, a.at, a.event, a.job, a.run_id, a.node, a.actor,"
                   " a.detail, a.prev, a.hash"
-                  " from ironcron.audit_row a left join ironcron.job j using (job_id)");
+                  " from ironcron.audit_row a");
     if (filter->job != NULL) {
         put_text(&question.parameters, filter->job);
-        question_where(&question, "coalesce(j.name, a.job) = ", "");
+        question_where(&question, "a.job = ", "");
     }
     if (filter->event != NULL) {
         put_text(&question.parameters, filter->event);
         question_where(&question, "a.event = ", "");
     }
     question_range(&question, "a.seq", filter->seq_from, filter->seq_before);
-    question_range(&question, "a.block", filter->seq_from - BLOCK_ROWS, filter->seq_before);
+    question_range(&question, "a.block", 0, filter->seq_before);
+    if (filter->seq_from > 0) { // in the block that it is in
+        put_int(&question.parameters, filter->seq_from);
+        question_where(
+            &question,
+            "a.block >= (select coalesce(max(seq), 0) from ironcron.audit_seal where seq <= ", ")");
+    }
     question_span(&question, "a.at", filter->since, filter->until);
     buf_add_string(&question.sql, filter->newest_first
-                                      ? " order by a.block desc nulls first, a.id desc"
-                                      : " order by a.block nulls last, a.id");
+                                      ? " order by a.block desc nulls first, a.id desc, a.ord desc"
+                                      : " order by a.block nulls last, a.id, a.ord");
     question_limit(&question, filter->limit);
     return question_each(&question, port, give_audit, &(struct audit_reader){fn, context}, err);
 }

@@ -39,7 +39,7 @@ insert into pulse (changes, version) values (0, 0);
 create table job (
     job_id bigint primary key, name text not null unique, high_water bigint not null,
     last_success bigint, last_run uuid, throttle int not null, running int not null default 0,
-    held boolean not null default false, mark_before bigint, throttle_before int) with (fillfactor = 70);
+    held boolean not null default false, mark_before bigint, throttle_before int) with (fillfactor = 50);
 
 create table in_force (
     job_id bigint not null, from_ms bigint not null, to_ms bigint,
@@ -53,8 +53,8 @@ create unique index in_force_now on in_force (job_id) where to_ms is null;
 -- (functions_days_1.sql); what has no day of its own is in the rest.
 create sequence fence;
 create table run_started (
-    run_id uuid primary key, fence bigint not null, job_id bigint not null, due_at bigint not null,
-    started_at bigint not null, node_no bigint not null, attempt int not null,
+    run_id uuid primary key, fence bigint not null, job_id bigint not null, job text not null,
+    due_at bigint not null, started_at bigint not null, node_no bigint not null, attempt int not null,
     trigger smallint not null)
     with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000,
           autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 100000);
@@ -119,38 +119,47 @@ create table intent (
     answer text, node_no bigint);
 create index intent_pending on intent (id) where state = 0;
 
--- Audit rows are written in the commit of their cause and never changed. Their numbers are drawn by
--- transactions that have an id already, which the sealer relies on.
+-- Events are written in the commit of their cause and never changed: one row for all that one statement tells,
+-- each of its lists null or as long as `events`. Numbers are drawn by transactions that have an id already, which
+-- the sealer relies on.
 create sequence audit_id;
 create table audit (
     id bigint primary key
         default case when pg_current_xact_id() is not null then nextval('ironcron.audit_id') end,
-    at bigint not null, event text not null,
-    job_id bigint, job text, run_id uuid, node uuid, actor text, detail text);
+    at bigint not null, node uuid, actor text,
+    rows int not null generated always as (cardinality(events)) stored check (rows > 0),
+    events text[] not null, jobs text[], run_ids uuid[], details text[]);
+alter table audit alter column jobs set storage external, alter column run_ids set storage external;
 create index audit_at on audit using brin (at) with (pages_per_range = 32, autosummarize = on);
+create view audit_event as
+select a.id, e.ord, a.at, e.event, e.job, e.run_id, a.node, a.actor, e.detail
+from audit a cross join unnest(a.events, a.jobs, a.run_ids, a.details)
+    with ordinality as e (event, job, run_id, detail, ord);
 
--- The chain: a row seals `rows` audit rows without a hole between their numbers, 60 at most. Their
--- hashes stand end to end; seq and id are the first one's, prev is the hash before it.
+-- The chain: a row seals audit rows without a hole between their numbers, 60 at most, and 60 events at most unless
+-- one row has more. Each begins after so many (`starts`) of its events, `rows` in all, whose hashes stand end to end;
+-- seq is the first one's, prev the hash before it.
 create table audit_seal (
-    seq bigint primary key, id bigint not null unique, rows int not null check (rows between 1 and 60),
+    seq bigint primary key, id bigint not null unique, starts smallint[] not null, rows int not null check (rows > 0),
     prev bytea not null, hashes bytea not null);
+alter table audit_seal alter column hashes set storage external;
 -- Numbers that the sealer passed over: of transactions that had not ended, or came to nothing. `noted`
 -- began later than each of them.
 create table audit_gap (id_from bigint primary key, id_to bigint not null, noted xid8 not null);
 
 create view audit_row as
-select s.seq as block, s.seq + (a.id - s.id) as seq, a.id, a.at, a.event, a.job_id, a.job, a.run_id, a.node,
-       a.actor, a.detail,
-       case when a.id = s.id then s.prev else substr(s.hashes, (a.id - s.id)::int * 32 - 31, 32) end as prev,
-       substr(s.hashes, (a.id - s.id)::int * 32 + 1, 32) as hash
-from audit_seal s join audit a on a.id >= s.id and a.id < s.id + 60 and s.id <= a.id and s.id > a.id - 60
-                                  and a.id < s.id + s.rows
+select s.seq as block, s.seq + s.starts[a.id - s.id + 1] + a.ord - 1 as seq, a.*,
+       case when a.id = s.id and a.ord = 1 then s.prev
+            else substr(h.hashes, (s.starts[a.id - s.id + 1] + a.ord::int) * 32 - 63, 32) end as prev,
+       substr(h.hashes, (s.starts[a.id - s.id + 1] + a.ord::int) * 32 - 31, 32) as hash
+from audit_seal s join audit_event a on a.id >= s.id and a.id < s.id + 60 and s.id <= a.id and s.id > a.id - 60
+                                        and a.id < s.id + cardinality(s.starts),
+     lateral (select s.hashes || '' as hashes offset 0) h -- read once, not for each of its parts
 union all
-select null, null, a.id, a.at, a.event, a.job_id, a.job, a.run_id, a.node, a.actor, a.detail, null, null
-from audit a where a.id > coalesce((select value::bigint from meta where key = 'sealed_id'), 0)
+select null, null, a.*, null, null
+from audit_event a where a.id > coalesce((select value::bigint from meta where key = 'sealed_id'), 0)
 union all
-select null, null, a.id, a.at, a.event, a.job_id, a.job, a.run_id, a.node, a.actor, a.detail, null, null
-from audit_gap g join audit a on a.id between g.id_from and g.id_to;
+select null, null, a.*, null, null from audit_gap g join audit_event a on a.id between g.id_from and g.id_to;
 
 create function refuse_change() returns trigger language plpgsql as $$
 begin

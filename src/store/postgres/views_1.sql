@@ -23,9 +23,9 @@ select j.name as job, at_ms(s.due_at) as due_at,
 from slot s join job j using (job_id) left join run r on r.run_id = s.run_id;
 
 create or replace view audit_log as
-select a.seq, at_ms(a.at) as at, a.event, coalesce(j.name, a.job) as job, a.run_id, a.node, a.actor, a.detail,
-       encode(a.prev, 'hex') as prev_hash, encode(a.hash, 'hex') as hash
-from audit_row a left join job j using (job_id);
+select seq, at_ms(at) as at, event, job, run_id, node, actor, detail,
+       encode(prev, 'hex') as prev_hash, encode(hash, 'hex') as hash
+from audit_row;
 
 create or replace view nodes as
 select node, host, version, at_ms(started_at) as started_at, at_ms(last_seen) as last_seen, state, running,

@@ -186,7 +186,7 @@ static void what_becomes_visible_late_is_sealed_once(void **state)
 {
     struct days *days = *state;
     postgres_cluster_background(
-        days->url, "begin; insert into ironcron.audit (at, event) select 1, 'LATE' from "
+        days->url, "begin; insert into ironcron.audit (at, events) select 1, '{LATE}' from "
                    "generate_series(1, 3); select pg_sleep(3); commit");
     note(days, "EARLY");
     assert_int_equal(contract_seal(&days->contract), 3); // of the node, the definitions, this one
@@ -213,8 +213,8 @@ static void a_gap_that_stays_empty_is_forgotten(void **state)
 {
     struct days *days = *state;
     free(postgres_cluster_psql(days->url,
-                               "begin; insert into ironcron.audit (at, event) values (1, "
-                               "'NEVER'); rollback"));
+                               "begin; insert into ironcron.audit (at, events) values (1, "
+                               "'{NEVER}'); rollback"));
     note(days, "AFTER");
     assert_int_equal(contract_seal(&days->contract), 3);
     is(days, "select count(*) from ironcron.audit_gap", "1");
@@ -250,6 +250,100 @@ static void pruning_cuts_a_block_where_it_must(void **state)
     free(after);
 }
 
+// Slots of so many jobs in one operation: one row of audit.
+static void skip_together(struct days *days, size_t count, int64_t due_ms)
+{
+    struct contract *c = &days->contract;
+    struct store_slot slots[100];
+    for (size_t i = 0; i < count; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "job-%zu", i);
+        int64_t job = due_ms == 1000 ? contract_publish(c, name, "s") : days->job + 1 + (int64_t)i;
+        slots[i] = contract_slot(c, job, due_ms, DECIDE_SKIP, TRIGGER_SCHEDULE, 1);
+    }
+    struct store_op_decide op = {
+        .op.kind = STORE_DECIDE, .node = c->node, .slots = slots, .slot_count = count};
+    CALL_OK(c, &op);
+}
+
+#define CHAIN_IS_WHOLE                                                                             \
+    "select count(*) filter (where prev_hash <> was or seq <> before + 1) || ' of ' || count(*) "  \
+    "from (select *, lag(hash) over w as was, lag(seq) over w as before "                          \
+    "from ironcron.audit_log window w as (order by seq)) a"
+
+static void what_is_told_together_is_sealed_together(void **state)
+{
+    struct days *days = *state;
+    struct contract *c = &days->contract;
+    contract_seal(c);
+    skip_together(days, 70, 1000);
+    contract_seal(c); // the definitions, and as many as one block never has otherwise
+    note(days, "X");
+    skip_together(days, 3, 2000);
+    skip_together(days, 2, 3000);
+    struct store_op_seal seal = {.op.kind = STORE_SEAL, .limit = 2};
+    CALL_OK(c, &seal);
+    assert_int_equal(seal.sealed, 1); // not a part of the next
+    assert_true(seal.more);
+    CALL_OK(c, &seal);
+    assert_int_equal(seal.sealed, 3); // the first one in any case
+    assert_true(seal.more);
+    note(days, "Y");
+    CALL_OK(c, &seal);
+    assert_int_equal(seal.sealed, 2);
+    assert_int_equal(contract_seal(c), 1);
+    is(days, CHAIN_IS_WHOLE, "0 of 149");
+    is(days, "select count(*) from ironcron.audit_log where event = 'SKIPPED' and job like 'job-%'",
+       "75");
+    is(days,
+       "select string_agg(coalesce(job, '-'), ' ' order by seq desc) from (select * from "
+       "ironcron.audit_log order by seq desc limit 7) a",
+       "- job-1 job-0 job-2 job-1 job-0 -");
+}
+
+static void a_block_of_several_is_cut_between_them(void **state)
+{
+    struct days *days = *state;
+    struct contract *c = &days->contract;
+    contract_seal(c);
+    skip_together(days, 4, 1000);
+    contract_seal(c);
+    for (int64_t i = 2; i < 8; i++) {
+        contract_advance(&c->clock, 1000);
+        skip_together(days, 3, 1000 * i);
+    }
+    assert_int_equal(contract_seal(c), 18);
+    is(days, "select starts::text from ironcron.audit_seal order by seq desc limit 1",
+       "{0,3,6,9,12,15}");
+    struct store_op_prune op = {.op.kind = STORE_PRUNE,
+                                .runs_before = INSTANT_NONE,
+                                .output_before = INSTANT_NONE,
+                                .audit_before = at_ms(2500),
+                                .limit = 1000};
+    char *before = contract_dump(c->store, PART_AUDIT);
+    CALL_OK(c, &op);
+    assert_int_equal(op.deleted, 2 + 4 + 4 + 6);
+    assert_false(op.more);
+    is(days, "select starts::text from ironcron.audit_seal", "{0,3,6,9}");
+    is(days, CHAIN_IS_WHOLE, "0 of 12");
+    op.audit_before = at_ms(4500);
+    op.limit = 4; // two rows would be six
+    CALL_OK(c, &op);
+    assert_int_equal(op.deleted, 3);
+    assert_true(op.more);
+    op.limit = 1;
+    CALL_OK(c, &op);
+    assert_int_equal(op.deleted, 3);
+    assert_true(op.more); // or there may be
+    CALL_OK(c, &op);
+    assert_int_equal(op.deleted, 0);
+    is(days, CHAIN_IS_WHOLE, "0 of 6");
+    char *after = contract_dump(c->store, PART_AUDIT);
+    assert_non_null(strstr(before, after));
+    free(before);
+    free(after);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -261,6 +355,8 @@ int main(void)
         TEST(a_month_without_days_loses_nothing),
         TEST(what_becomes_visible_late_is_sealed_once),
         TEST(a_gap_that_stays_empty_is_forgotten),
+        TEST(what_is_told_together_is_sealed_together),
+        TEST(a_block_of_several_is_cut_between_them),
         TEST(pruning_cuts_a_block_where_it_must),
     };
     postgres_cluster_start();

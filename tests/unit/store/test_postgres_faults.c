@@ -258,7 +258,7 @@ static void the_audit_log_is_final(void **state)
 {
     struct faults *faults = *state;
     contract_seal(&faults->contract);
-    static const char *const attempts[] = {"update ironcron.audit set event = 'X'",
+    static const char *const attempts[] = {"update ironcron.audit set events = '{X}'",
                                            "delete from ironcron.audit",
                                            "truncate ironcron.audit",
                                            "update ironcron.audit_seal set seq = seq + 1",
