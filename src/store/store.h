@@ -306,8 +306,8 @@ struct store_op_audit {
     const char *detail; // JSON or NULL
 };
 
-// Gives sequence and hash to audit rows that have none yet, oldest first, at most `limit`: a store may
-// keep together what was written together, and then it is the first such piece in any case.
+// Gives sequence and hash to audit rows that have none yet, oldest first, at most `limit`: a store
+// may keep together what was written together, and then it is the first such piece in any case.
 struct store_op_seal {
     struct store_op op;
     size_t limit;

@@ -25,7 +25,8 @@ void send_audit(struct postgres_store *store, struct task *task)
 
 // ---- sealing: read what waits, hash it here while others are served, write the seals ------------
 
-// A block of the chain holds as many rows at most, and as many events unless one row has more (schema_1.sql).
+// A block of the chain holds as many rows at most, and as many events unless one row has more
+// (schema_1.sql).
 #define BLOCK_MAX 60
 
 // A row of audit: the events of one statement.

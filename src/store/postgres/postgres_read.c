@@ -158,10 +158,9 @@ bool postgres_read_audit(struct store *port, const struct store_audit_filter *fi
                          store_audit_fn *fn, void *context, struct error *err)
 {
     AUTO(question_release) struct question question;
-    question_init(&question,
-                  "select a.seq, a.at, a.event, a.job, a.run_id, a.node, a.actor,"
-                  " a.detail, a.prev, a.hash"
-                  " from ironcron.audit_row a");
+    question_init(&question, "select a.seq, a.at, a.event, a.job, a.run_id, a.node, a.actor,"
+                             " a.detail, a.prev, a.hash"
+                             " from ironcron.audit_row a");
     if (filter->job != NULL) {
         put_text(&question.parameters, filter->job);
         question_where(&question, "a.job = ", "");
