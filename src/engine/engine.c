@@ -15,6 +15,7 @@ struct engine *engine_new(const struct engine_options *options)
     struct engine *engine = alloc_zero(1, sizeof *engine);
     engine->options = *options;
     map_init(&engine->jobs);
+    map_init(&engine->boot_left);
     planner_init(engine);
     retry_init(engine);
     buf_init(&engine->output, OUTPUT_WAITING_MAX);
@@ -59,6 +60,7 @@ void engine_free(struct engine *engine)
     heap_release(&engine->planner);
     heap_release(&engine->retries);
     map_release(&engine->jobs);
+    map_release(&engine->boot_left);
     engine_set_release(engine->set);
     free(engine);
 }
@@ -129,6 +131,7 @@ static void notice_gap(struct engine *engine)
     struct mono now = clock_mono(engine->options.clock);
     if (mono_since(now, engine->turned_at).us > GAP.us) {
         engine->store_changed = true;
+        fleet_was_silent(engine);
     }
     engine->turned_at = now;
 }

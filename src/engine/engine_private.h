@@ -197,6 +197,8 @@ struct fleet { // of a node that is not alone
     bool beat_wanted; // something is to be told at once
     struct mono pulsed_at;
     struct mono trusted_from; // when the last beat was sent that was acknowledged
+    struct mono heard_from;   // … or the last look
+    struct mono silent_until; // this node heard nothing before then, and who is there may be news
     int64_t changes;
     int64_t version; // of the active definitions
     bool outdated;   // ours are not the active ones, the store says
@@ -249,7 +251,9 @@ struct engine {
     struct drain drain;
     json_t *labels; // this node's; NULL = none
     struct instant joined_at;
-    char **controlled; // jobs that a control in force names
+    bool boot_known;      // @reboot: nothing is due of this boot …
+    struct map boot_left; // … but, while a node starts, of these jobs
+    char **controlled;    // jobs that a control in force names
     size_t controlled_count, controlled_capacity;
     bool all_paused;
     bool all_dry_run;
@@ -431,6 +435,7 @@ struct mono fleet_deadline(const struct engine *engine); // up to then this node
 bool fleet_is_trusted(const struct engine *engine);
 bool fleet_is_outdated(const struct engine *engine);
 bool fleet_may_act(const struct engine *engine);   // begin something new
+void fleet_was_silent(struct engine *engine);      // or heard nothing
 bool fleet_is_keeper(const struct engine *engine); // it keeps house for all
 // How many live nodes go before this one; -1: it does not come into question.
 int fleet_rank(const struct engine *engine, const struct job *job);
@@ -474,6 +479,11 @@ void stop_runs(struct engine *engine, const char *why, bool at_once);
 
 // start.c
 bool start_node(struct engine *engine, struct job_set *set, struct error *err);
+
+// boots.c
+bool boots_look(struct engine *engine,
+                struct error *err); // once joined: nobody else of this boot is at work
+bool boots_is_over(const struct engine *engine, const char *job);
 
 // publish.c
 struct engine_set *engine_set_new(const struct job_set *set);

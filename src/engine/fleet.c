@@ -77,10 +77,22 @@ bool fleet_is_outdated(const struct engine *engine)
     return fleet->outdated || (fleet->version != 0 && fleet->version != engine_version(engine));
 }
 
+// After a silence it is asked first who is there now, and whether one of them is in dry-run.
+void fleet_was_silent(struct engine *engine)
+{
+    engine->fleet.silent_until = clock_mono(engine->options.clock);
+}
+
+static bool knows_the_others(const struct fleet *fleet)
+{
+    return !mono_before(fleet->heard_from, fleet->silent_until);
+}
+
 bool fleet_may_act(const struct engine *engine)
 {
-    return engine->options.alone ||
-           (!engine->fleet.fenced && fleet_is_trusted(engine) && !fleet_is_outdated(engine));
+    const struct fleet *fleet = &engine->fleet;
+    return engine->options.alone || (!fleet->fenced && knows_the_others(fleet) &&
+                                     fleet_is_trusted(engine) && !fleet_is_outdated(engine));
 }
 
 int64_t engine_wants_version(const struct engine *engine)
@@ -311,6 +323,7 @@ static void understand(struct engine *engine, const struct store_op_beat *beat, 
 {
     struct fleet *fleet = &engine->fleet;
     set_clock(engine, sent, beat->now);
+    fleet->heard_from = sent;
     if (!beat->look) {
         engine->busy = engine->busy || !fleet_is_trusted(engine);
         fleet->trusted_from = sent;
@@ -440,7 +453,8 @@ void fleet_turn(struct engine *engine, struct mono now)
     if (fleet->fenced || !link_is_open(engine)) {
         return;
     }
-    bool looks = mono_since(now, fleet->pulsed_at).us >= LOOK_EVERY.us;
+    bool due = mono_since(now, fleet->pulsed_at).us >= LOOK_EVERY.us;
+    bool looks = due || !knows_the_others(fleet);
     bool beats = beat_is_due(engine, now) || engine->store_down ||
                  (looks && is_full(engine) != fleet->told_full);
     bool wants = engine_is_quiet(engine) ? fleet->beat_wanted : beats || looks;

@@ -101,6 +101,7 @@ void link_answered(struct engine *engine, const struct store_op *op)
         engine->store_down = true;
         engine->store_backoff = BACKOFF_FIRST;
     }
+    fleet_was_silent(engine);
     engine->store_retry_at = mono_add(clock_mono(engine->options.clock), engine->store_backoff);
     engine->store_backoff.us *= 2;
     if (engine->store_backoff.us > BACKOFF_MOST.us) {

@@ -29,8 +29,8 @@ void planner_init(struct engine *engine)
 static struct instant boot_slot(const struct engine *engine, const struct engine_job *job)
 {
     struct instant boot = engine->options.booted_at;
-    if (instant_is_none(boot)) {
-        return INSTANT_NONE;
+    if (instant_is_none(boot) || job->wait != WAIT_NONE) {
+        return INSTANT_NONE; // there is none, or it waits for its turn
     }
     bool passed = !instant_before(job->cursor, boot);
     if (engine->options.alone || job->booted) {

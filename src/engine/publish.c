@@ -256,7 +256,8 @@ static void jobs_adopt(struct engine *engine, struct publication *p, const struc
         struct engine_job *job = engine_job_put(engine, &set->jobs[i]);
         job->job_id = p->publish.outdated && old != NULL ? old->job_id : item->job_id;
         if (job->job->schedule.kind == SCHEDULE_REBOOT && !known) {
-            job->booted = engine->live || !same; // it was not there when the host booted
+            // It was not there when the host booted, or a node of this boot has decided it.
+            job->booted = engine->live || !same || boots_is_over(engine, item->name);
         }
         if (!known && old != NULL) {
             job->last_success = old->last_success;

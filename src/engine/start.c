@@ -15,59 +15,6 @@ static struct instant lost_retry(void *context, const struct store_lost *lost, s
     return fence_lost_retry(map_get(definitions, lost->job), lost, now);
 }
 
-// How far the time of the boot may be off: it is the clock less what has passed; clocks are set.
-#define BOOT_SLACK DURATION_S(86400)
-
-struct boot_search {
-    const char *boot_id;
-    struct instant not_before; // nodes of this boot started later
-    bool found;
-};
-
-static bool boot_row(void *context, const struct store_audit_row *row)
-{
-    struct boot_search *search = context;
-    json_t *detail = row->detail == NULL ? NULL : json_loads(row->detail, 0, NULL);
-    const char *boot_id = json_string_value(json_object_get(detail, "boot_id"));
-    search->found = boot_id != NULL && strcmp(boot_id, search->boot_id) == 0 &&
-                    json_is_true(json_object_get(detail, "schedules"));
-    json_decref(detail);
-    return !search->found && !instant_before(row->at, search->not_before);
-}
-
-static bool waits_for_boot(const struct job_set *set)
-{
-    for (size_t i = 0; i < set->count; i++) {
-        if (set->jobs[i].schedule.kind == SCHEDULE_REBOOT) {
-            return true;
-        }
-    }
-    return false;
-}
-
-// @reboot is due once a boot of the host, however often the node starts: has a node of this boot
-// been here? The log may be long, so that it is asked only where it matters, and no further back
-// than the boot.
-static bool boot_is_known(const struct engine *engine, bool *known_out, struct error *err)
-{
-    struct instant boot = engine->options.booted_at;
-    struct boot_search search = {
-        .boot_id = waits_for_boot(&engine->set->set) ? engine->options.boot_id : NULL,
-        .not_before = instant_is_none(boot) ? (struct instant){INT64_MIN}
-                                            : instant_add(boot, DURATION_US(-BOOT_SLACK.us))};
-    struct store_audit_filter filter = {.event = "NODE_STARTED",
-                                        .since = INSTANT_NONE,
-                                        .until = INSTANT_NONE,
-                                        .newest_first = true,
-                                        .limit = 100};
-    struct store *store = engine->options.store;
-    if (search.boot_id != NULL && !store->ops->read_audit(store, &filter, boot_row, &search, err)) {
-        return error_wrap(err, "looking for earlier nodes of this boot");
-    }
-    *known_out = search.boot_id == NULL || search.found;
-    return true;
-}
-
 static bool join(struct engine *engine, struct map *definitions, struct store_op_join *join_out,
                  struct error *err)
 {
@@ -165,18 +112,14 @@ static bool register_jobs(struct engine *engine, struct instant at, struct error
     return done;
 }
 
-static bool start_with(struct engine *engine, const struct store_op_join *joined, bool boot_known,
-                       struct error *err)
+static bool start_with(struct engine *engine, const struct store_op_join *joined, struct error *err)
 {
     struct store_op_load load = {.op = {.kind = STORE_LOAD}};
     if (!store_call(engine->options.store, &load.op, err)) {
         return error_wrap(err, "loading the store");
     }
     const struct job_set *set = &engine->set->set;
-    bool done = pauses_load(engine, &load, err);
-    if (boot_known) {
-        engine->options.booted_at = INSTANT_NONE;
-    }
+    bool done = pauses_load(engine, &load, err) && boots_look(engine, err);
     if (done && engine->options.schedules) {
         done = publish_all(engine, set, &load, joined->now, err);
     } else if (done) {
@@ -191,21 +134,23 @@ static bool start_with(struct engine *engine, const struct store_op_join *joined
         fence_adopt(engine, load.retries, load.retry_count);
     }
     store_op_release(&load.op);
+    map_release(&engine->boot_left); // its keys are of these definitions
+    map_init(&engine->boot_left);
     return done;
 }
 
 bool start_node(struct engine *engine, struct job_set *set, struct error *err)
 {
     engine->set = engine_set_new(set);
-    bool boot_known = false;
     struct store_op_join joined;
     AUTO(map_release) struct map definitions = job_set_by_name(set);
-    if (!boot_is_known(engine, &boot_known, err) || !join(engine, &definitions, &joined, err)) {
+    if (!join(engine, &definitions, &joined, err)) {
         return false;
     }
     engine->unsealed = true;
+    engine->turned_at = clock_mono(engine->options.clock);
     bool met = engine->options.alone || fleet_meet(engine, err);
-    bool done = met && start_with(engine, &joined, boot_known, err) && control_load(engine, err);
+    bool done = met && start_with(engine, &joined, err) && control_load(engine, err);
     store_op_release(&joined.op);
     return done;
 }

@@ -120,6 +120,8 @@ void sim_release(struct sim *sim)
     free(sim->history);
     free(sim->late);
     free(sim->slow);
+    free(sim->births);
+    free(sim->boots);
     store_close(sim->store);
     zone_cache_free(sim->zones);
 }

@@ -37,6 +37,9 @@ enum sim_judge {   // what was broken
     JUDGE_RECORD,  // recorded as something else than what was executed
     JUDGE_REST,    // something is left over though nothing is wrong any more
     JUDGE_LEDGER,  // audit verify: a gap, an extra slot, a start without its one end …
+    JUDGE_BOOT,    // a boot of a host has no slot of the job that is due at each, or two
+    JUDGE_DRAIN,   // begun on a node that was told to begin nothing
+    JUDGE_SLOW,    // undecided for a minute, only because the store takes seconds
     JUDGE_COUNT
 };
 const char *sim_judge_name(enum sim_judge judge);
@@ -63,6 +66,10 @@ enum sim_bug {
     BUG_ALWAYS_GOOD,    // each failure is recorded as a success
     BUG_LEFT_BEHIND,    // nobody takes over what waited on the dead
     BUG_DEAF_RUNNER,    // the runner loses what it was to start
+    BUG_BOOT_AGAIN,     // each start of a node seems to be a boot of its host
+    BUG_NO_BOOT,        // nobody knows which boot it is
+    BUG_DEAF_NODE,      // a node hears that it takes jobs where it is told to drain
+    BUG_SLOW_IS_AWAY,   // what takes seconds is given up at once
     BUG_COUNT
 };
 const char *sim_bug_name(enum sim_bug bug);
@@ -115,9 +122,13 @@ struct sim_node {
     struct mono start_at;     // when it comes (again)
     struct instant booted_at; // its host
     char boot_id[24];
+    size_t boot_place;        // among all boots
     struct mono frozen_until; // stopped: no turns, while its runner goes on
     struct mono turn_at;
     struct mono good_since; // nothing has hindered it
+    struct mono hale_since; // … but a store that is slow for all
+    bool drains;            // an operator wants nothing begun on it
+    struct mono drains_since;
     struct sim_execution open[SIM_OPEN];
     size_t open_count;
     struct sim_end *ends; // to be told
@@ -132,6 +143,16 @@ struct sim_node {
     struct duration slowness;
     bool ambushed; // it is cut as soon as something that matters is on its way
     bool blocking; // the engine waits for the answer within a call
+};
+
+struct sim_birth { // of a node: an id of its own, on a boot of its host
+    struct uuid node;
+    size_t boot;
+};
+
+struct sim_boot {
+    int slots; // of the job that is due at each boot
+    struct instant due_at;
 };
 
 struct sim_late { // written by a node that has given up on it
@@ -169,7 +190,11 @@ struct sim {
     int open_of_job[SIM_JOBS];
     enum sim_region regions[SIM_JOBS];       // where it may run
     int wishes[SIM_JOBS], granted[SIM_JOBS]; // RUN intents, manual executions
-    int boots;
+    struct sim_birth *births;
+    size_t birth_count, birth_capacity;
+    struct sim_boot *boots; // of all hosts
+    size_t boot_count, boot_capacity;
+    bool plain; // nobody drains, and the store is never slow for all
     int executions, fenced, left, unknown, versions, late_writes;
     int broken[JUDGE_COUNT];
     char first[JUDGE_COUNT][200]; // what the judge saw first
@@ -189,7 +214,10 @@ void sim_freeze(struct sim_node *node, struct duration by);
 void sim_cut(struct sim_node *node, struct duration by);
 void sim_ambush(struct sim_node *node);
 void sim_slow(struct sim_node *node, struct duration by, struct duration slowness);
+void sim_slow_store(struct sim *sim, struct duration by, struct duration slowness);
 void sim_step_clock(struct sim_node *node, struct duration by);
+void sim_drain(struct sim_node *node); // what an operator has wished
+void sim_resume(struct sim_node *node);
 void sim_new_version(struct sim_node *node); // HUP with new definitions
 void sim_finish(struct sim *sim);            // all faults over; all stop cleanly; judged
 
@@ -214,6 +242,7 @@ void sim_runner_tell(struct sim_node *node); // the engine learns what has ended
 struct mono sim_runner_kill_at(const struct sim_node *node);
 // For a while nobody may expect anything of the node.
 void sim_hinder(struct sim_node *node, struct duration by);
+void sim_hinder_slowly(struct sim_node *node, struct duration by); // it is hale all the same
 
 // sim_link.c
 void sim_link_init(struct sim_node *node, struct store *store);
@@ -239,7 +268,14 @@ void sim_judge_rest(struct sim *sim);                                 // sim_res
 void sim_judge_ledger(struct sim *sim, bool in_the_end);
 void sim_judge_history(struct sim *sim);
 
+// sim_boots.c
+size_t sim_boots_new(struct sim *sim);
+void sim_boots_start(struct sim_node *node);                        // a node on it
+void sim_judge_decided(struct sim *sim, const struct store_op *op); // what was just written
+void sim_judge_boots(struct sim *sim);
+
 // sim_jobs.c
+#define SIM_AT_BOOT 25         // the job that is due at each boot of a host
 const int *sim_after(int job); // the jobs that it comes after, -1 ends; NULL = none
 struct instant sim_last_due(int job, struct instant until); // of one that others come after
 void sim_jobs_draw(struct sim *sim);

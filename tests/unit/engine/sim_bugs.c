@@ -15,6 +15,7 @@ const char *sim_bug_name(enum sim_bug bug)
         "unknown-start", "no-fence",     "no-mark",     "no-overlap",     "runs-not-lost",
         "intents-twice", "outdated",     "false-death", "lazy-neighbour", "wrong-labels",
         "eager-after",   "dry-unseen",   "always-good", "left-behind",    "deaf-runner",
+        "boot-again",    "no-boot",      "deaf-node",   "slow-is-away",
     };
     return names[bug];
 }
@@ -125,6 +126,14 @@ static void after_beat(struct store_op_beat *op, enum sim_bug bug)
     }
 }
 
+static void after_take(struct store_op_intent_take *op, enum sim_bug bug)
+{
+    for (size_t i = 0; i < op->intent_count && bug == BUG_DEAF_NODE; i++) {
+        bool drain = op->intents[i].kind == INTENT_DRAIN;
+        op->intents[i].kind = drain ? INTENT_RESUME : op->intents[i].kind;
+    }
+}
+
 void sim_bug_after(struct sim_node *node, struct store_op *op)
 {
     enum sim_bug bug = node->sim->bug;
@@ -136,6 +145,8 @@ void sim_bug_after(struct sim_node *node, struct store_op *op)
         after_marks(CONTAINER_OF(op, struct store_op_marks, op));
     } else if (op->kind == STORE_SLOTS && bug == BUG_EAGER_AFTER) {
         after_slots(CONTAINER_OF(op, struct store_op_slots, op));
+    } else if (op->kind == STORE_INTENT_TAKE) {
+        after_take(CONTAINER_OF(op, struct store_op_intent_take, op), bug);
     } else if (op->kind == STORE_BEAT) {
         after_beat(CONTAINER_OF(op, struct store_op_beat, op), bug);
     }

@@ -32,8 +32,6 @@ static const struct job_command no_command;
 #define CHAIN_SECOND 8
 #define CHAIN_LAST   11
 
-#define AT_BOOT 25 // of each host
-
 static bool is_of_chain(int job)
 {
     return job == CHAIN_FIRST || job == CHAIN_SECOND || job == CHAIN_LAST;
@@ -123,7 +121,7 @@ static void job_fill(struct sim *sim, struct job *job, int i, int definitions)
                         .command = &no_command};
     if (is_of_chain(i)) {
         chain_fill(job, i);
-    } else if (i == AT_BOOT) {
+    } else if (i == SIM_AT_BOOT) {
         job->schedule_text = "@reboot";
     }
     assert_true(zone_cache_get(sim->zones, "UTC", &zone, &err));

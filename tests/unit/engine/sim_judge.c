@@ -20,9 +20,9 @@
 
 const char *sim_judge_name(enum sim_judge judge)
 {
-    static const char *const names[JUDGE_COUNT] = {"overlap", "twice",  "claim", "trust",
-                                                   "late",    "labels", "early", "dry-run",
-                                                   "record",  "rest",   "ledger"};
+    static const char *const names[JUDGE_COUNT] = {"overlap", "twice", "claim",   "trust",  "late",
+                                                   "labels",  "early", "dry-run", "record", "rest",
+                                                   "ledger",  "boot",  "drain",   "slow"};
     return names[judge];
 }
 
@@ -68,6 +68,13 @@ static void judge_labels(struct sim_node *node, const struct sim_execution *new)
     }
 }
 
+// A backfill can open a slot again in the very moment in which all were found good.
+static bool is_being_backfilled(const struct model_slot *slot)
+{
+    return slot->outcome == SLOT_OPEN && slot->run != NULL &&
+           slot->run->row.trigger == TRIGGER_BACKFILL;
+}
+
 // All slots of the day that are due by then must be good, and decided.
 static void judge_early(struct sim *sim, const struct sim_execution *new)
 {
@@ -81,8 +88,8 @@ static void judge_early(struct sim *sim, const struct sim_execution *new)
         bool good = !instant_before(job->high_water, last);
         for (size_t i = job->slot_count; i > 0; i--) {
             const struct model_slot *slot = &job->slots[i - 1];
-            bool counts =
-                !instant_before(slot->due_at, day) && !instant_before(new->due_at, slot->due_at);
+            bool counts = !instant_before(slot->due_at, day) &&
+                          !instant_before(new->due_at, slot->due_at) && !is_being_backfilled(slot);
             good = good && (!counts || slot->outcome == SLOT_SUCCESS);
         }
         if (!good) {
@@ -106,6 +113,18 @@ static void judge_dry(struct sim_node *node, const struct sim_execution *new)
     }
 }
 
+// So is an order to drain; where the store is slow it takes longer.
+static void judge_drain(struct sim_node *node, const struct sim_execution *new)
+{
+    struct sim *sim = node->sim;
+    struct mono before = mono_add(sim->now, DURATION_S(-4));
+    bool slow = mono_before(before, node->slow_until);
+    if (node->drains && !slow && mono_before(node->drains_since, before) &&
+        mono_before(node->hale_since, before)) {
+        sim_break(sim, JUDGE_DRAIN, "%s on %s", sim->names[new->job], node->host);
+    }
+}
+
 void sim_judge_start(struct sim_node *node, const struct sim_execution *new)
 {
     struct sim *sim = node->sim;
@@ -123,6 +142,7 @@ void sim_judge_start(struct sim_node *node, const struct sim_execution *new)
     judge_labels(node, new);
     judge_early(sim, new);
     judge_dry(node, new);
+    judge_drain(node, new);
     ARRAY_RESERVE(sim->history, sim->history_count, sim->history_capacity);
     sim->history[sim->history_count++] = *new;
 }
@@ -180,6 +200,21 @@ static bool a_node_was_good(const struct sim *sim, enum sim_region region)
     for (size_t i = 0; i < sim->node_count; i++) {
         const struct sim_node *node = &sim->nodes[i];
         if (node->engine != NULL && !node->stopping && mono_before(node->good_since, before) &&
+            (region == SIM_ANY || node->region == region)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// For long enough that seconds for each message are no excuse.
+static bool a_node_was_hale(const struct sim *sim, enum sim_region region)
+{
+    struct mono before = mono_add(sim->now, DURATION_S(-100));
+    for (size_t i = 0; i < sim->node_count; i++) {
+        const struct sim_node *node = &sim->nodes[i];
+        if (node->engine != NULL && !node->stopping && !node->drains &&
+            mono_before(node->hale_since, before) &&
             (region == SIM_ANY || node->region == region)) {
             return true;
         }
@@ -248,6 +283,7 @@ void sim_judge_minute(struct sim *sim)
 {
     judge_claims(sim);
     judge_wishes(sim);
+    sim_judge_boots(sim);
     struct instant minute = {sim_time(sim).us / 60000000 * 60000000};
     struct model_store *model = model_of(sim->store);
     for (int i = 0; i < SIM_CANARIES; i++) {
@@ -255,6 +291,10 @@ void sim_judge_minute(struct sim *sim)
         if (job != NULL && instant_before(job->high_water, minute) &&
             a_node_was_good(sim, sim->regions[i])) {
             sim_break(sim, JUDGE_LATE, "%s is undecided", sim->names[i]);
+        }
+        if (job != NULL && instant_before(job->high_water, instant_add(minute, DURATION_S(-60))) &&
+            a_node_was_hale(sim, sim->regions[i])) {
+            sim_break(sim, JUDGE_SLOW, "%s is undecided for more than a minute", sim->names[i]);
         }
     }
 }

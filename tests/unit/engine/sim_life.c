@@ -112,9 +112,35 @@ static void wish_retry(struct sim *sim)
     wish(sim, (struct store_intent){.kind = INTENT_RETRY, .job = name, .params = params});
 }
 
+// Told to begin nothing more often than not for a short while only.
+static void order(struct sim *sim, struct sim_node *node)
+{
+    char id[UUID_TEXT_SIZE];
+    char params[UUID_TEXT_SIZE + 16];
+    bool drains = !node->drains && sim_dice(sim, 2) == 0;
+    uuid_format(node->id, id);
+    snprintf(params, sizeof params, "{\"node\":\"%s\"}", id);
+    wish(sim,
+         (struct store_intent){.kind = drains ? INTENT_DRAIN : INTENT_RESUME, .params = params});
+    if (drains) {
+        sim_drain(node);
+    } else {
+        sim_resume(node);
+    }
+}
+
+static void all_resume(struct sim *sim)
+{
+    for (size_t i = 0; i < sim->node_count; i++) {
+        if (sim->nodes[i].drains) {
+            order(sim, &sim->nodes[i]);
+        }
+    }
+}
+
 static void operators_act(struct sim *sim, struct sim_node *node)
 {
-    switch (sim_dice(sim, 10)) {
+    switch (sim_dice(sim, sim->plain ? 10 : 12)) {
     case 0:
     case 1:
         control(sim);
@@ -137,6 +163,10 @@ static void operators_act(struct sim *sim, struct sim_node *node)
             control_all(sim);
         }
         break;
+    case 10:
+    case 11:
+        order(sim, node);
+        break;
     default:
         wish_run(sim);
     }
@@ -155,6 +185,14 @@ static void store_goes_away(struct sim *sim)
     }
     if (sim_dice(sim, 2) == 0) {
         model_store_up_since(sim->store, instant_add(sim_time(sim), by));
+    }
+}
+
+// It answers all, after seconds.
+static void store_is_slow(struct sim *sim)
+{
+    if (!sim->plain) {
+        sim_slow_store(sim, DURATION_S(30 + sim_dice(sim, 300)), DURATION_S(1 + sim_dice(sim, 4)));
     }
 }
 
@@ -185,6 +223,9 @@ static void seldom(struct sim *sim, struct sim_node *node)
         break;
     case 2:
         store_goes_away(sim);
+        break;
+    case 3:
+        store_is_slow(sim);
         break;
     default: // nothing, for once
         break;
@@ -237,5 +278,6 @@ void sim_live(struct sim *sim, uint64_t minutes)
             nature_strikes(sim, node);
         }
     }
+    all_resume(sim);
     sim_finish(sim);
 }

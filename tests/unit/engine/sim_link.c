@@ -57,7 +57,8 @@ static void submit(struct store *store, struct store_op *op)
         entry->carry_at =
             not_before(entry->carry_at, node->entries[node->entry_count - 2].carry_at);
     }
-    entry->refused = node->dying || !is_past(node->away_until);
+    bool impatient = node->sim->bug == BUG_SLOW_IS_AWAY && !is_past(node->slow_until);
+    entry->refused = node->dying || !is_past(node->away_until) || impatient;
     entry->answer_at = entry->carry_at;
 }
 
@@ -76,6 +77,7 @@ static void carry_op(struct sim_node *node, struct store_op *op)
         (void)node->true_ops->pump(node->store);
     }
     sim_judge_end(node, op);
+    sim_judge_decided(node->sim, op);
     sim_bug_after(node, op);
 }
 
@@ -284,6 +286,7 @@ void sim_late_work(struct sim *sim)
         while (op->done != NULL) {
             (void)sim->store->ops->pump(sim->store);
         }
+        sim_judge_decided(sim, op);
         late_free(op);
     }
 }

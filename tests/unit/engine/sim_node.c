@@ -35,7 +35,8 @@ static struct mono node_mono(struct clock *clock)
 static void boot(struct sim_node *node)
 {
     struct sim *sim = node->sim;
-    snprintf(node->boot_id, sizeof node->boot_id, "boot-%d", ++sim->boots);
+    node->boot_place = sim_boots_new(sim);
+    snprintf(node->boot_id, sizeof node->boot_id, "boot-%zu", node->boot_place);
     node->booted_at = instant_add(
         sim_time(sim), (struct duration){mono_since(node->start_at, sim->now).us - 1000000});
 }
@@ -50,7 +51,7 @@ void sim_node_init(struct sim *sim, size_t i)
     node->region = i % 2 == 0 ? SIM_EU : SIM_US;
     node->boot = DURATION_S(1000 + sim_dice(sim, 100000));
     sim_runner_init(node);
-    node->good_since = MONO_NEVER;
+    node->good_since = node->hale_since = MONO_NEVER;
     node->start_at = mono_add(sim->now, DURATION_S(sim_dice(sim, 20)));
     boot(node);
     sim_link_init(node, model_store_attach(sim->store));
@@ -77,10 +78,10 @@ void sim_node_bury(struct sim_node *node)
     }
     engine_abandon(node->engine);
     node->engine = NULL;
-    node->dying = node->stopping = false;
+    node->dying = node->stopping = node->drains = false;
     node->frozen_until = node->sim->now;
     node->start_at = MONO_NEVER;
-    node->good_since = MONO_NEVER;
+    node->good_since = node->hale_since = MONO_NEVER;
 }
 
 static struct uuid new_id(struct sim *sim)
@@ -147,7 +148,7 @@ static struct engine_options options_of(struct sim_node *node, struct uuid befor
                                    .grace = SIM_GRACE,
                                    .history = {SIM_KEPT, SIM_KEPT, SIM_KEPT},
                                    .booted_at = node->booted_at,
-                                   .boot_id = node->boot_id,
+                                   .boot_id = sim->bug == BUG_NO_BOOT ? NULL : node->boot_id,
                                    .schedules = true,
                                    .predecessor = before,
                                    .labels = eu ? "{\"region\":\"eu\"}" : "{\"region\":\"us\"}",
@@ -181,6 +182,7 @@ static void start(struct sim_node *node)
     struct sim *sim = node->sim;
     struct uuid before = predecessor(node);
     node->id = new_id(sim);
+    sim_boots_start(node);
     node->start_at = MONO_NEVER;
     node->turn_at = sim->now;
     node->deadline = sim->now;
@@ -190,7 +192,7 @@ static void start(struct sim_node *node)
     node->blocking = true;
     bool started = start_engine(node);
     node->blocking = false;
-    node->good_since = sim->now;
+    node->good_since = node->hale_since = sim->now;
     struct duration slow = mono_since(node->slow_until, sim->now);
     sim_hinder(node, slow.us > 0 ? (struct duration){slow.us + 2 * node->slowness.us} : slow);
     if (!started) {
@@ -360,6 +362,36 @@ void sim_slow(struct sim_node *node, struct duration by, struct duration slownes
     struct duration until = {by.us + 2 * slowness.us};
     sim_is_slow(node->sim, until);
     sim_hinder(node, until);
+}
+
+// All wait for it alike, whoever is not worse off already.
+void sim_slow_store(struct sim *sim, struct duration by, struct duration slowness)
+{
+    struct duration until = {by.us + 2 * slowness.us};
+    sim_is_slow(sim, until);
+    for (size_t i = 0; i < sim->node_count; i++) {
+        struct sim_node *node = &sim->nodes[i];
+        if (is_past(sim, node->slow_until)) {
+            node->slow_until = mono_add(sim->now, by);
+            node->slowness = slowness;
+        }
+        sim_hinder_slowly(node, until);
+    }
+}
+
+void sim_drain(struct sim_node *node)
+{
+    node->drains = true;
+    node->drains_since = node->sim->now;
+    node->good_since = MONO_NEVER;
+}
+
+void sim_resume(struct sim_node *node)
+{
+    node->drains = false;
+    node->good_since = node->hale_since;
+    struct duration slow = mono_since(node->slow_until, node->sim->now);
+    sim_hinder(node, slow.us > 0 ? slow : DURATION_S(0));
 }
 
 void sim_step_clock(struct sim_node *node, struct duration by)

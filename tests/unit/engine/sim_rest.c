@@ -110,6 +110,7 @@ void sim_judge_rest(struct sim *sim)
 {
     struct instant now = sim_time(sim);
     judge_nodes(sim);
+    sim_judge_boots(sim);
     judge_wishes(sim, instant_add(now, (struct duration){-SIM_ANSWERED_WITHIN.us}));
     judge_waiting(sim, instant_add(now, (struct duration){-SIM_RUN_MOST.us}));
     judge_decided(sim, instant_add(now, (struct duration){-SIM_RUN_MOST.us}));

@@ -12,11 +12,22 @@ static bool is_past(const struct sim *sim, struct mono t)
     return !mono_before(sim->now, t);
 }
 
-void sim_hinder(struct sim_node *node, struct duration more)
+static void move(struct mono *since, const struct sim_node *node, struct duration more)
 {
     struct mono good =
         mono_add(node->sim->now, (struct duration){more.us + SIM_RECOVERS_WITHIN.us});
-    node->good_since = mono_before(node->good_since, good) ? good : node->good_since;
+    *since = mono_before(*since, good) ? good : *since;
+}
+
+void sim_hinder_slowly(struct sim_node *node, struct duration more)
+{
+    move(&node->good_since, node, more);
+}
+
+void sim_hinder(struct sim_node *node, struct duration more)
+{
+    move(&node->good_since, node, more);
+    move(&node->hale_since, node, more);
 }
 
 static int job_number(const char *name)
