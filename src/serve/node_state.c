@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -24,6 +25,22 @@ static bool unreadable(const char *path, const char *why, struct error *err)
                            "--accept-rewind`");
 }
 
+// It went back, and on from there: its row of that number is another one than was seen.
+static bool is_same_row(const char *path, json_int_t sealed, const char *hash,
+                        const struct store_op_identity *now, struct error *err)
+{
+    bool known = hash != NULL && now->asked_hash != NULL && now->asked == sealed;
+    if (!known || strcmp(hash, now->asked_hash) == 0) {
+        return true;
+    }
+    (void)error_set(err, ERROR_REFUSED,
+                    "the store went back in time, and went on from there: row "
+                    "%" JSON_INTEGER_FORMAT " of its audit is another one than this host has seen, "
+                    "and slots that have run since may have run again (seen: %s)",
+                    sealed, path);
+    return error_mend(err, REMEDY);
+}
+
 static bool compare(const char *path, json_t *seen, const struct store_op_identity *now,
                     struct error *err)
 {
@@ -31,9 +48,16 @@ static bool compare(const char *path, json_t *seen, const struct store_op_identi
     json_int_t database = 0;
     json_int_t timeline = 0;
     json_int_t sealed = 0;
-    if (json_unpack(seen, "{s:s, s:I, s:I, s:I}", "system", &system, "database", &database,
-                    "timeline", &timeline, "audit_seq", &sealed) != 0) {
+    const char *hash = NULL;
+    const char *lacks = NULL;
+    if (json_unpack(seen, "{s:s, s:I, s:I, s:I, s?s, s?s}", "system", &system, "database",
+                    &database, "timeline", &timeline, "audit_seq", &sealed, "audit_hash", &hash,
+                    "lacks", &lacks) != 0) {
         return unreadable(path, "it does not say what it should", err);
+    }
+    if (lacks != NULL) {
+        (void)error_set(err, ERROR_REFUSED, "%s (seen: %s)", lacks, path);
+        return error_mend(err, REMEDY);
     }
     if (strcmp(system, now->system) != 0 || database != now->database) {
         (void)error_set(err, ERROR_REFUSED,
@@ -53,7 +77,7 @@ static bool compare(const char *path, json_t *seen, const struct store_op_identi
             sealed, timeline, now->sealed, now->timeline, path);
         return error_mend(err, REMEDY);
     }
-    return true;
+    return is_same_row(path, sealed, hash, now, err);
 }
 
 bool node_state_check(const char *path, const struct store_op_identity *now, struct error *err)
@@ -68,15 +92,24 @@ bool node_state_check(const char *path, const struct store_op_identity *now, str
     return good;
 }
 
+int64_t node_state_seen(const char *path)
+{
+    json_t *seen = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
+    int64_t sealed = json_integer_value(json_object_get(seen, "audit_seq"));
+    json_decref(seen);
+    return sealed;
+}
+
 // ---- writing ------------------------------------------------------------------------------------
 
-static bool write_all(int fd, const char *text, size_t length)
+static bool write_all(int fd, const char *text)
 {
-    return write(fd, text, length) == (ssize_t)length && fsync(fd) == 0;
+    size_t length = strlen(text);
+    return write(fd, text, length) == (ssize_t)length && write(fd, "\n", 1) == 1 && fsync(fd) == 0;
 }
 
 // Beside it, then in its place: a reader finds the old one or the new one.
-static bool replace(const char *path, const char *text, size_t length)
+static bool replace(const char *path, const char *text)
 {
     char beside[PATH_SIZE];
     int size = snprintf(beside, sizeof beside, "%s.new", path);
@@ -88,30 +121,45 @@ static bool replace(const char *path, const char *text, size_t length)
     if (fd < 0) {
         return false;
     }
-    bool written = write_all(fd, text, length);
+    bool written = write_all(fd, text);
     int reason = errno;
     close(fd);
     errno = reason;
     return written && rename(beside, path) == 0;
 }
 
-bool node_state_write(const char *path, const struct store_op_identity *now, struct error *err)
+static bool write_json(const char *path, json_t *json, struct error *err)
 {
-    char text[512];
-    json_t *json = json_pack("{s:I, s:I, s:s, s:I}", "audit_seq", (json_int_t)now->sealed,
-                             "database", (json_int_t)now->database, "system", now->system,
-                             "timeline", (json_int_t)now->timeline);
-    size_t length = json == NULL ? 0 : json_dumpb(json, text, sizeof text - 1, JSON_SORT_KEYS);
-    json_decref(json);
+    char *text = json == NULL ? NULL : json_dumps(json, JSON_SORT_KEYS);
     errno = EINVAL;
-    if (length > 0 && length < sizeof text) {
-        text[length] = '\n';
-        if (replace(path, text, length + 1)) {
-            return true;
-        }
-    }
-    return error_set(err, ERROR_IO,
+    bool written = text != NULL && replace(path, text);
+    free(text);
+    return written ||
+           error_set(err, ERROR_IO,
                      "cannot write what this host has seen of its store to %s: %s; look at free "
                      "space and permissions there",
                      path, strerror(errno));
+}
+
+bool node_state_write(const char *path, const struct store_op_identity *now, struct error *err)
+{
+    json_t *json = json_pack("{s:s*, s:I, s:I, s:s, s:I}", "audit_hash", now->hash, "audit_seq",
+                             (json_int_t)now->sealed, "database", (json_int_t)now->database,
+                             "system", now->system, "timeline", (json_int_t)now->timeline);
+    bool written = write_json(path, json, err);
+    json_decref(json);
+    return written;
+}
+
+bool node_state_lacks(const char *path, const char *why, struct error *err)
+{
+    json_error_t reason;
+    json_t *seen = json_load_file(path, JSON_REJECT_DUPLICATES, &reason);
+    if (seen == NULL) {
+        return unreadable(path, reason.text, err);
+    }
+    bool written =
+        json_object_set_new(seen, "lacks", json_string(why)) == 0 && write_json(path, seen, err);
+    json_decref(seen);
+    return written;
 }

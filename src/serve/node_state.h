@@ -13,6 +13,10 @@
 // Is the store the one that the file tells of, and not behind it? A file that is not there is fine.
 bool node_state_check(const char *path, const struct store_op_identity *now,
                       struct error *err) MUST_USE;
+// The row of the audit that was seen last, for who asks the store of it; 0 = none.
+int64_t node_state_seen(const char *path);
 // Whole or not at all, also when the host goes down.
 bool node_state_write(const char *path, const struct store_op_identity *now,
                       struct error *err) MUST_USE;
+// The store was found to lack what it had acknowledged: it is not gone on with, also by later nodes.
+bool node_state_lacks(const char *path, const char *why, struct error *err) MUST_USE;

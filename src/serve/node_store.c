@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "serve/node_state.h"
 #include "serve/open_store.h"
+#include "store/postgres/postgres_store.h"
 
 // At most so often is written down what was seen.
 #define REMEMBER_EVERY DURATION_S(60)
@@ -22,7 +23,8 @@ static bool is_on_server(const struct node *node)
 static bool remember(struct node *node, const struct store_op_identity *seen, struct error *err)
 {
     const char *path = node->loaded->config->store_path;
-    if (!node_state_check(path, seen, err) || !node_state_write(path, seen, err)) {
+    bool news = node->memory.system[0] == '\0' || seen->sealed != node->memory.sealed;
+    if (!node_state_check(path, seen, err) || (news && !node_state_write(path, seen, err))) {
         return false;
     }
     node->memory.sealed = seen->sealed;
@@ -36,7 +38,8 @@ bool node_store_remember(struct node *node, struct error *err)
     if (!is_on_server(node)) {
         return true;
     }
-    struct store_op_identity seen = {.op = {.kind = STORE_IDENTITY}};
+    struct store_op_identity seen = {.op = {.kind = STORE_IDENTITY},
+                                     .asked = node_state_seen(node->loaded->config->store_path)};
     if (!store_call(node->store, &seen.op, err)) {
         return error_wrap(err, "asking the store who it is");
     }
@@ -59,8 +62,7 @@ static void on_seen(struct store_op *op)
     struct node *node = CONTAINER_OF(memory, struct node, memory);
     struct error err = ERROR_INIT;
     memory->asking = false;
-    bool news = op->result == STORE_OK && memory->asked.sealed != memory->sealed;
-    if (news && !remember(node, &memory->asked, &err)) {
+    if (op->result == STORE_OK && !remember(node, &memory->asked, &err)) {
         if (err.code == ERROR_REFUSED) {
             stop_for(node, &err);
         } else {
@@ -78,10 +80,26 @@ static void look_at_server(struct node *node)
     if (!is_on_server(node) || memory->asking || !due || !engine_store_is_up(node->engine)) {
         return;
     }
-    memory->asked = (struct store_op_identity){.op = {.kind = STORE_IDENTITY, .done = on_seen}};
+    memory->asked = (struct store_op_identity){.op = {.kind = STORE_IDENTITY, .done = on_seen},
+                                               .asked = memory->sealed};
     memory->asking = true;
     memory->asked_at = now;
     store_submit(node->store, &memory->asked.op);
+}
+
+// The store itself found out, when it connected again: what is written down is all that is known.
+static void look_for_a_rewind(struct node *node)
+{
+    struct error why = ERROR_INIT;
+    struct error err = ERROR_INIT;
+    if (!is_on_server(node) || !postgres_store_is_behind(node->store, &why)) {
+        return;
+    }
+    why.text[error_cause_length(&why)] = '\0';
+    if (!node_state_lacks(node->loaded->config->store_path, why.text, &err)) {
+        LOG(LOG_WARN, "state_not_written", "%s", err.text);
+    }
+    stop_for(node, &why);
 }
 
 // ---- who else writes to it ----------------------------------------------------------------------
@@ -130,6 +148,7 @@ void node_store_tick(struct node *node)
 {
     look_at_file(node);
     look_at_server(node);
+    look_for_a_rewind(node);
 }
 
 // ---- life ---------------------------------------------------------------------------------------

@@ -48,7 +48,8 @@ bool rewind_accept(const struct config *config, struct store *store, const char 
                          "a node of this host is at work on the store (process %d): stop it first",
                          holder.pid);
     }
-    struct store_op_identity now = {.op = {.kind = STORE_IDENTITY}};
+    struct store_op_identity now = {.op = {.kind = STORE_IDENTITY},
+                                    .asked = node_state_seen(config->store_path)};
     if (!store_call(store, &now.op, err)) {
         return error_wrap(err, "asking the store who it is");
     }

@@ -27,10 +27,11 @@ static struct uuid own_node(const struct config *config)
 bool store_trial_begin(struct store_trial *trial, const struct config *config, const char *command,
                        struct clock *clock, struct error *err)
 {
-    *trial = (struct store_trial){.config = config,
-                                  .clock = clock,
-                                  .identity = {.op = {.kind = STORE_IDENTITY}},
-                                  .own = own_node(config)};
+    *trial = (struct store_trial){
+        .config = config,
+        .clock = clock,
+        .identity = {.op = {.kind = STORE_IDENTITY}, .asked = node_state_seen(config->store_path)},
+        .own = own_node(config)};
     return open_store(config, OPEN_STORE_TRY, command, clock, &trial->store, err) &&
            store_call(trial->store, &trial->identity.op, err);
 }

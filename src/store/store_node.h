@@ -200,9 +200,13 @@ struct store_op_leave { // clean stop: node state 'stopped', audit NODE_STOPPED
 // not the one that it has seen before, or went back in time.
 struct store_op_identity {
     struct store_op op;
+    int64_t asked; // a sequence of the audit; 0 = none
     // out
     const char *system; // of the server; "" = the store is a file: nothing more is told
     int64_t database;   // on that server
     int64_t timeline;   // rises when a standby is promoted, or a backup restored
     int64_t sealed;     // highest sequence of the audit, pruned or not
+    // Hashes of the chain, hexadecimal: at `sealed`, and at `asked`. NULL = not there, or pruned
+    const char *hash;
+    const char *asked_hash;
 };

@@ -93,6 +93,25 @@ class Cluster:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+class Standby(Cluster):
+    """Of another cluster, whose writes it follows until it is promoted."""
+
+    def __init__(self, primary):
+        self.primary = primary
+        super().__init__(**primary.settings)
+
+    def make(self):
+        if os.geteuid() == 0:
+            shutil.chown(self.folder, "postgres", "postgres")
+        subprocess.run([*unprivileged(), BIN / "pg_basebackup", "-D", self.data, "-R", "-c", "fast", "-h", "127.0.0.1",
+                        "-p", str(self.primary.port), "-U", "tester"], check=True, capture_output=True, cwd=self.folder,
+                       env=self.primary.environment())
+        self.start()
+
+    def promote(self):
+        self.psql("select pg_promote()")
+
+
 class Database:
     """One database of a cluster."""
 

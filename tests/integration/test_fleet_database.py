@@ -12,7 +12,7 @@ import time
 import pytest
 from conftest import PATIENCE, until
 from fleet import LEASE, Session, fleets  # noqa: F401: a fixture
-from postgres import BIN, Cluster, unprivileged
+from postgres import Cluster, Standby
 
 OUTAGE = float(os.environ.get("IRONCRON_TEST_OUTAGE", "0"))
 
@@ -44,23 +44,6 @@ def lives_on(cluster):
 
 
 # ---- a standby is promoted ------------------------------------------------------------------------
-
-
-class Standby(Cluster):
-    def __init__(self, primary):
-        self.primary = primary
-        super().__init__(**primary.settings)
-
-    def make(self):
-        if os.geteuid() == 0:
-            shutil.chown(self.folder, "postgres", "postgres")
-        subprocess.run([*unprivileged(), BIN / "pg_basebackup", "-D", self.data, "-R", "-c", "fast", "-h", "127.0.0.1",
-                        "-p", str(self.primary.port), "-U", "tester"], check=True, capture_output=True, cwd=self.folder,
-                       env=self.primary.environment())
-        self.start()
-
-    def promote(self):
-        self.psql("select pg_promote()")
 
 
 def test_a_standby_is_promoted_while_the_old_primary_still_answers(fleets):

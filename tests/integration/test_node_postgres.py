@@ -164,6 +164,8 @@ def test_a_store_that_went_back_in_time_is_refused(ironcron, database):  # noqa:
     rows = database.value("select count(*) from ironcron.audit_log")
     state.write_text(json.dumps({**seen, "audit_seq": seen["audit_seq"] + 1}))
     assert "went back in time" in refused(ironcron) and "doctor --accept-rewind" in ironcron.nodes[-1].log()
+    state.write_text(json.dumps({**seen, "audit_hash": "0" * 64}))  # it went back, and on from there
+    assert "another one than this host has seen" in refused(ironcron)
     state.write_text(json.dumps({**seen, "database": seen["database"] + 1}))
     assert "another database" in refused(ironcron)
     assert database.value("select count(*) from ironcron.audit_log") == rows  # nothing was written there

@@ -18,6 +18,13 @@ language sql stable as $$
     order by h.seq desc nulls last limit 1
 $$;
 
+-- Of the chain, at a sequence; null where it does not go so far, or is pruned there.
+create function hash_at(p_seq bigint) returns text language sql stable as $$
+    select encode(substr(s.hashes, ((p_seq - s.seq) * 32 + 1)::int, 32), 'hex')
+    from (select * from ironcron.audit_seal where seq <= p_seq order by seq desc limit 1) s
+    where p_seq < s.seq + s.rows
+$$;
+
 -- Rows that wait, oldest first: what lies above the last number that was looked at, and what has come to
 -- light in the gaps below it. Up to p_limit events, and one row more: the first one in any case.
 create function seal_rows(p_limit bigint)

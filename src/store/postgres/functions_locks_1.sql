@@ -117,11 +117,30 @@ create function unlock_jobs(p_jobs bigint[]) returns bigint language sql as $$
     select count(*) from unnest(p_jobs) j where not pg_advisory_unlock(1768124272, j::int)
 $$;
 
+create function knows(p_node uuid, p_seen bigint, p_begun uuid, p_ended uuid) returns void language plpgsql as $$
+declare v_unknown text;
+begin
+    if p_seen is not null and not exists (select from ironcron.node where node = p_node and last_seen >= p_seen) then
+        v_unknown := format('the sign of life of %s',
+                            to_char(to_timestamp(p_seen / 1000.0) at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'));
+    elsif p_begun is not null and not exists (select from ironcron.run where run_id = p_begun) then
+        v_unknown := format('the beginning of run %s', p_begun);
+    elsif p_ended is not null and not exists (select from ironcron.run_ended where run_id = p_ended) then
+        v_unknown := format('the end of run %s', p_ended);
+    end if;
+    if v_unknown is not null then
+        raise exception using errcode = 'IC005', message = v_unknown;
+    end if;
+end $$;
+
 -- A connection is about to be used for this node (null: for none yet), whose last one may still be there.
--- It holds what the node's last one held, or is not used.
-create function link_up(p_node uuid, p_timeline bigint, p_jobs bigint[]) returns void language plpgsql as $$
+-- It holds what the node's last one held, and its rows know of the last thing that was acknowledged to the node
+-- (one of p_seen, p_begun, p_ended), or it is not used.
+create function link_up(p_node uuid, p_timeline bigint, p_jobs bigint[], p_seen bigint, p_begun uuid, p_ended uuid)
+returns void language plpgsql as $$
 declare n ironcron.node; v_busy bigint[];
 begin
+    perform ironcron.knows(p_node, p_seen, p_begun, p_ended);
     perform ironcron.see_timeline(p_timeline);
     select * into n from ironcron.node where node = p_node and state = 'live' for no key update;
     if not found then

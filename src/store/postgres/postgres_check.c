@@ -243,15 +243,17 @@ static bool take_unlock(struct postgres_store *store, const PGresult *result, st
 static bool ask_locks(struct postgres_store *store, struct error *err)
 {
     struct parameters parameters;
-    const char *values[3] = {NULL};
+    const char *values[6] = {NULL};
     put_node(&parameters, store->node);
     put_int(&parameters, store->found.timeline);
     array_held(&parameters, store);
+    put_witness(&parameters, store);
     for (int i = 0; i < parameters.count; i++) {
         values[i] = parameters.at[i] == SIZE_MAX ? NULL : parameters.text.data + parameters.at[i];
     }
-    bool sent = PQsendQueryParams(store->connection, "select ironcron.link_up($1, $2, $3)", 3, NULL,
-                                  values, NULL, NULL, 0) == 1;
+    bool sent =
+        PQsendQueryParams(store->connection, "select ironcron.link_up($1, $2, $3, $4, $5, $6)", 6,
+                          NULL, values, NULL, NULL, 0) == 1;
     parameters_release(&parameters);
     return sent || link_fail(store, "broke off", err);
 }
@@ -308,6 +310,10 @@ bool check_begin(struct postgres_store *store, struct error *err)
 
 static bool refuse(struct postgres_store *store, const PGresult *result, struct error *err)
 {
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    if (state != NULL && strcmp(state, "IC005") == 0) {
+        return witness_fail(store, result, err);
+    }
     link_explain(store, result, err);
     if (steps[store->step].on_prover) {
         struct error why = *err;

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Which database this is.
+// Which database this is, and how far its chain goes.
 #include "store/postgres/postgres_private.h"
 
 void send_identity(struct postgres_store *store, struct task *task)
 {
-    (void)task;
-    task_send_plain(store, PG_IDENTITY);
+    struct parameters parameters;
+    parameters_init(&parameters);
+    put_int(&parameters, CONTAINER_OF(task->op, struct store_op_identity, op)->asked);
+    task_send(store, PG_IDENTITY, &parameters);
 }
 
 void take_identity(struct postgres_store *store, struct task *task, const PGresult *result)
@@ -16,4 +18,6 @@ void take_identity(struct postgres_store *store, struct task *task, const PGresu
     op->database = field_int(result, 0, 1);
     op->timeline = field_int(result, 0, 2);
     op->sealed = field_int(result, 0, 3);
+    op->hash = field_string(result, 0, 4, &op->op.arena);
+    op->asked_hash = field_string(result, 0, 5, &op->op.arena);
 }

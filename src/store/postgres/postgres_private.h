@@ -80,6 +80,13 @@ struct stranger {
     char who[200];
 };
 
+// The last of this node's writes that was acknowledged: one of these.
+struct witness {
+    struct instant seen;      // a sign of life
+    struct uuid begun, ended; // a run
+    struct mono at;
+};
+
 struct postgres_store {
     struct store store;
     struct postgres_store_options options;
@@ -94,6 +101,8 @@ struct postgres_store {
     PGconn *prover;  // the second connection of the checks
     int64_t backend; // process number of the session
     struct postgres_identity seen, found;
+    struct witness witness;
+    struct error behind; // why this is a database of the past, once that was seen
     struct connections connections;
     struct uuid node;  // the one that joined last; nil = none
     struct held *held; // by fence
@@ -195,6 +204,13 @@ void link_explain(const struct postgres_store *store, const PGresult *result, st
 bool link_reader(struct postgres_store *store, struct error *err) MUST_USE;
 // Closes it when nobody has read for a while.
 void link_reader_rest(struct postgres_store *store);
+
+// ---- postgres_witness.c: what was acknowledged --------------------------------------------------
+
+void witness_note(struct postgres_store *store, const struct store_op *op); // done
+void put_witness(struct parameters *parameters, const struct postgres_store *store);
+// The database does not know of it. Always false.
+bool witness_fail(struct postgres_store *store, const PGresult *result, struct error *err);
 
 // ---- postgres_task.c: sending -------------------------------------------------------------------
 

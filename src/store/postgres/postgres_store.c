@@ -181,6 +181,9 @@ static void task_end(struct postgres_store *store, enum store_result result,
     if (postgres_tasks[op->kind].ended != NULL) {
         postgres_tasks[op->kind].ended(store, op, result);
     }
+    if (result == STORE_OK) {
+        witness_note(store, op);
+    }
     operation_done(op, result, err);
 }
 

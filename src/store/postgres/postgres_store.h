@@ -23,6 +23,10 @@ struct postgres_store_options {
 bool postgres_store_open(const struct postgres_store_options *options, struct store **store_out,
                          struct error *err) MUST_USE;
 
+// The database was found to lack what it had acknowledged to the node that works on this store: it
+// is connected to no more. *err_out says so.
+bool postgres_store_is_behind(struct store *store, struct error *err_out);
+
 // Makes the schema, or brings it up to this program's version, under a lock; nothing to do is fine.
 // Blocks. *from_out: the version found, 0 = none.
 bool postgres_store_migrate(const char *url, int *from_out, struct error *err) MUST_USE;

@@ -95,6 +95,42 @@ static void what_is_behind_is_refused(void **state)
     expect(now, "went back in time");
 }
 
+// It is longer than what was seen, but has another row where that was.
+static void what_went_back_and_on_is_refused(void **state)
+{
+    (void)state;
+    struct error err = ERROR_INIT;
+    struct store_op_identity now = seen;
+    assert_int_equal(node_state_seen(path), 0);
+    now.hash = "aa";
+    assert_true(node_state_write(path, &now, &err));
+    now.asked = node_state_seen(path);
+    assert_int_equal(now.asked, 41);
+    now.sealed = 50;
+    now.hash = "cc";
+    now.asked_hash = "aa";
+    expect(now, NULL);
+    now.asked_hash = "bb";
+    expect(now, "went back in time, and went on from there: row 41");
+    now.asked_hash = NULL; // pruned
+    expect(now, NULL);
+}
+
+static void what_it_lacks_is_remembered(void **state)
+{
+    (void)state;
+    struct error err = ERROR_INIT;
+    assert_true(node_state_write(path, &seen, &err));
+    assert_true(node_state_lacks(path, "the store went back in time: it lacks a run", &err));
+    struct store_op_identity later = seen;
+    later.sealed = 100;
+    expect(later, "it lacks a run");
+    assert_int_equal(node_state_seen(path), 41);
+    assert_true(node_state_write(path, &later, &err)); // somebody has said that it is meant
+    expect(later, NULL);
+    assert_false(node_state_lacks("/nowhere/at/all", "x", &err));
+}
+
 static void another_database_is_refused(void **state)
 {
     (void)state;
@@ -134,6 +170,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(no_file_knows_nothing, begin, end),
         cmocka_unit_test_setup_teardown(the_same_store_goes_on, begin, end),
         cmocka_unit_test_setup_teardown(what_is_behind_is_refused, begin, end),
+        cmocka_unit_test_setup_teardown(what_went_back_and_on_is_refused, begin, end),
+        cmocka_unit_test_setup_teardown(what_it_lacks_is_remembered, begin, end),
         cmocka_unit_test_setup_teardown(another_database_is_refused, begin, end),
         cmocka_unit_test_setup_teardown(a_file_that_says_nothing_is_refused, begin, end),
         cmocka_unit_test(a_folder_that_is_not_there_is_told),
