@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// @reboot is due once a boot of the host, however often a node starts there. What an earlier node of
-// this boot has decided is over; what it left undecided, since it was cut off, killed or told to
+// @reboot is due once a boot of the host, however often a node starts there. What an earlier node
+// of this boot has decided is over; what it left undecided, since it was cut off, killed or told to
 // drain before its turn came, is due still. Slots say nothing of boots, but who decided them does.
 #include "engine/engine_private.h"
 

@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "base/heap.h"
 #include "base/map.h"
+#include "engine/closing.h"
 #include "engine/drain.h"
 #include "engine/engine.h"
 #include "engine/pauses.h"
@@ -400,22 +401,6 @@ void control_cancelled(struct engine *engine, const struct store_intent *intent,
 void control_forget(struct engine *engine, struct uuid intent_id); // it is another node's now
 void engine_manual_free(struct engine_manual *manual);
 
-// closing.c
-struct closing { // one job's remaining slots
-    struct engine *engine;
-    int64_t job_id;
-    const char *job;
-    enum store_decision decision; // outside of pauses
-    enum slot_reason reason;
-    int64_t version; // of the definitions that come into force
-    struct store_slot *slots;
-    size_t count;
-};
-bool closing_run(struct closing *closing, const struct schedule *schedule, struct instant after,
-                 struct instant until, struct error *err);
-bool closing_read_spec(const char *spec, const char *name, struct zone_cache *zones,
-                       struct schedule *schedule_out);
-
 // engine.c
 // It drains, and nothing is left but what is on its way: what is only asked now and then is not any
 // more, or, where an answer takes as long as the time between two questions, there is no end.
@@ -481,8 +466,8 @@ void stop_runs(struct engine *engine, const char *why, bool at_once);
 bool start_node(struct engine *engine, struct job_set *set, struct error *err);
 
 // boots.c
-bool boots_look(struct engine *engine,
-                struct error *err); // once joined: nobody else of this boot is at work
+// Once joined: no earlier node of this boot is at work.
+bool boots_look(struct engine *engine, struct error *err);
 bool boots_is_over(const struct engine *engine, const char *job);
 
 // publish.c

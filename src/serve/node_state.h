@@ -18,5 +18,5 @@ int64_t node_state_seen(const char *path);
 // Whole or not at all, also when the host goes down.
 bool node_state_write(const char *path, const struct store_op_identity *now,
                       struct error *err) MUST_USE;
-// The store was found to lack what it had acknowledged: it is not gone on with, also by later nodes.
+// The store was found to lack what it had acknowledged: later nodes do not go on with it either.
 bool node_state_lacks(const char *path, const char *why, struct error *err) MUST_USE;
