@@ -129,9 +129,10 @@ static void ignore_stale(void *context, const struct engine_run *run)
     (void)context, (void)run;
 }
 
-static void stop_on_store(void *context, const struct error *err)
+static void stop_on_store(void *context, const struct error *err,
+                          const struct engine_outage *outage)
 {
-    (void)context;
+    (void)context, (void)outage;
     if (err != NULL) {
         noop_fail("the store", err->text);
     }
