@@ -6,38 +6,19 @@
 #include <jansson.h>
 #include <string.h>
 
-static bool closing_flush(struct closing *closing, struct error *err)
-{
-    if (closing->count == 0) {
-        return true;
-    }
-    struct store_op_decide decide = {.op = {.kind = STORE_DECIDE},
-                                     .node = closing->engine->options.node,
-                                     .version = closing->version,
-                                     .slots = closing->slots,
-                                     .slot_count = closing->count};
-    closing->count = 0;
-    bool done = store_call(closing->engine->options.store, &decide.op, err);
-    if (done) {
-        store_op_release(&decide.op);
-    }
-    return done;
-}
-
 // What other nodes were about to start when the definitions changed was not missed.
-static bool was_changed(const struct closing *closing, struct instant due, struct instant until)
+static bool was_changed(const struct closing *closing, struct instant due)
 {
     return closing->decision == DECIDE_MISS && closing->reason == REASON_DOWNTIME &&
            engine_member_count(closing->engine) > 1 &&
-           instant_since(until, due).us <= LATE_LIMIT.us;
+           instant_since(closing->until, due).us <= LATE_LIMIT.us;
 }
 
-static bool closing_add(struct closing *closing, struct instant due, struct instant until,
-                        struct error *err)
+static void add(struct closing *closing, struct instant due)
 {
     bool paused = pauses_cover(&closing->engine->pauses, closing->job, due);
-    bool changed = was_changed(closing, due, until);
-    closing->slots[closing->count++] =
+    bool changed = was_changed(closing, due);
+    closing->decide.slots[closing->decide.slot_count++] =
         (struct store_slot){.job_id = closing->job_id,
                             .due_at = due,
                             .attempt = 1,
@@ -46,22 +27,24 @@ static bool closing_add(struct closing *closing, struct instant due, struct inst
                                       : changed ? REASON_CHANGED
                                                 : closing->reason,
                             .trigger = TRIGGER_SCHEDULE};
-    return closing->count < STORE_BATCH_MAX || closing_flush(closing, err);
 }
 
-bool closing_run(struct closing *closing, const struct schedule *schedule, struct instant after,
-                 struct instant until, struct error *err)
+bool closing_add(struct closing *closing)
 {
+    const struct schedule *schedule = &closing->schedule;
     if (schedule->kind == SCHEDULE_REBOOT) {
         return true;
     }
-    for (struct instant t = schedule_next(schedule, after);
-         !instant_is_none(t) && !instant_before(until, t); t = schedule_next(schedule, t)) {
-        if (!closing_add(closing, t, until, err)) {
+    struct instant due = schedule_next(schedule, closing->after);
+    while (!instant_is_none(due) && !instant_before(closing->until, due)) {
+        if (closing->decide.slot_count == STORE_BATCH_MAX) {
             return false;
         }
+        add(closing, due);
+        closing->after = due;
+        due = schedule_next(schedule, due);
     }
-    return closing_flush(closing, err);
+    return true;
 }
 
 // Reads a schedule that was recorded as in force. One that this machine can't read any more (its

@@ -4,17 +4,18 @@
 
 #include "engine/engine.h"
 
-struct closing { // one job's remaining slots
+struct closing {                   // one job's remaining slots
+    struct store_op_decide decide; // they are added to it
     struct engine *engine;
+    struct schedule schedule;
     int64_t job_id;
     const char *job;
     enum store_decision decision; // outside of pauses
     enum slot_reason reason;
-    int64_t version; // of the definitions that come into force
-    struct store_slot *slots;
-    size_t count;
+    struct instant after, until;
+    bool goes_on; // it is amid a job
 };
-bool closing_run(struct closing *closing, const struct schedule *schedule, struct instant after,
-                 struct instant until, struct error *err);
+// False: the operation is full, and there may be more.
+bool closing_add(struct closing *closing);
 bool closing_read_spec(const char *spec, const char *name, struct zone_cache *zones,
                        struct schedule *schedule_out);

@@ -387,18 +387,6 @@ static void intent_reload(struct engine *engine, const struct store_intent *inte
     }
     ARRAY_RESERVE(engine->reload_intents, engine->reload_count, engine->reload_capacity);
     engine->reload_intents[engine->reload_count++] = intent->intent_id;
-    engine->reload_wanted = true;
-}
-
-void engine_reload_done(struct engine *engine, const struct error *err)
-{
-    engine->reload_wanted = false;
-    for (size_t i = 0; i < engine->reload_count; i++) {
-        control_answer(engine, engine->reload_intents[i],
-                       err == NULL ? INTENT_DONE : INTENT_REFUSED, (struct uuid){{0}},
-                       err == NULL ? "reloaded" : err->text);
-    }
-    engine->reload_count = 0;
 }
 
 static void intent_carry_out(struct engine *engine, const struct store_intent *intent)
@@ -467,7 +455,7 @@ static void take_on_done(struct store_op *op)
 
 void control_turn(struct engine *engine)
 {
-    bool may = link_is_open(engine) && !engine->fleet.fenced;
+    bool may = link_is_open(engine) && !engine->fleet.fenced && !publish_is_under_way(engine);
     if (!engine->store_changed || engine->reading_intents || !may) {
         return;
     }

@@ -47,6 +47,7 @@ static void propose(struct engine *engine, const struct proposal *proposal,
     batch->decide.slots[at] = *slot;
     batch->decide.slot_count++;
     proposal->job->in_flight++;
+    engine->in_flight++;
     engine->claims += proposal->for_claim;
 }
 

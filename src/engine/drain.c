@@ -234,7 +234,7 @@ static void let_afters_go(struct engine *engine)
 void drain_turn(struct engine *engine, struct instant now)
 {
     bool may = !engine->draining && link_is_open(engine) && !engine->fleet.fenced &&
-               fleet_is_trusted(engine);
+               !publish_is_under_way(engine) && fleet_is_trusted(engine);
     if (may && !engine->options.alone) {
         let_retries_go(engine, now);
         let_afters_go(engine);

@@ -37,6 +37,7 @@ void engine_free(struct engine *engine)
     while (engine->retries.count > 0) {
         retry_free(engine, CONTAINER_OF(heap_top(&engine->retries), struct engine_retry, planned));
     }
+    publication_free(engine->publication);
     fleet_release(&engine->fleet);
     drain_release(&engine->drain);
     json_decref(engine->labels);
@@ -82,9 +83,19 @@ bool engine_start(struct engine *engine, struct job_set *set, struct error *err)
     return start_node(engine, set, err);
 }
 
-bool engine_reload(struct engine *engine, struct job_set *set, struct error *err)
+bool engine_reload_at_start(struct engine *engine, struct job_set *set, struct error *err)
 {
-    return publish_reload(engine, set, err);
+    return publish_again_at_start(engine, set, err);
+}
+
+void engine_reload(struct engine *engine, struct job_set *set)
+{
+    publish_reload(engine, set);
+}
+
+enum engine_reloading engine_reloading(struct engine *engine, struct error *err)
+{
+    return publish_state(engine, err);
 }
 
 static struct instant sooner(struct instant a, struct instant b)
@@ -101,7 +112,7 @@ bool engine_may_decide(const struct engine *engine)
 {
     bool deaf = engine->store_down && !engine->options.alone;
     return !engine->draining && link_is_open(engine) && !deaf && !engine->store_changed &&
-           !engine->reading_intents && fleet_may_act(engine);
+           !engine->reading_intents && !publish_is_under_way(engine) && fleet_may_act(engine);
 }
 
 // What is due is no reason to wake up as long as nothing may be decided: an answer comes first, and
@@ -159,9 +170,10 @@ struct instant engine_turn(struct engine *engine)
         engine->live = true;
     }
     decide_flush(engine);
+    publish_turn(engine);
     run_flush(engine);
     housekeeping_turn(engine);
-    publish_sweep(engine);
+    adopt_sweep(engine);
     return engine_wall(engine, next_wake(engine));
 }
 
@@ -185,11 +197,6 @@ bool engine_is_carrying_out(const struct engine *engine)
 void engine_give_up(struct engine *engine, const char *why)
 {
     backfill_stop(engine, NULL, why);
-}
-
-bool engine_wants_reload(const struct engine *engine)
-{
-    return engine->reload_wanted;
 }
 
 // ---- the end ------------------------------------------------------------------------------------

@@ -69,8 +69,8 @@ void engine_free(struct engine *engine); // nothing may be running any more
 bool engine_start(struct engine *engine, struct job_set *set, struct error *err) MUST_USE;
 // The store knows this node, also where the rest of the start failed.
 bool engine_has_joined(const struct engine *engine);
-// New definitions: running runs go on under the old ones. Takes the set over.
-bool engine_reload(struct engine *engine, struct job_set *set, struct error *err) MUST_USE;
+// Other definitions right after that, before the first turn. Blocks likewise.
+bool engine_reload_at_start(struct engine *engine, struct job_set *set, struct error *err) MUST_USE;
 
 // One turn. Returns the instant at which the next turn is wanted even if nothing happens
 // (INSTANT_NONE = nothing planned). Call store_pump until it returns false, then engine_turn, until
@@ -79,14 +79,30 @@ struct instant engine_turn(struct engine *engine);
 // The owner lives, though it does not turn the engine: before and within whatever takes long.
 void engine_feed(struct engine *engine);
 bool engine_is_busy(const struct engine *engine); // another turn at once would do something
+// New definitions, one set at a time: they come into force in one of the next turns, as soon as the
+// store has taken them, which is tried until it does. Until then the old ones stay in force, and
+// running runs go on under them afterwards as well. Takes the set over.
+void engine_reload(struct engine *engine, struct job_set *set);
+enum engine_reloading {
+    RELOADING_NOTHING,
+    RELOADING_GOES_ON,
+    RELOADING_WAITS, // for the store, which did not answer
+    RELOADING_DONE,
+    RELOADING_FAILED,
+};
+// Why it waits, or has failed, is set in `err`. DONE and FAILED are told once. To be asked whenever
+// the store was pumped, before the next turn: that one goes by the new definitions.
+enum engine_reloading engine_reloading(struct engine *engine, struct error *err);
 // Somebody else wrote to the store: read controls and intents in the next turn.
 void engine_store_changed(struct engine *engine);
 // A backfill goes on, also when nothing of it runs right now, or the store has yet to answer.
 bool engine_is_carrying_out(const struct engine *engine);
 // Backfills begin no more slots, and are answered with what they did.
 void engine_give_up(struct engine *engine, const char *why);
-// A reload was asked for by an intent; the owner answers with engine_reload_done.
+// A reload was asked for by an intent. The owner says when it begins one, which is the answer to
+// what was asked for up to then, and how that went.
 bool engine_wants_reload(const struct engine *engine);
+void engine_reload_begins(struct engine *engine);
 void engine_reload_done(struct engine *engine, const struct error *err_or_null);
 
 // Another version of the definitions is active in the store: the owner loads it and reloads with

@@ -5,7 +5,7 @@
 // verdict.c what the store said to them; run.c runs from claim to end, end_text.c their last words;
 // retry.c waiting attempts; after.c slots that wait for other jobs;
 // control.c controls and intents; drain.c what this node says of itself, and that it is to begin
-// nothing; pauses.c when what was paused; start.c, publish.c and closing.c
+// nothing; pauses.c when what was paused; start.c, publish.c, publication.c, closing.c and adopt.c
 // definitions; housekeeping.c sealing, pruning, the runner's deadline; link.c whether the store
 // answers. Where a node is not alone: fleet.c the other nodes and the right to act, marks.c looks
 // at slots that others decide, intents.c whose an intent is, fence.c what dead nodes left.
@@ -20,6 +20,7 @@
 #include "engine/drain.h"
 #include "engine/engine.h"
 #include "engine/pauses.h"
+#include "engine/publish.h"
 
 // A slot up to this late is simply started; later ones fall under the job's `missed` policy.
 #define LATE_LIMIT DURATION_S(60)
@@ -261,11 +262,12 @@ struct engine {
     int all_throttle;
     bool store_changed; // read controls and intents
     bool reading_intents;
-    bool reload_wanted;
     struct uuid *handling; // intents that were taken and are not answered yet
     size_t handling_count, handling_capacity;
-    struct uuid *reload_intents;
-    size_t reload_count, reload_capacity;
+    struct uuid *reload_intents; // the first of them are of the reload that goes on
+    size_t reload_count, reload_capacity, reload_begun;
+    struct publication *publication;  // of definitions that come into force
+    size_t in_flight;                 // of all jobs: proposals, and looks, in the store
     bool store_down, store_told_down; // told: the watchers know of it …
     struct instant told_down_at;      // … since then
     struct mono told_down_mono;
@@ -470,15 +472,14 @@ bool start_node(struct engine *engine, struct job_set *set, struct error *err);
 bool boots_look(struct engine *engine, struct error *err);
 bool boots_is_over(const struct engine *engine, const char *job);
 
-// publish.c
+// publication.c
 struct engine_set *engine_set_new(const struct job_set *set);
-struct map job_set_by_name(const struct job_set *set); // name → struct job
-struct engine_job *engine_job_put(struct engine *engine, const struct job *definition);
-bool publish_all(struct engine *engine, const struct job_set *set, const struct store_op_load *load,
-                 struct instant at, struct error *err);
-bool publish_reload(struct engine *engine, struct job_set *set, struct error *err);
 void engine_set_release(struct engine_set *set);
-void publish_sweep(struct engine *engine); // frees removed jobs that nothing refers to any more
+struct map job_set_by_name(const struct job_set *set); // name → struct job
+
+// adopt.c
+struct engine_job *engine_job_put(struct engine *engine, const struct job *definition);
+void adopt_sweep(struct engine *engine); // frees removed jobs that nothing refers to any more
 
 // housekeeping.c
 void feed_runner(struct engine *engine);

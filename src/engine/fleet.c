@@ -435,7 +435,7 @@ static bool beat_is_due(const struct engine *engine, struct mono now)
 void fleet_beat(struct engine *engine)
 {
     struct error ignored = ERROR_INIT;
-    bool joined = engine->fleet.epoch > 0;
+    bool joined = engine->fleet.epoch > 0 && !engine->options.alone;
     if (joined && !engine->fleet.fenced && link_is_open(engine) &&
         beat_is_due(engine, clock_mono(engine->options.clock))) {
         (void)fleet_meet(engine, &ignored);

@@ -34,9 +34,6 @@ void feed_runner(struct engine *engine)
 
 void engine_feed(struct engine *engine)
 {
-    if (!engine->options.alone) {
-        fleet_beat(engine);
-    }
     feed_runner(engine);
 }
 

@@ -122,6 +122,7 @@ static void marks_on_done(struct store_op *op)
     for (size_t i = 0; i < batch->marks.mark_count; i++) {
         struct engine_job *job = batch->jobs[i];
         job->in_flight--;
+        engine->in_flight--;
         if (op->result == STORE_OK && !job->removed) {
             understand(engine, job, &batch->marks.marks[i]);
         } else {
@@ -172,6 +173,7 @@ static void ask(struct engine *engine, struct engine_job *job)
     batch->marks.marks[batch->marks.mark_count++] = (struct store_mark){.job_id = job->job_id};
     planner_unplan(engine, job);
     job->in_flight++;
+    engine->in_flight++;
 }
 
 bool marks_may_decide(struct engine *engine, struct engine_job *job, struct instant now)

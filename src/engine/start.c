@@ -121,7 +121,7 @@ static bool start_with(struct engine *engine, const struct store_op_join *joined
     const struct job_set *set = &engine->set->set;
     bool done = pauses_load(engine, &load, err) && boots_look(engine, err);
     if (done && engine->options.schedules) {
-        done = publish_all(engine, set, &load, joined->now, err);
+        done = publish_at_start(engine, &load, joined->now, err);
     } else if (done) {
         jobs_adopt_only(engine, set, &load);
         done = register_jobs(engine, joined->now, err);

@@ -117,6 +117,7 @@ static void verdict_taken(struct engine *engine, const struct proposal *p,
 static void proposal_close(struct engine *engine, const struct proposal *p)
 {
     p->job->in_flight--;
+    engine->in_flight--;
     engine->claims -= p->for_claim;
     if (p->retry != NULL) {
         retry_free(engine, p->retry);

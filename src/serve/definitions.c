@@ -7,7 +7,6 @@
 
 #include "base/log.h"
 
-#define TEXT_MAX       ((size_t)1 << 30) // of a version, with what reading it takes
 #define DIFFERENCE_MAX 8192
 // No version of the store: what is loaded is not the active one, and nothing is decided by it.
 #define NOT_ACTIVE (-1)
@@ -42,11 +41,11 @@ static bool parse(const struct config *file, const struct store_version *row,
            refuse_version(row->version, &problems, err);
 }
 
-static bool read_row(struct store *store, int64_t version, struct arena *arena,
-                     struct store_version *row_out, struct error *err)
+static bool read_row(struct store *store, int64_t version, struct store_op_definitions *read,
+                     struct error *err)
 {
-    arena_init(arena, TEXT_MAX);
-    if (!store->ops->read_version(store, version, arena, row_out, err)) {
+    *read = (struct store_op_definitions){.op = {.kind = STORE_DEFINITIONS}, .wanted = version};
+    if (!store_call(store, &read->op, err)) {
         return error_wrap(err, "reading the definitions from the store");
     }
     return true;
@@ -72,19 +71,15 @@ static bool load_row(struct node *node, const struct store_version *row, bool an
     return true;
 }
 
-bool definitions_load(struct node *node, int64_t version, bool anew, struct loaded **loaded_out,
-                      struct error *err)
+bool definitions_take(struct node *node, const struct store_op_definitions *read, bool anew,
+                      struct loaded **loaded_out, struct error *err)
 {
-    AUTO(arena_release) struct arena arena;
-    struct store_version row;
-    if (!read_row(node->store, version, &arena, &row, err)) {
-        return false;
-    }
-    if (row.version == 0) {
+    if (read->text.version == 0) {
         return error_set(err, ERROR_UNAVAILABLE,
-                         "version %" PRId64 " of the definitions is not in the store", version);
+                         "version %" PRId64 " of the definitions is not in the store",
+                         read->wanted);
     }
-    return load_row(node, &row, anew, loaded_out, err);
+    return load_row(node, &read->text, anew, loaded_out, err);
 }
 
 // ---- the start ----------------------------------------------------------------------------------
@@ -119,21 +114,30 @@ bool definitions_begin(struct node *node, struct error *err)
     if (!is_kept(node->loaded->config)) {
         return true;
     }
-    AUTO(arena_release) struct arena arena;
-    struct store_version row;
-    return read_row(node->store, 0, &arena, &row, err) &&
-           (row.version == 0 || begin_with(node, &row, err));
+    struct store_op_definitions read;
+    if (!read_row(node->store, 0, &read, err)) {
+        return false;
+    }
+    bool done = read.text.version == 0 || begin_with(node, &read.text, err);
+    store_op_release(&read.op);
+    return done;
 }
 
-static bool activate(struct node *node, const struct config *file, bool always,
-                     int64_t *version_out, struct error *err)
+void definitions_activation(const struct node *node, const struct config *file, bool always,
+                            struct store_op_version *op_out)
 {
-    struct store_op_version op = {.op = {.kind = STORE_VERSION},
-                                  .node = node->id,
-                                  .actor = node->actor,
-                                  .hash = file->hash,
-                                  .text = file->definitions,
-                                  .always = always};
+    *op_out = (struct store_op_version){.op = {.kind = STORE_VERSION},
+                                        .node = node->id,
+                                        .actor = node->actor,
+                                        .hash = file->hash,
+                                        .text = file->definitions,
+                                        .always = always};
+}
+
+static bool activate(struct node *node, int64_t *version_out, struct error *err)
+{
+    struct store_op_version op;
+    definitions_activation(node, node->file->config, false, &op);
     // Where the answer was lost they may be in force already, and once more changes nothing.
     bool done = store_call(node->store, &op.op, err) ||
                 (op.op.result == STORE_UNKNOWN && store_call(node->store, &op.op, err));
@@ -145,38 +149,37 @@ static bool activate(struct node *node, const struct config *file, bool always,
     return true;
 }
 
+static bool go_by(struct node *node, int64_t version, struct error *err)
+{
+    struct store_op_definitions read;
+    struct loaded *active = NULL;
+    if (!read_row(node->store, version, &read, err)) {
+        return false;
+    }
+    bool done = definitions_take(node, &read, false, &active, err) &&
+                node_reload_at_start(node, active, err);
+    loaded_release(active);
+    store_op_release(&read.op);
+    return done;
+}
+
 bool definitions_settle(struct node *node, struct error *err)
 {
     int64_t version;
-    struct loaded *active;
     if (!is_kept(node->file->config) || !node->options.schedules) {
         return true;
     }
-    if (!activate(node, node->file->config, false, &version, err)) {
-        return false;
-    }
-    if (version == node->loaded->version) {
-        return true;
-    }
-    if (!definitions_load(node, version, false, &active, err)) {
-        return false;
-    }
-    bool done = node_reload(node, active, err);
-    loaded_release(active);
-    return done;
+    return activate(node, &version, err) &&
+           (version == node->loaded->version || go_by(node, version, err));
 }
 
 // ---- later --------------------------------------------------------------------------------------
 
-bool definitions_publish(struct node *node, struct loaded *file, struct error *err)
+void definitions_are_of(struct node *node, struct loaded *file)
 {
-    if (is_kept(file->config) && !activate(node, file->config, true, &file->version, err)) {
-        return false;
-    }
     file->references++;
     loaded_release(node->file);
     node->file = file;
-    return true;
 }
 
 void definitions_log(const struct node *node, const char *event)
@@ -203,24 +206,14 @@ void definitions_log(const struct node *node, const char *event)
 
 // ---- for who looks ------------------------------------------------------------------------------
 
-bool definitions_look(struct store *store, const struct config *file, struct definitions_view *out,
-                      struct error *err)
+static bool look_at(const struct config *file, const struct store_version *row,
+                    struct definitions_view *out, struct error *err)
 {
-    *out = (struct definitions_view){0};
-    buf_init(&out->difference, DIFFERENCE_MAX);
-    if (!is_kept(file) || file->own == NULL) {
+    out->version = row->version;
+    if (row->version == 0 || strcmp(row->hash, file->hash) == 0) {
         return true;
     }
-    AUTO(arena_release) struct arena arena;
-    struct store_version row;
-    if (!read_row(store, 0, &arena, &row, err)) {
-        return false;
-    }
-    out->version = row.version;
-    if (row.version == 0 || strcmp(row.hash, file->hash) == 0) {
-        return true;
-    }
-    if (!parse(file, &row, &out->config, err)) {
+    if (!parse(file, row, &out->config, err)) {
         return false;
     }
     if (out->config->is_faulty) {
@@ -229,6 +222,23 @@ bool definitions_look(struct store *store, const struct config *file, struct def
         config_difference(file, out->config, &out->difference);
     }
     return true;
+}
+
+bool definitions_look(struct store *store, const struct config *file, struct definitions_view *out,
+                      struct error *err)
+{
+    *out = (struct definitions_view){0};
+    buf_init(&out->difference, DIFFERENCE_MAX);
+    if (!is_kept(file) || file->own == NULL) {
+        return true;
+    }
+    struct store_op_definitions read;
+    if (!read_row(store, 0, &read, err)) {
+        return false;
+    }
+    bool done = look_at(file, &read.text, out, err);
+    store_op_release(&read.op);
+    return done;
 }
 
 void definitions_view_release(struct definitions_view *view)

@@ -12,13 +12,15 @@ bool definitions_begin(struct node *node, struct error *err) MUST_USE;
 // With the engine live: this node's own files become the active version where the store has never
 // seen them; then the active one is in force here, or the node may not start.
 bool definitions_settle(struct node *node, struct error *err) MUST_USE;
-// `file` is what this node's files say now: it becomes the active version of all nodes, since
-// somebody asks for a reload.
-bool definitions_publish(struct node *node, struct loaded *file, struct error *err) MUST_USE;
-// A version of the store, for node_reload. `anew`: read again what it refers to, also where it is
-// in force already.
-bool definitions_load(struct node *node, int64_t version, bool anew, struct loaded **loaded_out,
-                      struct error *err) MUST_USE;
+// The question to the store that makes `file` the active version of all nodes.
+void definitions_activation(const struct node *node, const struct config *file, bool always,
+                            struct store_op_version *op_out);
+// That is what this node's files say now.
+void definitions_are_of(struct node *node, struct loaded *file);
+// A version that was read from the store, for node_reload. `anew`: read again what it refers to,
+// also where it is in force already.
+bool definitions_take(struct node *node, const struct store_op_definitions *read, bool anew,
+                      struct loaded **loaded_out, struct error *err) MUST_USE;
 // Logs which version is in force, and how this node's own files differ from it.
 void definitions_log(const struct node *node, const char *event);
 

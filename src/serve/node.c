@@ -19,6 +19,7 @@
 #include "serve/definitions.h"
 #include "serve/host_boot.h"
 #include "serve/node_place.h"
+#include "serve/node_reload.h"
 #include "serve/node_runners.h"
 #include "serve/node_store.h"
 #include "sql/sql_runner.h"
@@ -63,42 +64,6 @@ static bool fork_runner(struct node *node, struct error *err)
     return node_place_sign(node, process_runner_mark(node->runner), err);
 }
 
-struct loaded *loaded_new(const struct config *config, bool borrowed)
-{
-    struct loaded *loaded = alloc_zero(1, sizeof *loaded);
-    *loaded = (struct loaded){.config = config, .borrowed = borrowed, .references = 1};
-    return loaded;
-}
-
-void loaded_release(struct loaded *loaded)
-{
-    if (loaded == NULL || --loaded->references > 0) {
-        return;
-    }
-    if (!loaded->borrowed) {
-        config_free((struct config *)(uintptr_t)loaded->config);
-    }
-    free(loaded);
-}
-
-static void release_set(void *owner)
-{
-    loaded_release(owner);
-}
-
-static struct job_set set_of(struct loaded *loaded)
-{
-    const struct config *config = loaded->config;
-    loaded->references++;
-    return (struct job_set){.jobs = config->jobs,
-                            .count = config->job_count,
-                            .hash = config->hash,
-                            .version = loaded->version,
-                            .zones = config->zones,
-                            .owner = loaded,
-                            .release = release_set};
-}
-
 static char *labels_of(const struct config *config)
 {
     json_t *labels = json_object();
@@ -140,7 +105,7 @@ static bool start_engine(struct node *node, struct error *err)
                                      .random = random_bytes,
                                      .events = node->options.events};
     node->engine = engine_new(&options);
-    struct job_set set = set_of(node->loaded);
+    struct job_set set = loaded_set(node->loaded);
     bool started = engine_start(node->engine, &set, err);
     struct error ignored = ERROR_INIT;
     bool joined = engine_has_joined(node->engine);
@@ -221,10 +186,12 @@ void node_turn(struct node *node)
     struct instant wake;
     bool more;
     do {
+        node_look_at_reload(node);
         wake = engine_turn(node->engine);
         more = pump(node);
         more = engine_is_busy(node->engine) || more;
     } while (more && mono_since(clock_mono(node->clock), node->turned_at).us < TURN_TIME.us);
+    node_look_at_reload(node);
     if (more) {
         node_turn_soon(node);
     } else {
@@ -418,19 +385,6 @@ bool node_open(struct node *node, const struct node_options *options, struct loa
            start_engine(node, err) && open_loop(node, err) && definitions_settle(node, err);
 }
 
-bool node_reload(struct node *node, struct loaded *loaded, struct error *err)
-{
-    struct job_set set = set_of(loaded);
-    if (!engine_reload(node->engine, &set, err)) {
-        return false;
-    }
-    loaded->references++;
-    loaded_release(node->loaded);
-    node->loaded = loaded;
-    node_runners_reload(node);
-    return true;
-}
-
 bool node_leave(struct node *node, struct error *err)
 {
     return engine_leave(node->engine, err) && node_store_remember(node, err);
@@ -471,6 +425,7 @@ void node_close(struct node *node)
     store_close(node->store);
     loaded_release(node->loaded);
     loaded_release(node->file);
+    loaded_release(node->coming);
     if (node->lock_fd >= 0) {
         close(node->lock_fd);
     }

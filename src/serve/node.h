@@ -54,6 +54,7 @@ struct node {
     char actor[ACTOR_SIZE]; // user@host
     struct loaded *loaded;  // the newest configuration
     struct loaded *file;    // what this node's own files say; often the same
+    struct loaded *coming;  // what comes into force; NULL = nothing
     int lock_fd;
     struct runner *runner;   // the runner process: command and shell jobs
     struct lite_runner lite; // in front of it: sql jobs on SQLite databases
@@ -84,6 +85,10 @@ struct node {
     // Called after each turn and each second; may be NULL.
     void (*on_turn)(struct node *node);
     void (*on_tick)(struct node *node);
+    // What becomes of `loaded` after node_reload: it waits for the store (again and again), is in
+    // force, or will not be. What was in force before is still there.
+    void (*on_reload)(struct node *node, struct loaded *loaded, enum engine_reloading state,
+                      const struct error *err);
     // A store operation, or a group that committed together, took so long; may be NULL.
     void (*on_statement)(struct node *node, struct duration took);
     void *context;
@@ -99,7 +104,11 @@ const struct engine_events *node_events(const struct node *node);
 void node_run(struct node *node);
 void node_turn(struct node *node);
 void node_turn_soon(struct node *node); // with the loop's next turn, behind what else it has
-bool node_reload(struct node *node, struct loaded *loaded, struct error *err) MUST_USE;
+// In one of the next turns, when the store has taken it; on_reload tells. Only while nothing else
+// comes into force. The node takes its own reference.
+void node_reload(struct node *node, struct loaded *loaded);
+// Before node_run: blocks.
+bool node_reload_at_start(struct node *node, struct loaded *loaded, struct error *err) MUST_USE;
 // Says that it has gone. After engine_is_drained.
 bool node_leave(struct node *node, struct error *err) MUST_USE;
 // Ends the runner (and whatever runs), closes the store, frees the lock.

@@ -51,12 +51,13 @@ static void tell_status(struct serve *serve)
                                          [STOP_AT_ONCE] = "stopping at once"};
     struct engine *engine = serve->node.engine;
     char text[NOTIFY_SIZE];
-    snprintf(text, sizeof text, "%s: %zu jobs, %d running",
+    snprintf(text, sizeof text, "%s: %zu jobs, %d running%s",
              serve->stopping != STOP_NOT ? stages[serve->stopping]
              : serve->drains             ? "draining"
              : engine_is_dry_run(engine) ? "dry-run"
                                          : "live",
-             serve->node.loaded->config->job_count, engine_running(engine));
+             serve->node.loaded->config->job_count, engine_running(engine),
+             serve->reload.files != NULL ? ", a reload waits for the store" : "");
     notify_status(&serve->notify, text);
 }
 
@@ -183,10 +184,7 @@ static void on_turn(struct node *node)
     }
     notify_turn(&serve->notify);
     doors_turn(&serve->doors);
-    if (engine_wants_reload(node->engine)) {
-        serve_reload(serve);
-    }
-    serve_follow_version(serve);
+    serve_reload_turn(serve);
     follow_order(serve);
     if (serve->stopping != STOP_NOT && engine_is_drained(node->engine)) {
         uv_stop(&node->loop);
@@ -315,6 +313,7 @@ static bool start(struct serve *serve, struct config *config, bool dry_run, stru
     serve->node.context = serve;
     serve->node.on_turn = on_turn;
     serve->node.on_tick = on_tick;
+    serve->node.on_reload = serve_on_reload;
     serve->node.on_statement = on_statement;
     metrics_watch_engine(serve->metrics, serve->node.engine);
     watch_signals(serve);
@@ -393,6 +392,7 @@ static int serve_config(struct serve *serve, struct config *config, bool dry_run
     doors_close(&serve->doors);
     metrics_watch_engine(serve->metrics, NULL);
     node_close(&serve->node);
+    serve_reload_release(serve);
     doors_release(&serve->doors);
     metrics_free(serve->metrics);
     if (serve->node.fenced && serve->stopping == STOP_NOT) {

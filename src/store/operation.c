@@ -79,7 +79,7 @@ enum store_result operation_refuse(struct error *err, const char *format, ...)
 bool operation_is_read(const struct store_op *op)
 {
     return op->kind == STORE_LOAD || op->kind == STORE_INTENT_TAKE || op->kind == STORE_SLOTS ||
-           op->kind == STORE_MARKS || op->kind == STORE_IDENTITY ||
+           op->kind == STORE_MARKS || op->kind == STORE_IDENTITY || op->kind == STORE_DEFINITIONS ||
            (op->kind == STORE_BEAT && AS(op, store_op_beat)->look);
 }
 

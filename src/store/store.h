@@ -377,9 +377,6 @@ struct store_ops {
     // One intent by id; strings live in `arena`.
     bool (*read_intent)(struct store *, struct uuid intent_id, struct arena *arena,
                         struct store_intent *intent_out, struct error *);
-    // The definitions of a version, 0 = the active one; *version_out zeroed when there is none.
-    bool (*read_version)(struct store *, int64_t version, struct arena *arena,
-                         struct store_version *version_out, struct error *);
     // At most `size` bytes of a run's output from `offset`; *length_out 0 = no more for now.
     bool (*read_output)(struct store *, struct uuid run_id, int64_t offset, char *bytes,
                         size_t size, size_t *length_out, struct error *);

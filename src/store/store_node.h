@@ -114,6 +114,13 @@ struct store_op_version {
     bool activated;  // by this operation
 };
 
+// Reads the definitions of a version.
+struct store_op_definitions {
+    struct store_op op;
+    int64_t wanted;            // 0 = the active one
+    struct store_version text; // out; all zero where there is no such version
+};
+
 // ---- who is there -------------------------------------------------------------------------------
 
 // Who is there, and has anything changed? Each answer to a beat or a look says so. Ordered by id.

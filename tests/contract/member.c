@@ -320,36 +320,50 @@ static int64_t activate(struct contract *c, const char *hash, bool always, bool 
     return version.version;
 }
 
+// To be released by the caller.
+static struct store_op_definitions definitions(struct contract *c, int64_t wanted)
+{
+    struct store_op_definitions read = {.op.kind = STORE_DEFINITIONS, .wanted = wanted};
+    CALL_OK(c, &read);
+    return read;
+}
+
+static void assert_active(struct contract *c, int64_t version, bool active)
+{
+    struct store_op_definitions read = definitions(c, version);
+    assert_int_equal(read.text.version, version);
+    assert_int_equal(read.text.active, active);
+    store_op_release(&read.op);
+}
+
 static void a_text_never_seen_becomes_active(void **state)
 {
     struct contract *c = *state;
-    struct arena arena;
-    arena_init(&arena, 1 << 20);
-    struct store_version found;
-    struct error err = ERROR_INIT;
-    assert_true(c->store->ops->read_version(c->store, 0, &arena, &found, &err));
-    assert_int_equal(found.version, 0);
+    struct store_op_definitions read = definitions(c, 0);
+    assert_int_equal(read.text.version, 0);
+    store_op_release(&read.op);
     assert_int_equal(activate(c, "aa", false, true), 1);
     assert_int_equal(activate(c, "aa", true, false), 1);
     contract_advance(&c->clock, 100);
     assert_int_equal(activate(c, "bb", false, true), 2);
     assert_int_equal(activate(c, "aa", false, false), 2); // seen, and nobody insists
-    assert_true(c->store->ops->read_version(c->store, 0, &arena, &found, &err));
-    assert_int_equal(found.version, 2);
-    assert_string_equal(found.hash, "bb");
-    assert_string_equal(found.text, "jobs: []\n");
-    assert_string_equal(found.actor, "ann@h1");
-    assert_true(found.published_at.us == at_ms(100).us);
-    assert_true(found.active);
+    read = definitions(c, 0);
+    assert_int_equal(read.text.version, 2);
+    assert_string_equal(read.text.hash, "bb");
+    assert_string_equal(read.text.text, "jobs: []\n");
+    assert_string_equal(read.text.actor, "ann@h1");
+    assert_true(read.text.published_at.us == at_ms(100).us);
+    assert_true(read.text.active);
+    store_op_release(&read.op);
     assert_int_equal(activate(c, "aa", true, true), 1);
-    assert_true(c->store->ops->read_version(c->store, 2, &arena, &found, &err));
-    assert_false(found.active);
-    assert_true(c->store->ops->read_version(c->store, 1, &arena, &found, &err));
-    assert_true(found.active);
-    assert_string_equal(found.text, "jobs:\n  - a\n");
-    assert_true(c->store->ops->read_version(c->store, 3, &arena, &found, &err));
-    assert_int_equal(found.version, 0);
-    arena_release(&arena);
+    assert_active(c, 2, false);
+    assert_active(c, 1, true);
+    read = definitions(c, 1);
+    assert_string_equal(read.text.text, "jobs:\n  - a\n");
+    store_op_release(&read.op);
+    read = definitions(c, 3);
+    assert_int_equal(read.text.version, 0);
+    store_op_release(&read.op);
     char *audit = contract_dump(c->store, PART_AUDIT);
     assert_non_null(strstr(audit, "+0 VERSION_ACTIVATED - run - node #1 by ann@h1 "
                                   "{\"hash\":\"aa\",\"version\":1}\n"

@@ -63,11 +63,14 @@ class Connection:
         self.syncs += 1
         if self.is_meant():
             when = self.proxy.spring()
-            if when == "before":
+            if when == "hold":
+                self.proxy.close_gates("up", "down")
+            elif when == "before":
                 self.server[1].write(self.before_commit())
                 await asyncio.sleep(0.2)
                 raise Cut
-            self.cut_at_ready = self.syncs
+            else:
+                self.cut_at_ready = self.syncs
         self.batch = []
         self.server[1].write(out)
         await self.server[1].drain()
@@ -120,7 +123,7 @@ class Proxy:
         self.port = free_port()
         self.refuses = False
         self.delay = 0
-        self.trap = None  # ("before" or "after", a part of the statement's text)
+        self.trap = None  # ("before", "after" or "hold", a part of the statement's text)
         self.sprung = 0
         self.open = set()
         self.loop = asyncio.new_event_loop()
@@ -178,8 +181,16 @@ class Proxy:
         """The next time that a statement with this text is committed: 'before' or 'after' the commit."""
         self.trap = (when, text.encode())
 
+    def hold_at(self, text):
+        """The next statement with this text gets to the server, and from then on nothing gets through."""
+        self.trap = ("hold", text.encode())
+
+    def close_gates(self, *ways):
+        for way in ways:
+            self.gates[way].clear()
+
     def hold(self, *ways):
-        self.call(lambda: [self.gates[way].clear() for way in ways])
+        self.call(lambda: self.close_gates(*ways))
 
     def let_go(self):
         self.call(lambda: [gate.set() for gate in self.gates.values()])

@@ -80,59 +80,91 @@ def test_an_outage_of_the_store(ironcron, own_cluster):  # noqa: F811
         assert not node.logged("event=runner_died"), node.log()
 
 
-def test_a_reload_does_not_wait_for_a_store_that_is_silent(ironcron, own_cluster):  # noqa: F811
+@pytest.fixture
+def proxied(ironcron, own_cluster):  # noqa: F811
+    """A node's way to its store leads through a proxy."""
     database = Database(own_cluster)  # noqa: F811
     proxy = Proxy(own_cluster.port)
-    try:
-        on_postgres(ironcron, database, TICK, node="drain: 5s, lease: 60s")
-        text = ironcron.config_path.read_text()
-        through = database.url.replace(f":{own_cluster.port}/", f":{proxy.port}/") + "?sslmode=disable&gssencmode=disable"
-        ironcron.config_path.write_text(text.replace(database.url, through))
-        with ironcron.serve() as node:
-            until(lambda: succeeded(database) >= 1, "it runs")
-            proxy.hold("up", "down")
-            time.sleep(5)  # its next question is without an answer, and not given up yet
-            node.process.send_signal(signal.SIGHUP)
-            node.wait_logged("the store does not answer now")
-            assert not node.logged("event=store_down"), node.log()  # what it waited for had not ended then
-            proxy.let_go()
-            done = succeeded(database)
-            until(lambda: succeeded(database) >= done + 2, "it goes on")
-            node.process.send_signal(signal.SIGHUP)
-            node.wait_logged("event=reloaded")
-    finally:
-        proxy.stop()
+    proxy.database = database
+    on_postgres(ironcron, database, TICK, node="drain: 5s, lease: 60s")
+    text = ironcron.config_path.read_text()
+    through = database.url.replace(f":{own_cluster.port}/", f":{proxy.port}/") + "?sslmode=disable&gssencmode=disable"
+    ironcron.config_path.write_text(text.replace(database.url, through))
+    yield proxy
+    proxy.stop()
 
 
-def test_a_reload_whose_answer_is_lost_is_in_force(ironcron, own_cluster):  # noqa: F811
-    database = Database(own_cluster)  # noqa: F811
-    proxy = Proxy(own_cluster.port)
-    try:
-        on_postgres(ironcron, database, TICK)
-        text = ironcron.config_path.read_text()
-        through = database.url.replace(f":{own_cluster.port}/", f":{proxy.port}/") + "?sslmode=disable&gssencmode=disable"
-        ironcron.config_path.write_text(text.replace(database.url, through))
-        with ironcron.serve() as node:
-            ironcron.config_path.write_text(ironcron.config_path.read_text().replace("1s", "2s"))
-            proxy.cut_at("after", "ironcron.activate")
-            node.process.send_signal(signal.SIGHUP)
-            node.wait_logged("event=(reloaded|reload_refused)")
-            assert proxy.sprung == 1 and not node.logged("the old configuration stays")
-            assert database.value("select version from ironcron.pulse") == "2"
-            # It has asked once more, and goes by them; at once, unless it noted before that the store is down.
-            if not node.logged("event=reloaded"):
-                assert node.logged("reload_refused message=\"in force for all nodes, and here as soon as the store"), node.log()
-                node.wait_logged("event=definitions_adopted version=2")
-            until(lambda: "@every 2s" in database.value("select spec from ironcron.in_force where to_ms is null"), "its schedule is")
-            # And where only its schedules could not be told: what is said is true.
-            ironcron.config_path.write_text(ironcron.config_path.read_text().replace("2s", "1s"))
-            proxy.cut_at("after", "ironcron.publish(")
-            node.process.send_signal(signal.SIGHUP)
-            node.wait_logged("reload_refused message=\"in force for all nodes, and here as soon as")
-            assert not node.logged("the old configuration stays")
-            node.wait_logged("event=definitions_adopted version=")
-    finally:
-        proxy.stop()
+def edit(ironcron, old, new):
+    ironcron.config_path.write_text(ironcron.config_path.read_text().replace(old, new))
+
+
+def in_force(database):  # noqa: F811
+    return database.value("select spec::json->>'schedule' from ironcron.in_force join ironcron.job using (job_id) "
+                          "where to_ms is null and name = 'tick'")
+
+
+SLOW = """  - { name: slow, schedule: "0 0 1 1 *", shell: "for i in 1 2 3 4 5 6 7 8; do echo $i; sleep 1; done" }\n"""
+
+
+@pytest.mark.parametrize("amid", ["ironcron.activate", "from ironcron.job j left join ironcron.in_force", "ironcron.publish("])
+def test_a_store_that_falls_silent_amid_a_reload(ironcron, proxied, amid):
+    edit(ironcron, 'jobs: [ { name: tick, schedule: "@every 1s", command: [ "true" ] } ]\n',
+         'jobs:\n  - { name: tick, schedule: "@every 1s", command: [ "true" ] }\n' + SLOW)
+    with ironcron.serve() as node:
+        until(lambda: succeeded(proxied.database) >= 1, "it runs")
+        ironcron.run("run", "slow", "--detach")
+        slow = "select string_agg(state, ' ') from ironcron.job_runs where job = 'slow'"
+        until(lambda: proxied.database.value(slow) == "STARTED", "it has begun")
+        edit(ironcron, "@every 1s", "@every 2s")
+        proxied.hold_at(amid)
+        node.signal(signal.SIGHUP)
+        waits = "event=reload_waits message=\"the store does not answer now; the new configuration is right"
+        until(lambda: node.get("/livez")[0] == 200 and node.logged(waits), "it tells, and its loop turns")
+        assert proxied.sprung == 1 and not node.logged("event=(reloaded|reload_refused)")
+        edit(ironcron, "@every 2s", "@every 3s")
+        node.signal(signal.SIGHUP)  # it is not lost
+        for _ in range(6):
+            assert node.get("/livez")[0] == 200
+            time.sleep(0.5)
+        proxied.let_go()
+        until(lambda: node.log().count("event=reloaded") == 2, lambda: node.log())
+        assert in_force(proxied.database) == "@every 3s" and not node.logged("reload_refused")
+        assert node.log().count("event=reload_waits") == 1
+        until(lambda: proxied.database.value(slow) == "SUCCESS", "what ran was fed, and has ended")
+        done = succeeded(proxied.database)
+        until(lambda: succeeded(proxied.database) > done, "it goes on")
+        ironcron.run("audit", "verify")
+
+
+def test_a_stop_amid_a_reload_that_waits(ironcron, proxied):
+    with ironcron.serve() as node:
+        until(lambda: succeeded(proxied.database) >= 1, "it runs")
+        proxied.hold("up", "down")
+        edit(ironcron, "@every 1s", "@every 2s")
+        node.signal(signal.SIGHUP)
+        node.wait_logged("event=reload_waits")
+        node.signal(signal.SIGTERM)
+        node.wait_logged("event=reload_refused message=\"the node is stopping")
+        proxied.let_go()
+        assert node.wait() == 0
+        ironcron.run("audit", "verify")
+
+
+def test_a_reload_whose_answer_is_lost_is_in_force(ironcron, proxied):
+    with ironcron.serve() as node:
+        edit(ironcron, "1s", "2s")
+        proxied.cut_at("after", "ironcron.activate")
+        node.signal(signal.SIGHUP)
+        node.wait_logged("event=reloaded")
+        assert proxied.sprung == 1 and in_force(proxied.database) == "@every 2s"
+        assert proxied.database.value("select version from ironcron.pulse") == "2"
+        # And where only its schedules could not be told.
+        edit(ironcron, "2s", "1s")
+        proxied.cut_at("after", "ironcron.publish(")
+        node.signal(signal.SIGHUP)
+        until(lambda: node.log().count("event=reloaded") == 2, lambda: node.log())
+        assert proxied.sprung == 2 and in_force(proxied.database) == "@every 1s"
+        assert not node.logged("reload_refused")
 
 
 # ---- which store it is ----------------------------------------------------------------------------

@@ -154,10 +154,10 @@ void model_run_finish(struct model_store *store, struct model_run *run, enum run
 typedef enum store_result model_op_fn(struct model_store *store, struct store_op *op);
 model_op_fn model_join, model_beat, model_leave; // model_node.c
 model_op_fn model_report;
-model_op_fn model_fence;                              // model_fence.c
-model_op_fn model_load, model_publish, model_version; // model_publish.c
-model_op_fn model_decide;                             // model_decide.c
-model_op_fn model_finish, model_output;               // model_finish.c
+model_op_fn model_fence;                                                 // model_fence.c
+model_op_fn model_load, model_publish, model_version, model_definitions; // model_publish.c
+model_op_fn model_decide;                                                // model_decide.c
+model_op_fn model_finish, model_output;                                  // model_finish.c
 model_op_fn model_slots, model_marks;
 model_op_fn model_control, model_intent_put, model_intent_take, model_intent_note, model_intent_own,
     model_intent_end;                                // model_control.c
@@ -202,7 +202,5 @@ bool model_read_nodes(struct store *, store_node_fn *, void *, struct error *);
 bool model_read_anchor(struct store *, struct store_anchor *, struct error *);
 bool model_read_intent(struct store *, struct uuid, struct arena *, struct store_intent *,
                        struct error *);
-bool model_read_version(struct store *, int64_t, struct arena *, struct store_version *,
-                        struct error *);
 bool model_read_output(struct store *, struct uuid, int64_t, char *, size_t, size_t *,
                        struct error *);

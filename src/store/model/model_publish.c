@@ -208,20 +208,19 @@ enum store_result model_version(struct model_store *store, struct store_op *base
     return STORE_OK;
 }
 
-bool model_read_version(struct store *port, int64_t version, struct arena *arena,
-                        struct store_version *version_out, struct error *err)
+enum store_result model_definitions(struct model_store *store, struct store_op *base)
 {
-    (void)err;
-    const struct model_store *store = model_of(port);
-    int64_t wanted = version == 0 ? store->active : version;
-    *version_out = (struct store_version){.version = 0};
+    struct store_op_definitions *op = CONTAINER_OF(base, struct store_op_definitions, op);
+    struct arena *arena = &base->arena;
+    int64_t wanted = op->wanted == 0 ? store->active : op->wanted;
+    op->text = (struct store_version){.version = 0};
     if (wanted >= 1 && wanted <= (int64_t)store->version_count) {
         const struct store_version *found = &store->versions[wanted - 1];
-        *version_out = *found;
-        version_out->hash = arena_string(arena, found->hash);
-        version_out->text = arena_string(arena, found->text);
-        version_out->actor = found->actor == NULL ? NULL : arena_string(arena, found->actor);
-        version_out->active = wanted == store->active;
+        op->text = *found;
+        op->text.hash = arena_string(arena, found->hash);
+        op->text.text = arena_string(arena, found->text);
+        op->text.actor = found->actor == NULL ? NULL : arena_string(arena, found->actor);
+        op->text.active = wanted == store->active;
     }
-    return true;
+    return STORE_OK;
 }

@@ -30,6 +30,7 @@ static model_op_fn *const handlers[STORE_OP_COUNT] = {
     [STORE_MARKS] = model_marks,
     [STORE_INTENT_OWN] = model_intent_own,
     [STORE_VERSION] = model_version,
+    [STORE_DEFINITIONS] = model_definitions,
     [STORE_IDENTITY] = model_identity,
     [STORE_REPORT] = model_report,
 };
@@ -261,7 +262,6 @@ static const struct store_ops model_ops = {
     .read_nodes = model_read_nodes,
     .read_anchor = model_read_anchor,
     .read_intent = model_read_intent,
-    .read_version = model_read_version,
     .read_output = model_read_output,
 };
 

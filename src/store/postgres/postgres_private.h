@@ -243,8 +243,8 @@ extern const struct task_kind postgres_tasks[STORE_OP_COUNT + 1];
 
 task_send_fn send_join, send_beat, send_leave, send_report, send_fence;
 task_take_fn take_join, take_beat, take_fence;
-task_send_fn send_load, send_publish, send_version, send_marks;
-task_take_fn take_load, take_publish, take_version, take_marks;
+task_send_fn send_load, send_publish, send_version, send_definitions, send_marks;
+task_take_fn take_load, take_publish, take_version, take_definitions, take_marks;
 task_send_fn send_decide, send_slots, send_finish, send_output;
 task_take_fn take_decide, take_slots, take_finish;
 task_send_fn send_control, send_intent_put, send_intent_take, send_intent_note, send_intent_end,
@@ -306,7 +306,5 @@ bool postgres_read_nodes(struct store *, store_node_fn *, void *, struct error *
 bool postgres_read_anchor(struct store *, struct store_anchor *, struct error *);
 bool postgres_read_intent(struct store *, struct uuid, struct arena *, struct store_intent *,
                           struct error *);
-bool postgres_read_version(struct store *, int64_t, struct arena *, struct store_version *,
-                           struct error *);
 bool postgres_read_output(struct store *, struct uuid, int64_t, char *, size_t, size_t *,
                           struct error *);

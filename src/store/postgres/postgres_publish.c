@@ -120,3 +120,30 @@ void take_version(struct postgres_store *store, struct task *task, const PGresul
     op->version = field_int(result, 0, 0);
     op->activated = field_bool(result, 0, 1);
 }
+
+void send_definitions(struct postgres_store *store, struct task *task)
+{
+    const struct store_op_definitions *op = CONTAINER_OF(task->op, struct store_op_definitions, op);
+    struct parameters parameters;
+    parameters_init(&parameters);
+    put_int(&parameters, op->wanted);
+    task_send(store, PG_DEFINITIONS, &parameters);
+}
+
+void take_definitions(struct postgres_store *store, struct task *task, const PGresult *result)
+{
+    (void)store;
+    struct store_op_definitions *op = CONTAINER_OF(task->op, struct store_op_definitions, op);
+    struct arena *arena = &op->op.arena;
+    op->text = (struct store_version){.version = 0};
+    if (PQntuples(result) > 0) {
+        op->text = (struct store_version){
+            .version = field_int(result, 0, 0),
+            .hash = field_string(result, 0, 1, arena),
+            .text = field_string(result, 0, 2, arena),
+            .actor = field_string(result, 0, 3, arena),
+            .published_at = field_instant(result, 0, 4),
+            .active = field_bool(result, 0, 5),
+        };
+    }
+}

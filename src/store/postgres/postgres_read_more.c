@@ -201,38 +201,6 @@ bool postgres_read_intent(struct store *port, struct uuid intent_id, struct aren
            (found || error_set(err, ERROR_NOT_FOUND, "there is no such intent"));
 }
 
-struct version_reader {
-    struct arena *arena;
-    struct store_version *out;
-};
-
-static bool give_version(const PGresult *row, const void *reader_of)
-{
-    const struct version_reader *reader = reader_of;
-    *reader->out = (struct store_version){
-        .version = field_int(row, 0, 0),
-        .hash = field_string(row, 0, 1, reader->arena),
-        .text = field_string(row, 0, 2, reader->arena),
-        .actor = field_string(row, 0, 3, reader->arena),
-        .published_at = field_instant(row, 0, 4),
-        .active = field_bool(row, 0, 5),
-    };
-    return true;
-}
-
-bool postgres_read_version(struct store *port, int64_t version, struct arena *arena,
-                           struct store_version *version_out, struct error *err)
-{
-    AUTO(question_release) struct question question;
-    question_init(&question, "select d.version, d.hash, d.text, d.actor, d.published_at,"
-                             " d.version = p.version from ironcron.definition d, ironcron.pulse p");
-    put_int(&question.parameters, version);
-    question_where(&question, "d.version = coalesce(nullif(", "::bigint, 0), p.version)");
-    *version_out = (struct store_version){.version = 0};
-    return question_each(&question, port, give_version,
-                         &(struct version_reader){arena, version_out}, err);
-}
-
 struct output_reader {
     int64_t offset;
     char *bytes;

@@ -462,7 +462,6 @@ static const struct store_ops postgres_ops = {
     .read_nodes = postgres_read_nodes,
     .read_anchor = postgres_read_anchor,
     .read_intent = postgres_read_intent,
-    .read_version = postgres_read_version,
     .read_output = postgres_read_output,
 };
 

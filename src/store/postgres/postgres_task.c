@@ -24,6 +24,7 @@ const struct task_kind postgres_tasks[STORE_OP_COUNT + 1] = {
     [STORE_MARKS] = {send_marks, take_marks, false, NULL},
     [STORE_INTENT_OWN] = {send_intent_own, take_intent_own, false, NULL},
     [STORE_VERSION] = {send_version, take_version, false, NULL},
+    [STORE_DEFINITIONS] = {send_definitions, take_definitions, false, NULL},
     [STORE_LOCK_ONLY] = {send_lock_only, take_lock_only, true, NULL},
     [STORE_IDENTITY] = {send_identity, take_identity, false, NULL},
     [STORE_REPORT] = {send_report, take_nothing, false, NULL},

@@ -115,12 +115,12 @@ bool sqlite_schema_migrate(struct sqlite_store *store, struct error *err) MUST_U
 
 // Each carries out one operation inside the pump's transaction.
 typedef enum store_result sqlite_op_fn(struct sqlite_store *store, struct store_op *op);
-sqlite_op_fn sqlite_join, sqlite_leave, sqlite_load; // sqlite_node.c
-sqlite_op_fn sqlite_beat, sqlite_report;             // sqlite_beat.c
-sqlite_op_fn sqlite_fence;                           // sqlite_lost.c
-sqlite_op_fn sqlite_publish, sqlite_version;         // sqlite_publish.c
-sqlite_op_fn sqlite_decide;                          // sqlite_decide.c
-sqlite_op_fn sqlite_finish, sqlite_output;           // sqlite_finish.c
+sqlite_op_fn sqlite_join, sqlite_leave, sqlite_load;             // sqlite_node.c
+sqlite_op_fn sqlite_beat, sqlite_report;                         // sqlite_beat.c
+sqlite_op_fn sqlite_fence;                                       // sqlite_lost.c
+sqlite_op_fn sqlite_publish, sqlite_version, sqlite_definitions; // sqlite_publish.c
+sqlite_op_fn sqlite_decide;                                      // sqlite_decide.c
+sqlite_op_fn sqlite_finish, sqlite_output;                       // sqlite_finish.c
 sqlite_op_fn sqlite_slots, sqlite_marks;
 sqlite_op_fn sqlite_control, sqlite_intent_put, sqlite_intent_take, sqlite_intent_note,
     sqlite_intent_own, sqlite_intent_end;
@@ -221,7 +221,5 @@ bool sqlite_read_nodes(struct store *, store_node_fn *, void *, struct error *);
 bool sqlite_read_anchor(struct store *, struct store_anchor *, struct error *);
 bool sqlite_read_intent(struct store *, struct uuid, struct arena *, struct store_intent *,
                         struct error *);
-bool sqlite_read_version(struct store *, int64_t, struct arena *, struct store_version *,
-                         struct error *);
 bool sqlite_read_output(struct store *, struct uuid, int64_t, char *, size_t, size_t *,
                         struct error *);

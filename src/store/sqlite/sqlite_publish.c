@@ -146,3 +146,22 @@ enum store_result sqlite_version(struct sqlite_store *store, struct store_op *ba
     }
     return STORE_OK;
 }
+
+enum store_result sqlite_definitions(struct sqlite_store *store, struct store_op *base)
+{
+    struct store_op_definitions *op = CONTAINER_OF(base, struct store_op_definitions, op);
+    int64_t active = sqlite_active_version(store);
+    int64_t wanted = op->wanted == 0 ? active : op->wanted;
+    op->text = (struct store_version){.version = 0};
+    sqlite3_stmt *row = sql_query(store, SQL_VERSION_GET, VALUES(sql_int(wanted)));
+    if (row != NULL) {
+        op->text = (struct store_version){.version = wanted,
+                                          .hash = column_string(row, 0, &base->arena),
+                                          .text = column_string(row, 1, &base->arena),
+                                          .actor = column_string(row, 2, &base->arena),
+                                          .published_at = column_instant(row, 3),
+                                          .active = wanted == active};
+        sql_end(row);
+    }
+    return STORE_OK;
+}

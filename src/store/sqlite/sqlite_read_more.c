@@ -189,27 +189,6 @@ bool sqlite_read_intent(struct store *port, struct uuid intent_id, struct arena 
     return true;
 }
 
-bool sqlite_read_version(struct store *port, int64_t version, struct arena *arena,
-                         struct store_version *version_out, struct error *err)
-{
-    struct sqlite_store *store = sqlite_of(port);
-    store->failed = SQLITE_OK;
-    int64_t active = sqlite_active_version(store);
-    int64_t wanted = version == 0 ? active : version;
-    *version_out = (struct store_version){.version = 0};
-    sqlite3_stmt *row = sql_query(store, SQL_VERSION_GET, VALUES(sql_int(wanted)));
-    if (row != NULL) {
-        *version_out = (struct store_version){.version = wanted,
-                                              .hash = column_string(row, 0, arena),
-                                              .text = column_string(row, 1, arena),
-                                              .actor = column_string(row, 2, arena),
-                                              .published_at = column_instant(row, 3),
-                                              .active = wanted == active};
-        sql_end(row);
-    }
-    return store->failed == SQLITE_OK || read_failed(store, err);
-}
-
 // Pieces lie end to end; a read may begin inside one and takes what it holds from there on.
 bool sqlite_read_output(struct store *port, struct uuid run_id, int64_t offset, char *bytes,
                         size_t size, size_t *length_out, struct error *err)

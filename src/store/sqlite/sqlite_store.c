@@ -31,6 +31,7 @@ static sqlite_op_fn *const handlers[STORE_OP_COUNT] = {
     [STORE_MARKS] = sqlite_marks,
     [STORE_INTENT_OWN] = sqlite_intent_own,
     [STORE_VERSION] = sqlite_version,
+    [STORE_DEFINITIONS] = sqlite_definitions,
     [STORE_IDENTITY] = sqlite_identity,
     [STORE_REPORT] = sqlite_report,
 };
@@ -231,6 +232,5 @@ const struct store_ops sqlite_ops = {
     .read_nodes = sqlite_read_nodes,
     .read_anchor = sqlite_read_anchor,
     .read_intent = sqlite_read_intent,
-    .read_version = sqlite_read_version,
     .read_output = sqlite_read_output,
 };

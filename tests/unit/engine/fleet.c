@@ -293,7 +293,6 @@ void fleet_start_after(struct fleet *fleet, int index, struct uuid predecessor)
     node->hung = node->cut = node->slow = node->doubtful = false;
     node->doubtful_from = node->failing = STORE_OP_COUNT;
     node->deadline = mono_add(fleet->mono, LEASE);
-    node->version = fleet->version;
     open_store(node);
     struct engine_options options = {.node = node->id,
                                      .host = "sim",
@@ -381,15 +380,13 @@ void fleet_leave(struct fleet *fleet, int index)
 // What serve does: it loads the active definitions.
 static void follow_version(struct fleet_node *node)
 {
-    int64_t wanted = engine_wants_version(node->engine);
-    if (wanted == 0 || node->fleet->stays_behind) {
-        return;
-    }
     struct error err = ERROR_INIT;
-    struct job_set set = set_of(node->fleet, wanted);
-    node->version = wanted;
-    if (!engine_reload(node->engine, &set, &err)) {
-        fail_msg("engine_reload: %s", err.text);
+    enum engine_reloading state = engine_reloading(node->engine, &err);
+    int64_t wanted = engine_wants_version(node->engine);
+    bool over = state != RELOADING_GOES_ON && state != RELOADING_WAITS;
+    if (over && wanted != 0 && !node->fleet->stays_behind) {
+        struct job_set set = set_of(node->fleet, wanted);
+        engine_reload(node->engine, &set);
     }
 }
 

@@ -43,7 +43,6 @@ struct fleet_node {
     bool dry_run;
     struct instant booted_at;
     const char *boot_id;
-    int64_t version; // of its definitions
     int operations[STORE_OP_COUNT];
     enum store_op_kind failing; // these fail, and what is sent with them; STORE_OP_COUNT = none
     bool fails;                 // what is under way

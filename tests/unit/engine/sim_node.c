@@ -96,16 +96,20 @@ static int definitions_of(const struct store_version *row)
     return row->version == 0 ? 0 : (int)strtol(row->text, NULL, 10);
 }
 
-static struct job_set stored_set(struct sim_node *node, int64_t version)
+// False: the store did not answer. `version` 0: the active ones.
+static bool stored_set(struct sim_node *node, int64_t version, struct job_set *set_out)
 {
-    struct arena arena;
-    struct store_version row;
     struct error err = ERROR_INIT;
-    arena_init(&arena, 1 << 20);
-    assert_true(node->store->ops->read_version(node->store, version, &arena, &row, &err));
-    struct job_set set = sim_set(node->sim, definitions_of(&row), row.version);
-    arena_release(&arena);
-    return set;
+    struct store_op_definitions read = {.op = {.kind = STORE_DEFINITIONS}, .wanted = version};
+    bool was_blocking = node->blocking;
+    node->blocking = true;
+    bool done = store_call(node->store, &read.op, &err);
+    node->blocking = was_blocking;
+    if (done) {
+        *set_out = sim_set(node->sim, definitions_of(&read.text), read.text.version);
+        store_op_release(&read.op);
+    }
+    return done;
 }
 
 static bool activate(struct sim_node *node, int number, bool always, int64_t *version_out)
@@ -126,11 +130,17 @@ static bool activate(struct sim_node *node, int number, bool always, int64_t *ve
     return done;
 }
 
-static bool adopt(struct sim_node *node, int64_t version)
+// Step by step, as the owner does: the active ones are loaded, then they come into force.
+static void follow_version(struct sim_node *node)
 {
     struct error err = ERROR_INIT;
-    struct job_set set = stored_set(node, version);
-    return engine_reload(node->engine, &set, &err);
+    enum engine_reloading state = engine_reloading(node->engine, &err);
+    int64_t version = engine_wants_version(node->engine);
+    struct job_set set;
+    bool goes_on = state == RELOADING_GOES_ON || state == RELOADING_WAITS;
+    if (version != 0 && !goes_on && stored_set(node, version, &set)) {
+        engine_reload(node->engine, &set);
+    }
 }
 
 static struct engine_options options_of(struct sim_node *node, struct uuid before)
@@ -163,11 +173,16 @@ static struct engine_options options_of(struct sim_node *node, struct uuid befor
 static bool start_engine(struct sim_node *node)
 {
     struct error err = ERROR_INIT;
-    struct job_set set = stored_set(node, 0);
+    struct job_set set;
+    struct job_set other;
     int64_t version;
+    if (!stored_set(node, 0, &set)) {
+        return false;
+    }
     int64_t before = set.version;
     return engine_start(node->engine, &set, &err) && activate(node, 0, false, &version) &&
-           (version == before || adopt(node, version));
+           (version == before || (stored_set(node, version, &other) &&
+                                  engine_reload_at_start(node->engine, &other, &err)));
 }
 
 static struct uuid predecessor(struct sim_node *node)
@@ -247,17 +262,14 @@ static void settle(struct sim_node *node)
 static void turn(struct sim_node *node)
 {
     settle(node);
-    int64_t version = engine_wants_version(node->engine);
     if (engine_is_fenced(node->engine)) {
         be_reborn(node);
     } else if (node->stopping && engine_is_drained(node->engine)) {
         leave(node);
     } else if (node->stopping && is_past(node->sim, node->drain_until)) {
         engine_stop_runs(node->engine, false);
-    } else if (version != 0 && !node->stopping) {
-        node->blocking = true;
-        (void)adopt(node, version);
-        node->blocking = false;
+    } else if (!node->stopping) {
+        follow_version(node);
         settle(node);
     }
 }
@@ -404,10 +416,7 @@ void sim_new_version(struct sim_node *node)
     int64_t version;
     int number = ++node->sim->newest;
     node->blocking = true;
-    if (activate(node, number, true, &version)) {
-        node->sim->versions++;
-        (void)adopt(node, version);
-    }
+    node->sim->versions += activate(node, number, true, &version);
     node->blocking = false;
     sim_hinder(node, DURATION_S(0));
 }

@@ -408,6 +408,7 @@ static void a_reload_is_for_the_node_that_is_named(void **state)
         for (int i = 0; i < 3; i++) {
             assert_int_equal(engine_wants_reload(f->nodes[i].engine), i == named);
         }
+        engine_reload_begins(f->nodes[named].engine);
         engine_reload_done(f->nodes[named].engine, NULL);
         fleet_advance(f, DURATION_S(1));
         assert_memory_equal(fleet_answer(f, intent), "DONE", 4);

@@ -346,15 +346,6 @@ void world_start(struct world *world)
     }
 }
 
-void world_reload(struct world *world)
-{
-    struct job_set set = world_set(world);
-    struct error err = ERROR_INIT;
-    if (!engine_reload(world->engine, &set, &err)) {
-        fail_msg("engine_reload: %s", err.text);
-    }
-}
-
 static struct instant settle(struct world *world)
 {
     struct instant wake;
@@ -402,6 +393,24 @@ void world_advance(struct world *world, struct duration by)
                                                      : next_step(world, wake, until);
         world->now = instant_add(world->now, step);
         world->mono = mono_add(world->mono, step);
+    }
+}
+
+void world_begin_reload(struct world *world)
+{
+    struct job_set set = world_set(world);
+    engine_reload(world->engine, &set);
+    world_advance(world, DURATION_S(0));
+}
+
+void world_reload(struct world *world)
+{
+    struct error err = ERROR_INIT;
+    enum engine_reloading state;
+    world_begin_reload(world);
+    while ((state = engine_reloading(world->engine, &err)) != RELOADING_DONE) {
+        assert_int_not_equal(state, RELOADING_FAILED);
+        world_advance(world, DURATION_S(1));
     }
 }
 
@@ -487,13 +496,4 @@ struct uuid world_wish(struct world *world, enum store_intent_kind kind, const c
 struct uuid world_intent(struct world *world, enum store_intent_kind kind, const char *job)
 {
     return world_wish(world, kind, job, NULL, false);
-}
-
-int world_count(const struct world *world, const char *job)
-{
-    int count = 0;
-    for (size_t i = 0; i < world->run_count; i++) {
-        count += job == NULL || strcmp(world->runs[i].job, job) == 0;
-    }
-    return count;
 }

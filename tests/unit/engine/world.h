@@ -75,9 +75,10 @@ void world_script(struct world *world, const struct world_script *scripts, size_
 // A job with the contract's defaults; the pointer is valid until the next world_job.
 struct job *world_job(struct world *world, const char *name, const char *schedule);
 void world_start(struct world *world);
-void world_reload(struct world *world); // with the jobs as they are now
-void world_crash(struct world *world);  // the node dies with all it ran; the store stays
-void world_stop(struct world *world);   // drains and leaves
+void world_begin_reload(struct world *world); // with the jobs as they are now
+void world_reload(struct world *world);       // until they are in force
+void world_crash(struct world *world);        // the node dies with all it ran; the store stays
+void world_stop(struct world *world);         // drains and leaves
 void world_advance(struct world *world, struct duration by);
 void world_jump(struct world *world, struct duration by);   // somebody sets the clock
 void world_freeze(struct world *world, struct duration by); // the node is stopped, time goes on

@@ -15,6 +15,15 @@
 
 #include "time/format.h"
 
+int world_count(const struct world *world, const char *job)
+{
+    int count = 0;
+    for (size_t i = 0; i < world->run_count; i++) {
+        count += job == NULL || strcmp(world->runs[i].job, job) == 0;
+    }
+    return count;
+}
+
 static bool forbids_overlap(const struct world *world, const char *name)
 {
     for (size_t i = 0; i < world->job_count; i++) {
