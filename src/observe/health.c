@@ -42,6 +42,14 @@ void health_set(struct health *health, enum health_check check, const char *reas
              reason == NULL ? "" : reason);
 }
 
+void health_set_since(struct health *health, enum health_check check, struct instant since,
+                      const char *reason)
+{
+    health->failing[check] = true;
+    health->since[check] = since;
+    health_set(health, check, reason);
+}
+
 void health_note(struct health *health, enum health_check check, const char *note)
 {
     snprintf(health->note[check], HEALTH_REASON_SIZE, "%s", note == NULL ? "" : note);

@@ -42,6 +42,9 @@ void health_init(struct health *health, struct clock *clock, struct duration loo
 void health_tick(struct health *health);
 // `reason` NULL: this check holds. Not for HEALTH_LOOP.
 void health_set(struct health *health, enum health_check check, const char *reason);
+// It has not held since then.
+void health_set_since(struct health *health, enum health_check check, struct instant since,
+                      const char *reason);
 // What is worth knowing though the check holds; NULL = nothing.
 void health_note(struct health *health, enum health_check check, const char *note);
 // For a fanout: keeps HEALTH_STORE right.

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "observe/run_log.h"
+#include "serve/come_back.h"
 #include "serve/definitions.h"
 #include "serve/node_lock.h"
 #include "serve/start_again.h"
@@ -345,7 +346,7 @@ static void begin_again(struct serve *serve)
     struct error err = ERROR_INIT;
     LOG(LOG_WARN, "starting_again", "all that ran here has ended; starting anew as another node");
     notify_hand_over(&serve->notify);
-    start_again(0, &err);
+    start_again(0, clock_now(serve->node.clock), &err);
     LOG(LOG_ERROR, "stopped", "%s", err.text);
 }
 
@@ -360,13 +361,12 @@ static void keep_trying(struct serve *serve)
         seconds);
     notify_status(&serve->notify, "declared dead by the others; it cannot join them again yet");
     signal(SIGHUP, SIG_IGN); // there is nothing yet that could be loaded anew
-    for (int i = 0; i < seconds; i++) {
-        notify_extend(&serve->notify, START_PATIENCE);
-        notify_turn(&serve->notify);
-        sleep(1);
-    }
+    struct config *config = serve_load(serve->options->config_path, &err);
+    come_back_wait(config, &serve->notify, seconds, serve->fenced_at, serve->why.text);
+    config_free(config);
+    error_reset(&err);
     notify_hand_over(&serve->notify);
-    start_again(serve->tries + 1, &err);
+    start_again(serve->tries + 1, serve->fenced_at, &err);
     LOG(LOG_ERROR, "stopped", "%s", err.text);
 }
 
@@ -388,6 +388,7 @@ static int serve_config(struct serve *serve, struct config *config, bool dry_run
         }
     } else {
         serve->exit_code = fail(&err);
+        serve->why = err;
     }
     doors_close(&serve->doors);
     metrics_watch_engine(serve->metrics, NULL);
@@ -419,6 +420,7 @@ static int serve_files(struct serve *serve)
     }
     if (!serve_validate(config, false, &err)) {
         config_free(config);
+        serve->why = err;
         LOG(LOG_ERROR, "start_refused", "startup validation failed: see `ironcron validate`");
         return error_exit_code(err.code);
     }
@@ -430,7 +432,8 @@ int serve_run(const struct serve_options *options)
     log_configure(options->json_logs ? LOG_FORMAT_JSON : LOG_FORMAT_LOGFMT, LOG_INFO, timestamp);
     signal(SIGPIPE, SIG_IGN);
     static struct serve serve; // large, and one for the process
-    serve = (struct serve){.options = options, .tries = start_again_tries()};
+    serve = (struct serve){.options = options};
+    serve.tries = start_again_was(&serve.fenced_at);
     notify_open(&serve.notify, clock_system());
     int code = serve_files(&serve);
     if (!serve.started && serve.tries >= 0 && code == error_exit_code(ERROR_UNAVAILABLE)) {

@@ -45,7 +45,9 @@ struct serve {
     bool drains;     // as an operator wants it; told
     int exit_code;
     bool started;
-    int tries; // to be a node again after it was fenced; -1 = it is a first start
+    int tries; // to be a node again after it was fenced, -1 = it is a first start …
+    struct instant fenced_at; // … at that time
+    struct error why;         // it did not start
 };
 
 // ---- serve/reload.c -----------------------------------------------------------------------------

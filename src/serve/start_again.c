@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/close_range.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,20 +46,22 @@ static char **split(struct buf *text)
     return arguments;
 }
 
-int start_again_tries(void)
+int start_again_was(struct instant *since_out)
 {
     const char *text = getenv(TRIES);
-    int tries = text == NULL ? -1 : (int)strtol(text, NULL, 10);
+    char *rest = NULL;
+    int tries = text == NULL ? -1 : (int)strtol(text, &rest, 10);
+    *since_out = instant_from_ms(text == NULL ? 0 : strtoll(rest, NULL, 10));
     unsetenv(TRIES);
     return tries;
 }
 
-void start_again(int tries, struct error *err)
+void start_again(int tries, struct instant since, struct error *err)
 {
     AUTO(buf_release) struct buf text;
-    char number[16];
-    snprintf(number, sizeof number, "%d", tries);
-    setenv(TRIES, number, 1);
+    char numbers[48];
+    snprintf(numbers, sizeof numbers, "%d %" PRId64, tries, instant_ms(since));
+    setenv(TRIES, numbers, 1);
     buf_init(&text, ARGUMENTS_MAX);
     if (read_arguments(&text)) {
         char **arguments = split(&text);

@@ -12,7 +12,7 @@ import pytest
 from conftest import Ironcron, until
 from fleet import Session
 from pg_proxy import Proxy
-from postgres import Database, Pooler, cluster, database, own_cluster  # noqa: F401: fixtures
+from postgres import Database, Pooler, cluster, database, free_port, own_cluster  # noqa: F401: fixtures
 from postgres_store import on_postgres
 
 FAR = 'schedule: "0 0 1 1 *"'
@@ -283,6 +283,7 @@ def test_who_was_declared_dead_begins_anew(ironcron, other, database):  # noqa: 
 def test_who_cannot_begin_anew_yet_goes_on_trying(ironcron, other, database):  # noqa: F811
     for program in (ironcron, other):
         on_postgres(program, database, TICK, node="drain: 5s, lease: 3s")
+    edit(ironcron, "127.0.0.1:0", f"127.0.0.1:{free_port()}")
     with ironcron.serve() as node, other.serve() as survivor:
         until(lambda: len(live(database)) == 2, "both are live")
         node.process.send_signal(signal.SIGSTOP)
@@ -293,6 +294,10 @@ def test_who_cannot_begin_anew_yet_goes_on_trying(ironcron, other, database):  #
         node.process.send_signal(signal.SIGCONT)
         until(lambda: node.log().count("event=trying_again") >= 2, "it tries and tries")
         assert node.process.poll() is None and "out of shared memory" in node.log()
+        # Meanwhile it says so to who asks, except while it tries.
+        until(lambda: node.get("/livez")[0] == 200, "it lives")
+        told = until(lambda: node.get("/readyz")[0] == 503 and node.get("/readyz")[2], "it is not ready")
+        assert "since 20" in told and "declared dead" in told and "out of shared memory" in told, told
         database.execute("drop trigger no_room on ironcron.node")
         until(lambda: node.log().count("event=started ") == 2, "it is one of them again", 60)
         assert len(live(database)) == 2
