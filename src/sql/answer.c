@@ -224,6 +224,9 @@ static bool take_result(struct seat *seat, PGresult *result)
     case STAGE_COMMIT:
         take_commit(seat, result);
         break;
+    case STAGE_TIDY: // if not, it is reset once more
+        seat->is_tidy = PQresultStatus(result) == PGRES_COMMAND_OK;
+        break;
     case STAGE_SYNC_ROLLBACK:
     case STAGE_SYNC_CLEAN:
     case STAGE_SYNC_SETUP:

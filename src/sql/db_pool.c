@@ -211,6 +211,13 @@ static void seat_broken(struct backend *backend)
     }
 }
 
+static void seat_idle(struct seat *seat)
+{
+    seat->use = SEAT_IDLE;
+    seat->idle_since = clock_mono(seat->backend.clock);
+    db_pool_dispatch(seat->pool);
+}
+
 // The run has its answer. What was forced may still be on its way, and must not hit the next run.
 static bool seat_answered(struct seat *seat)
 {
@@ -224,6 +231,10 @@ static bool seat_answered(struct seat *seat)
         db_pool_dispatch(pool);
         return false;
     }
+    if (seat->is_tidy) {
+        seat_idle(seat);
+        return true;
+    }
     script_reset(seat);
     if (pool->waiting_first != NULL && pool->cleared && script_may_follow(pool->waiting_first)) {
         start_next(seat);
@@ -236,9 +247,7 @@ static bool seat_done(struct seat *seat, enum stage done)
 {
     if (done == STAGE_SYNC_CLEAN) {
         if (seat->run == NULL) {
-            seat->use = SEAT_IDLE;
-            seat->idle_since = clock_mono(seat->backend.clock);
-            db_pool_dispatch(seat->pool);
+            seat_idle(seat);
         }
         return true;
     }

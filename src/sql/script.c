@@ -14,6 +14,7 @@
 #define VERSION_CONNECTION_CHECK 140000
 #define STATEMENT_TIMEOUT_MAX    ((int64_t)INT32_MAX)
 #define SETUP_MAX                ((size_t)8192)
+#define DISCARD                  "discard all"
 
 // ---- stages -------------------------------------------------------------------------------------
 
@@ -117,7 +118,7 @@ void script_reset(struct seat *seat)
         send_params(seat, STAGE_ROLLBACK, "rollback", 0, NULL);
         send_sync(seat, STAGE_SYNC_ROLLBACK);
     }
-    send_params(seat, STAGE_DISCARD, "discard all", 0, NULL);
+    send_params(seat, STAGE_DISCARD, DISCARD, 0, NULL);
     send_sync(seat, STAGE_SYNC_CLEAN);
 }
 
@@ -193,6 +194,15 @@ static void send_setup(struct seat *seat, const struct sql_run *run)
 
 // ---- a run --------------------------------------------------------------------------------------
 
+// With the reset in the same message neither side wakes a second time for it. Where the COMMIT is
+// not reached the server skips both.
+static void send_commit(struct seat *seat)
+{
+    send_params(seat, STAGE_COMMIT, "commit", 0, NULL);
+    send_params(seat, STAGE_TIDY, DISCARD, 0, NULL);
+    send_sync(seat, STAGE_SYNC_RUN);
+}
+
 bool script_may_follow(const struct sql_run *run)
 {
     return run->way == WAY_PIPELINE;
@@ -204,6 +214,7 @@ void script_start(struct seat *seat, struct sql_run *run)
     seat->run = run;
     run->seat = seat;
     run->own = seat->is_store && run->transaction;
+    seat->is_tidy = false;
     sql_run_hand_over(run);
     switch (run->way) {
     case WAY_PIPELINE:
@@ -214,8 +225,7 @@ void script_start(struct seat *seat, struct sql_run *run)
             (void)PQsendFlushRequest(seat->backend.conn);
             return;
         }
-        send_params(seat, STAGE_COMMIT, "commit", 0, NULL);
-        send_sync(seat, STAGE_SYNC_RUN);
+        send_commit(seat);
         return;
     case WAY_SEPARATE:
         // Without the answer of these the statement could run under the wrong role.
@@ -269,8 +279,7 @@ static void send_own_end(struct seat *seat, struct sql_run *run)
     send_params(seat, STAGE_ROLE, "reset role", 0, NULL);
     send_finish(seat, run);
     run->committing = true;
-    send_params(seat, STAGE_COMMIT, "commit", 0, NULL);
-    send_sync(seat, STAGE_SYNC_RUN);
+    send_commit(seat);
 }
 
 static bool go_on_own(struct seat *seat, struct sql_run *run, enum stage done)

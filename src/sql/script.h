@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What is sent for a run, in which order. A single statement in a transaction goes out in one
-// message with everything around it, behind the reset of the connection's last run: one round trip
-// a run. What is not flushed here the caller flushes.
+// message with everything around it, the reset of the connection included: one round trip a run.
+// What is not flushed here the caller flushes.
 #pragma once
 
 #include "sql/seat.h"

@@ -20,6 +20,7 @@ enum stage {
     STAGE_ROLE,   // … as the role, which ends then
     STAGE_FINISH, // the run's end, beside its effect
     STAGE_COMMIT,
+    STAGE_TIDY, // the same as DISCARD, in the message of the run that has left it
     STAGE_SYNC_ROLLBACK,
     STAGE_SYNC_CLEAN, // ends greeting and reset; the connection is fit for a run
     STAGE_SYNC_SETUP, // the session is set up; the statement may go
@@ -47,6 +48,7 @@ struct seat {
     int server_version;
     bool is_store; // the store's own database, and runs may write their ends there
     bool spoiled;  // must not be used again
+    bool is_tidy;  // nothing of its last run is left
     struct mono idle_since;
 };
 

@@ -133,6 +133,8 @@ def test_nothing_of_a_run_is_left_for_the_next(ironcron, database):
     config(ironcron, database, {
         "dirty": statement("listen news; set search_path = pg_catalog; create temp table left_over(n int); "
                            "prepare p as select 1; select pg_advisory_lock(7); declare c cursor with hold for select 1"),
+        "dirty-single": statement("do 'begin listen news; create temp table left_over(n int); execute ''prepare p as select 1''; "
+                                  "perform pg_advisory_lock(7), set_config(''search_path'', ''pg_catalog'', false); end'"),
         "look": statement("select (select count(*) from pg_listening_channels()) + (select count(*) from "
                           "pg_prepared_statements) + (select count(*) from pg_locks where locktype = 'advisory') + "
                           "(select count(*) from pg_cursors) + (to_regclass('left_over') is not null)::int as n, "
@@ -140,8 +142,9 @@ def test_nothing_of_a_run_is_left_for_the_next(ironcron, database):
         "open": statement("begin; create table never(n int)") + ", transaction: false"}, connections=1)
     with ironcron.serve():
         before = run_once(ironcron, "look")["output"]  # the process id included: it is the same connection
-        run_once(ironcron, "dirty")
-        assert run_once(ironcron, "look")["output"] == before
+        for name in ("dirty", "dirty-single"):
+            run_once(ironcron, name)
+            assert run_once(ironcron, "look")["output"] == before
         run_once(ironcron, "open")
         assert database.value("select to_regclass('never') is null") == "t"
 
