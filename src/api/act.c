@@ -11,11 +11,11 @@
 #include "document/control_outcome.h"
 #include "document/control_set.h"
 #include "document/json.h"
+#include "document/running_ids.h"
 #include "http/problem.h"
 #include "job/params.h"
 
 #define ANSWER_MAX   ((size_t)4 * 1024 * 1024)
-#define RUNNING_MAX  1024
 #define THROTTLE_MAX 1000
 
 static struct uuid new_id(struct api *api)
@@ -194,28 +194,16 @@ void api_post_reload(void *context, const struct http_request *request,
 
 // ---- controls -----------------------------------------------------------------------------------
 
-struct running {
-    struct uuid ids[RUNNING_MAX];
-    size_t count;
-};
-
-static bool note_running(void *context, const struct store_run_row *row)
-{
-    struct running *running = context;
-    running->ids[running->count++] = row->run_id;
-    return running->count < RUNNING_MAX;
-}
-
 static bool cancel_running(struct api *api, const struct http_request *request, const char *job,
                            size_t *cancelled_out, struct error *err)
 {
-    struct running running = {.count = 0};
-    struct store_run_filter filter = {.job = job, .by_state = true, .state = RUN_STARTED};
-    if (!api->store->ops->read_runs(api->store, &filter, note_running, &running, err)) {
+    AUTO(running_ids_release) struct running_ids running = {0};
+    if (!running_ids_read(&running, api->store, job, err)) {
         return false;
     }
     for (size_t i = 0; i < running.count; i++) {
-        struct store_intent intent = {.kind = INTENT_CANCEL, .run_id = running.ids[i]};
+        struct store_intent intent = {.kind = INTENT_CANCEL, .run_id = running.list[i]};
+        engine_feed(api->engine); // there may be thousands
         if (!put(api, request, &intent, err)) {
             return false;
         }

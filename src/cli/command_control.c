@@ -13,6 +13,7 @@
 #include "cli/terminal.h"
 #include "document/control_outcome.h"
 #include "document/control_set.h"
+#include "document/running_ids.h"
 #include "time/format.h"
 
 #define TEXT_MAX 8192
@@ -231,39 +232,18 @@ static bool control(struct invocation *invocation, enum store_control_kind kind,
 
 // ---- pause --------------------------------------------------------------------------------------
 
-struct running {
-    struct uuid ids[1024];
-    size_t count;
-};
-
-static bool note_running(void *context, const struct store_run_row *row)
-{
-    struct running *running = context;
-    if (running->count == ARRAY_LENGTH(running->ids)) {
-        return false;
-    }
-    running->ids[running->count++] = row->run_id;
-    return true;
-}
-
 static bool cancel_running(struct wish *wish, const struct invocation *invocation,
                            struct error *err)
 {
-    struct running running = {0};
-    struct store_run_filter filter = {.job = wish->job,
-                                      .by_state = true,
-                                      .state = RUN_STARTED,
-                                      .since = INSTANT_NONE,
-                                      .until = INSTANT_NONE};
-    struct store *store = wish->session.store;
+    AUTO(running_ids_release) struct running_ids running = {0};
     if (!wish->session.has_node) {
         return true; // nothing runs where no node lives
     }
-    if (!store->ops->read_runs(store, &filter, note_running, &running, err)) {
+    if (!running_ids_read(&running, wish->session.store, wish->job, err)) {
         return false;
     }
     for (size_t i = 0; i < running.count; i++) {
-        struct store_intent intent = {.kind = INTENT_CANCEL, .run_id = running.ids[i]};
+        struct store_intent intent = {.kind = INTENT_CANCEL, .run_id = running.list[i]};
         if (!intent_put(&wish->session, invocation, &intent, err)) {
             return false;
         }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <sys/socket.h>
 
 #include "time/clock.h"
 #include "time/instant.h"
@@ -12,17 +13,22 @@
 struct deadline {
     struct deadline *previous, *next;
     struct mono at;
-    int fd; // not owned
+    int fd;          // not owned
+    bool is_awaited; // nothing whole has come yet: it may have to make room
+    unsigned char from[16];
 };
 
 struct deadlines {
     struct clock *clock;
     struct duration limit;
+    int from_one_most; // so many of one address, as long as some of them are awaited
     struct deadline *first;
     int count;
 };
 
-struct deadline *deadlines_add(struct deadlines *deadlines, int fd);           // starts it
+// Starts it. Where its address has too many already, that which is awaited longest makes room: so
+// whoever sends halves of requests is in nobody's way but their own.
+struct deadline *deadlines_add(struct deadlines *deadlines, int fd, const struct sockaddr *from);
 void deadlines_remove(struct deadlines *deadlines, struct deadline *deadline); // frees it
 void deadlines_push(struct deadlines *deadlines, struct deadline *deadline);   // starts anew
 // The time until the first one; never negative. False when there is none.

@@ -6,10 +6,12 @@
 //
 // Limits hold whatever a client does: connections in all and from one address, the size of headers
 // and body, and the time for each half of an exchange (waiting for a whole request; sending the
-// whole answer), however slowly it drips. On loopback only Host names of loopback are answered (421
-// otherwise). Errors are problem documents (RFC 9457), but for requests that are not HTTP at all,
-// which get the protocol library's short 4xx answer or a closed connection. The owner ignores
-// SIGPIPE: a TLS client may vanish while it is written to.
+// whole answer), however slowly it drips. When three quarters of what one address may have are
+// taken, the connection whose request is awaited longest makes room for the new one. On loopback
+// only Host names of loopback are answered (421 otherwise). Errors are problem documents (RFC
+// 9457), but for requests that are not HTTP at all, which get the protocol library's short 4xx
+// answer or a closed connection. The owner ignores SIGPIPE: a TLS client may vanish while it is
+// written to.
 #pragma once
 
 #include <stdbool.h>

@@ -72,7 +72,9 @@ static void connection_changed(void *context, struct MHD_Connection *mhd, void *
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         int fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
         connection = alloc_zero(1, sizeof *connection);
-        connection->deadline = deadlines_add(&server->connections, fd);
+        connection->deadline = deadlines_add(
+            &server->connections, fd,
+            MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr);
         connection->peer = server->unix_path != NULL ? peer_of(fd) : (struct http_peer){0};
         *slot = connection;
     } else if (connection != NULL) {
@@ -89,10 +91,11 @@ static struct connection *connection_of(struct MHD_Connection *mhd)
     return info == NULL ? NULL : info->socket_context;
 }
 
-static void request_moved(struct http_server *server, struct MHD_Connection *mhd)
+static void request_moved(struct http_server *server, struct MHD_Connection *mhd, bool is_awaited)
 {
     struct connection *connection = connection_of(mhd);
     if (connection != NULL) {
+        connection->deadline->is_awaited = is_awaited;
         deadlines_push(&server->connections, connection->deadline);
     }
 }
@@ -275,7 +278,7 @@ static enum MHD_Result request_arrived(void *context, struct MHD_Connection *mhd
         *data_size = 0;
         return MHD_YES;
     }
-    request_moved(server, mhd); // the request is here: from now on it is the answer's time
+    request_moved(server, mhd, false); // the request is here: from now on it is the answer's time
     return handle(server, mhd, method, exchange);
 }
 
@@ -285,7 +288,7 @@ static void request_ended(void *context, struct MHD_Connection *mhd, void **slot
     (void)code;
     struct exchange *exchange = *slot;
     *slot = NULL;
-    request_moved(context, mhd);
+    request_moved(context, mhd, true);
     if (exchange != NULL) {
         http_target_release(&exchange->target);
         buf_release(&exchange->body);
@@ -385,6 +388,7 @@ bool http_server_new(const struct http_server_options *options, struct http_serv
     fill_defaults(&server->options);
     server->connections.clock = options->clock;
     server->connections.limit = server->options.request_timeout;
+    server->connections.from_one_most = server->options.connections_per_address_max * 3 / 4;
     server->streams.deadlines = &server->connections;
     server->unix_path = alloc_optional(options->unix_path);
     if (!open_server(server, err)) {

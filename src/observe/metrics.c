@@ -204,6 +204,11 @@ void metrics_set_clock_skew(struct metrics *metrics, struct duration skew)
     metrics->clock_skew = skew;
 }
 
+void metrics_set_locks(struct metrics *metrics, int64_t locks, int64_t most)
+{
+    metrics->locks_share_us = most > 0 ? locks * 1000000 / most : 0;
+}
+
 void metrics_set_draining(struct metrics *metrics, bool is_draining)
 {
     metrics->is_draining = is_draining;

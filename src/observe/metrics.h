@@ -44,6 +44,8 @@ void metrics_store_statement(struct metrics *metrics, struct duration took);
 void metrics_audit_row(struct metrics *metrics,
                        const char *event); // rows that are no run's, PAUSED …
 void metrics_set_clock_skew(struct metrics *metrics, struct duration skew);
+// Of the server's lock table, so many of about so many are taken; 0 of 0: it has none.
+void metrics_set_locks(struct metrics *metrics, int64_t locks, int64_t most);
 void metrics_set_nodes_live(struct metrics *metrics, int nodes);
 void metrics_set_draining(struct metrics *metrics, bool is_draining);
 void metrics_set_refuses(struct metrics *metrics, bool refuses); // the active definitions

@@ -59,6 +59,7 @@ struct metrics {
     size_t audit_count;
     struct histogram statements;
     struct duration clock_skew;
+    int64_t locks_share_us; // millionths of the server's lock table that are taken
     uint64_t fenced;
     uint64_t reconnects;
     int nodes_live;

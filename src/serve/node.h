@@ -41,7 +41,8 @@ struct node_memory {
     struct store_op_identity asked;
     bool asking;
     struct mono asked_at;
-    int64_t sealed; // as last written down
+    int64_t locks, locks_most; // as last told
+    int64_t sealed;            // as last written down
     char system[24];
     int64_t database;
 };

@@ -33,6 +33,14 @@ static bool remember(struct node *node, const struct store_op_identity *seen, st
     return true;
 }
 
+static void note_locks(struct node_memory *memory, const struct store_op_identity *seen)
+{
+    if (seen->op.result == STORE_OK) {
+        memory->locks = seen->locks;
+        memory->locks_most = seen->locks_most;
+    }
+}
+
 bool node_store_remember(struct node *node, struct error *err)
 {
     if (!is_on_server(node)) {
@@ -43,6 +51,7 @@ bool node_store_remember(struct node *node, struct error *err)
     if (!store_call(node->store, &seen.op, err)) {
         return error_wrap(err, "asking the store who it is");
     }
+    note_locks(&node->memory, &seen);
     bool done = remember(node, &seen, err);
     store_op_release(&seen.op);
     return done;
@@ -62,6 +71,7 @@ static void on_seen(struct store_op *op)
     struct node *node = CONTAINER_OF(memory, struct node, memory);
     struct error err = ERROR_INIT;
     memory->asking = false;
+    note_locks(memory, &memory->asked);
     if (op->result == STORE_OK && !remember(node, &memory->asked, &err)) {
         if (err.code == ERROR_REFUSED) {
             stop_for(node, &err);

@@ -231,6 +231,7 @@ static void on_tick(struct node *node)
     serve_look_at_zones(serve);
     doors_tick(&serve->doors);
     metrics_set_nodes_live(serve->metrics, (int)engine_member_count(node->engine));
+    metrics_set_locks(serve->metrics, node->memory.locks, node->memory.locks_most);
     metrics_set_clock_skew(serve->metrics, engine_clock_skew(node->engine));
     note_version(serve);
     tell_status(serve);

@@ -216,4 +216,6 @@ struct store_op_identity {
     // Hashes of the chain, hexadecimal: at `sealed`, and at `asked`. NULL = not there, or pruned
     const char *hash;
     const char *asked_hash;
+    int64_t locks;      // entries in the server's lock table …
+    int64_t locks_most; // … of about so many; 0 = it has none
 };

@@ -7,6 +7,7 @@ import signal
 import subprocess
 
 import pytest
+from api_client import Api
 from cli_jobs import JOBS, jobs, last_run  # noqa: F401
 from conftest import PATIENCE, environment, until
 
@@ -317,3 +318,14 @@ def test_root_does_not_run_the_jobs_of_a_store_that_is_somebody_elses(jobs):
     jobs.run("backfill", "greet", "--from", "-1h", "--to", "-0s", code=1)
     assert "systemctl start ironcron" in jobs.run("serve", code=1).stderr
     jobs.run("pause", "greet")  # what is there, root may write
+
+
+def test_pause_ends_all_that_runs_however_much(ironcron):
+    ironcron.config("node: { max_running: 1200, drain: 5s }\njobs:\n"
+                    "  - { name: long, schedule: '0 0 1 1 *', overlap: allow, shell: 'exec sleep 600' }\n")
+    with ironcron.serve():
+        api = Api(ironcron)
+        for _ in range(1050):
+            assert api.post("/api/v1/jobs/long/run").status in (200, 202)
+        assert ironcron.json("pause", "--all", "--cancel-running")["cancelled"] == 1050
+        until(lambda: ironcron.query("select count(*) n from job_runs where state = 'CANCELLED'")[0]["n"] == 1050, "all are ended")

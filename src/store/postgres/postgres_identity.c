@@ -20,4 +20,6 @@ void take_identity(struct postgres_store *store, struct task *task, const PGresu
     op->sealed = field_int(result, 0, 3);
     op->hash = field_string(result, 0, 4, &op->op.arena);
     op->asked_hash = field_string(result, 0, 5, &op->op.arena);
+    op->locks = field_int(result, 0, 6);
+    op->locks_most = field_int(result, 0, 7);
 }

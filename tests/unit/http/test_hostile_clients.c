@@ -299,12 +299,38 @@ static void one_address_cannot_take_all(void **state)
     for (int i = 0; i < 8; i++) {
         fds[i] = client_open(&world);
     }
-    assert_int_equal(http_server_connections(world.server), 4);
+    assert_in_range(http_server_connections(world.server), 1, 4);
     for (int i = 0; i < 8; i++) {
         close(fds[i]);
     }
     pump(&world);
     expect_alive(&world, "one address");
+    world_close(&world);
+}
+
+// Whoever sends halves of requests keeps nobody out, not even of the same address, and no time has
+// to pass for that; an answer that is being read stays.
+static void halves_of_requests_make_room(void **state)
+{
+    (void)state;
+    static const char stream[] = "GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    struct world world;
+    int halves[300];
+    world_open(&world, NULL);
+    int reading = client_open(&world);
+    int small = 65536;
+    setsockopt(reading, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+    assert_true(client_send(&world, reading, stream, strlen(stream)));
+    for (size_t i = 0; i < ARRAY_LENGTH(halves); i++) {
+        halves[i] = client_open(&world);
+        client_send(&world, halves[i], stream, 10);
+    }
+    expect_alive(&world, "among halves of requests");
+    assert_int_equal(world.streams_open, 1);
+    for (size_t i = 0; i < ARRAY_LENGTH(halves); i++) {
+        close(halves[i]);
+    }
+    close(reading);
     world_close(&world);
 }
 
@@ -336,6 +362,7 @@ int main(void)
         cmocka_unit_test(a_long_answer_is_followed_by_a_whole_wait),
         cmocka_unit_test(many_connections_are_bounded),
         cmocka_unit_test(one_address_cannot_take_all),
+        cmocka_unit_test(halves_of_requests_make_room),
         cmocka_unit_test(a_server_may_go_with_clients_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

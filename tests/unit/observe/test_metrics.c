@@ -116,6 +116,7 @@ static void counters_are_there_from_the_start(void **state)
         {"ironcron_store_up", "1"},
         {"ironcron_store_reconnects_total", "0"},
         {"ironcron_store_statement_duration_seconds_count", NULL},
+        {"ironcron_store_locks_ratio", "0"},
         {"ironcron_clock_skew_seconds", "0"},
         {"ironcron_nodes_live", "1"},
         {"ironcron_fenced_total", "0"},
@@ -224,6 +225,7 @@ static void the_node_is_shown(void **state)
     static const struct expectation list[] = {
         {"ironcron_store_up", "0"},
         {"ironcron_store_reconnects_total", "1"},
+        {"ironcron_store_locks_ratio", "0.75"},
         {"ironcron_clock_skew_seconds", "-0.25"},
         {"ironcron_nodes_live", "3"},
         {"ironcron_node_draining", "1"},
@@ -245,6 +247,7 @@ static void the_node_is_shown(void **state)
     world.events->on_store(world.events->context, NULL, &outage);
     world.events->on_store(world.events->context, NULL, &outage);
     world.events->on_store(world.events->context, &err, &outage);
+    metrics_set_locks(world.metrics, 4800, 6400);
     metrics_set_clock_skew(world.metrics, DURATION_MS(-250));
     metrics_set_nodes_live(world.metrics, 3);
     metrics_set_draining(world.metrics, true);
