@@ -297,7 +297,8 @@ static void render_clock_skew(struct exposition *out, const char *name,
     put_seconds(out, name, input, input->metrics->clock_skew.us);
 }
 
-static void render_lock_table(struct exposition *out, const char *name, const struct family_input *input)
+static void render_lock_table(struct exposition *out, const char *name,
+                              const struct family_input *input)
 {
     put_seconds(out, name, input, input->metrics->locks_share_us);
 }
