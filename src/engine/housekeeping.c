@@ -8,7 +8,7 @@
 
 #define SEAL_EVERY  DURATION_MS(700) // "at most about a second behind"
 #define SEAL_REST   DURATION_S(60)   // in a fleet that writes nothing
-#define SEAL_LIMIT  5000
+#define SEAL_LIMIT  2000             // hashed in one go, while the loop stands still
 #define PRUNE_EVERY DURATION_S(3600)
 #define PRUNE_LIMIT 1000
 

@@ -8,21 +8,47 @@
 
 #include "time/format.h"
 
-static void add_line(crypto_hash_sha256_state *state, const char *text)
+// Gathered, since each piece by itself would cost as much as its hash.
+struct lines {
+    crypto_hash_sha256_state state;
+    size_t length;
+    char bytes[1024];
+};
+
+static void hash_gathered(struct lines *lines)
 {
-    if (text != NULL) {
-        crypto_hash_sha256_update(state, (const unsigned char *)text, strlen(text));
-    }
-    crypto_hash_sha256_update(state, (const unsigned char *)"\n", 1);
+    crypto_hash_sha256_update(&lines->state, (const unsigned char *)lines->bytes, lines->length);
+    lines->length = 0;
 }
 
-static void add_uuid(crypto_hash_sha256_state *state, struct uuid id)
+static void add(struct lines *lines, const char *bytes, size_t length)
+{
+    if (length > sizeof lines->bytes - lines->length) {
+        hash_gathered(lines);
+    }
+    if (length > sizeof lines->bytes) {
+        crypto_hash_sha256_update(&lines->state, (const unsigned char *)bytes, length);
+        return;
+    }
+    memcpy(lines->bytes + lines->length, bytes, length);
+    lines->length += length;
+}
+
+static void add_line(struct lines *lines, const char *text)
+{
+    if (text != NULL) {
+        add(lines, text, strlen(text));
+    }
+    add(lines, "\n", 1);
+}
+
+static void add_uuid(struct lines *lines, struct uuid id)
 {
     char text[UUID_TEXT_SIZE] = "";
     if (!uuid_is_nil(id)) {
         uuid_format(id, text);
     }
-    add_line(state, text);
+    add_line(lines, text);
 }
 
 void chain_hex(const uint8_t hash[CHAIN_HASH_SIZE], char out[CHAIN_HEX_SIZE])
@@ -39,17 +65,19 @@ void chain_hash(const struct store_audit_row *row, uint8_t hash_out[CHAIN_HASH_S
     snprintf(seq, sizeof seq, "%" PRId64, row->seq);
     format_utc_ms(row->at, at);
 
-    crypto_hash_sha256_state state;
-    crypto_hash_sha256_init(&state);
-    add_line(&state, "ironcron-audit-1");
-    add_line(&state, prev);
-    add_line(&state, seq);
-    add_line(&state, at);
-    add_line(&state, row->event);
-    add_line(&state, row->job);
-    add_uuid(&state, row->run_id);
-    add_uuid(&state, row->node);
-    add_line(&state, row->actor);
-    add_line(&state, row->detail);
-    crypto_hash_sha256_final(&state, hash_out);
+    struct lines lines;
+    lines.length = 0;
+    crypto_hash_sha256_init(&lines.state);
+    add_line(&lines, "ironcron-audit-1");
+    add_line(&lines, prev);
+    add_line(&lines, seq);
+    add_line(&lines, at);
+    add_line(&lines, row->event);
+    add_line(&lines, row->job);
+    add_uuid(&lines, row->run_id);
+    add_uuid(&lines, row->node);
+    add_line(&lines, row->actor);
+    add_line(&lines, row->detail);
+    hash_gathered(&lines);
+    crypto_hash_sha256_final(&lines.state, hash_out);
 }
