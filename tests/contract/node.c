@@ -187,6 +187,23 @@ static void a_change_never_reaches_below_the_mark(void **state)
                    "job 1 a three mark +9000 success - throttle 0\n");
 }
 
+// By a clock that went back behind its removal.
+static void what_comes_back_begins_where_it_had_ended(void **state)
+{
+    struct contract *c = *state;
+    contract_publish(c, "a", "one");
+    contract_advance(&c->clock, 3000);
+    contract_publish(c, "a", NULL);
+    contract_advance(&c->clock, -2000);
+    contract_publish(c, "a", "two");
+    contract_publish(c, "a", NULL);
+    contract_advance(&c->clock, -1000);
+    contract_publish(c, "a", "three");
+    contract_holds(c, PART_FORCE | PART_JOBS,
+                   "force a one from +0 to +3000\nforce a three from +3000 to -\n"
+                   "job 1 a three mark +3000 success - throttle 0\n");
+}
+
 static void publishes_many_and_says_whether_something_changed(void **state)
 {
     struct contract *c = *state;
@@ -215,6 +232,7 @@ static const struct CMUnitTest tests[] = {
     CONTRACT_TEST(loads_where_the_last_one_stopped),
     CONTRACT_TEST(publishes_changes_with_from_and_to),
     CONTRACT_TEST(a_change_never_reaches_below_the_mark),
+    CONTRACT_TEST(what_comes_back_begins_where_it_had_ended),
     CONTRACT_TEST(publishes_many_and_says_whether_something_changed),
 };
 const struct contract_tests contract_node_tests = {tests, sizeof tests / sizeof tests[0]};

@@ -128,6 +128,10 @@ static bool publish_item(struct model_store *store, struct store_publish_item *i
         return false;
     }
     struct instant mark = instant_before(at, job->high_water) ? job->high_water : at;
+    for (size_t i = 0; i < job->force_count; i++) {
+        struct instant to = job->forces[i].to;
+        mark = !instant_is_none(to) && instant_before(mark, to) ? to : mark;
+    }
     if (now != NULL) {
         force_close(job, mark);
     }

@@ -354,6 +354,8 @@ begin
     where f.job_id = p.job_id and f.to_ms is null and f.spec = p.spec;
     delete from published p where p.spec is null
         and not exists (select from ironcron.in_force f where f.job_id = p.job_id and f.to_ms is null);
+    -- Nor does it begin before the one before it has ended, though it is added again by a clock that went back.
+    update published p set mark = greatest(p.mark, (select max(f.to_ms) from ironcron.in_force f where f.job_id = p.job_id));
     -- A schedule that was in force for no time at all leaves no row.
     delete from ironcron.in_force f using published p
     where f.job_id = p.job_id and f.to_ms is null and f.from_ms >= p.mark;

@@ -197,6 +197,7 @@ declare
     a ironcron.answers;
 begin
     if current_setting('ironcron.outdated') = 'true' then
+        perform ironcron.know_jobs(p_job);
         select array_agg(coalesce(s.verdict, 0) order by i.ord), array_agg(coalesce(s.fence, 0) order by i.ord),
                array_agg(s.started_at order by i.ord)
         into a

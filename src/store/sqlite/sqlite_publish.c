@@ -43,7 +43,8 @@ static void force_close(struct sqlite_store *store, int64_t job_id, int64_t from
 }
 
 // True when something changed. Slots up to the mark are decided, under the schedule of their time:
-// the new one takes over at the mark when that lies after `at` (a clock that went back).
+// the new one takes over at the mark when that lies after `at` (a clock that went back), or where
+// the job was removed later than that.
 static bool publish_item(struct sqlite_store *store, struct store_publish_item *item, int64_t at)
 {
     int64_t mark = at;
@@ -61,6 +62,8 @@ static bool publish_item(struct sqlite_store *store, struct store_publish_item *
     if (force.is_same || (!force.exists && item->spec == NULL)) {
         return false;
     }
+    int64_t last = sql_query_integer(store, SQL_FORCE_LAST, 0, VALUES(sql_int(item->job_id)));
+    mark = last > mark ? last : mark;
     if (force.exists) {
         force_close(store, item->job_id, force.from_ms, mark);
     }

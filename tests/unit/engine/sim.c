@@ -120,6 +120,7 @@ void sim_release(struct sim *sim)
     free(sim->history);
     free(sim->late);
     free(sim->slow);
+    free(sim->doubts);
     free(sim->births);
     free(sim->boots);
     store_close(sim->store);

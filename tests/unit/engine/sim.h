@@ -164,6 +164,11 @@ struct sim_span { // of true time
     struct mono from, until;
 };
 
+struct sim_doubt { // a claim of a job that was cut off before it arrived, and is sent again
+    int job;
+    struct mono since;
+};
+
 struct sim {
     struct instant epoch;
     struct mono now; // true time since the epoch
@@ -181,6 +186,8 @@ struct sim {
     int newest;            // definitions: a number
     struct sim_span *slow; // when messages took seconds
     size_t slow_count, slow_capacity;
+    struct sim_doubt *doubts;
+    size_t doubt_count, doubt_capacity;
     char names[SIM_JOBS][16];
     enum job_overlap overlaps[SIM_JOBS];
     int64_t takes_ms[SIM_JOBS];

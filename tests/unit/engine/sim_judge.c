@@ -372,6 +372,21 @@ static bool was_slow(const struct sim *sim, struct instant at)
     return false;
 }
 
+// Nor does one that was cut off and sent again when its node was back.
+static bool was_doubtful(const struct sim *sim, const struct verify_finding *finding)
+{
+    struct mono at = {instant_since(finding->at, sim->epoch).us};
+    int job = finding->job == NULL ? -1 : (int)strtol(finding->job + 4, NULL, 10); // "job-7"
+    for (size_t i = sim->doubt_count; i > 0; i--) {
+        const struct sim_doubt *doubt = &sim->doubts[i - 1];
+        if (doubt->job == job && mono_before(doubt->since, at) &&
+            mono_since(at, doubt->since).us < SIM_SLOW_REACH.us) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void sim_judge_ledger(struct sim *sim, bool in_the_end)
 {
     struct verify_options options = {.since = INSTANT_NONE, .node_is_live = !in_the_end};
@@ -382,7 +397,8 @@ void sim_judge_ledger(struct sim *sim, bool in_the_end)
     }
     for (size_t i = 0; i < report.finding_count; i++) {
         const struct verify_finding *finding = &report.findings[i];
-        if (finding->kind != VERIFY_SLOT_POLICY || !was_slow(sim, finding->at)) {
+        bool excused = was_slow(sim, finding->at) || was_doubtful(sim, finding);
+        if (finding->kind != VERIFY_SLOT_POLICY || !excused) {
             sim_break(sim, JUDGE_LEDGER, "%s: %s", verify_kind_name(finding->kind), finding->text);
         }
     }

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "store/model/model_private.h"
 #include "store/operation.h"
 
 static struct sim *the_sim; // operations have no context of the world
@@ -291,6 +292,18 @@ void sim_late_work(struct sim *sim)
     }
 }
 
+// It is sent again as it was, once the node is back: what operators want by then it does not know.
+static void doubt(struct sim *sim, struct store_op *op)
+{
+    const struct store_op_decide *decide = CONTAINER_OF(op, struct store_op_decide, op);
+    for (size_t i = 0; op->kind == STORE_DECIDE && i < decide->slot_count; i++) {
+        const struct model_job *job = model_job_at(model_of(sim->store), decide->slots[i].job_id);
+        ARRAY_RESERVE(sim->doubts, sim->doubt_count, sim->doubt_capacity);
+        sim->doubts[sim->doubt_count++] =
+            (struct sim_doubt){(int)strtol(job->name + 4, NULL, 10), sim->now};
+    }
+}
+
 // Lost, done, or done later: the node will never be told.
 void sim_link_cut(struct sim_node *node)
 {
@@ -304,6 +317,8 @@ void sim_link_cut(struct sim_node *node)
             late_add(node->sim, entry->op);
         } else if (!entry->carried && fate == 1) {
             carry(node, entry);
+        } else if (!entry->carried) {
+            doubt(node->sim, entry->op);
         }
         entry->cut = true;
         entry->answer_at = node->sim->now;
