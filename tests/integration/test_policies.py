@@ -7,6 +7,7 @@ import subprocess
 import time
 
 from conftest import environment, until
+from fleet import Clock
 
 
 def iso(seconds):
@@ -30,6 +31,7 @@ jobs:
   - { name: upstream, schedule: "ONCE", shell: "while ! test -e go; do sleep 0.05; done; test ! -e bad",
       workdir: FOLDER, timeout: 0s, kill_after: 1s, on_lost: retry }
   - { name: then, schedule: "ONCE", command: ["/bin/true"], after: [upstream], after_within: WITHIN }
+  - { name: other, schedule: "0 0 29 2 *", command: ["/bin/true"] }
 """
 
 
@@ -64,6 +66,22 @@ def test_a_slot_waits_for_the_other_job_over_a_crash(ironcron):
         until(lambda: slots(ironcron, "then")[due]["outcome"] == "SUCCESS", "it has gone on", every=0.1)
     run, = runs(ironcron, "then")
     assert run["trigger"] == "schedule" and run["attempt"] == 1
+    ironcron.run("audit", "verify")
+
+
+def test_a_slot_waits_for_the_other_job_while_the_clock_steps(ironcron):
+    due = after_config(ironcron)
+    clock = Clock(ironcron.folder)
+    with ironcron.serve(env=clock.environment()):
+        until(lambda: slots(ironcron, "then").get(due, {}).get("reason") == "after", "it waits", every=0.1)
+        for seconds in (-600, 600, -3):
+            clock.step(seconds)
+            ironcron.run("run", "other", "--wait")  # the node has seen it
+            assert slots(ironcron, "then")[due]["outcome"] is None
+            assert len(runs(ironcron, "upstream")) == 1
+        (ironcron.folder / "go").touch()
+        until(lambda: slots(ironcron, "then")[due]["outcome"] == "SUCCESS", "it has gone on", every=0.1)
+    assert [len(runs(ironcron, job)) for job in ("upstream", "then")] == [1, 1]
     ironcron.run("audit", "verify")
 
 
@@ -131,6 +149,52 @@ def test_a_retry_by_hand_with_and_without_a_node(ironcron):
     again = ironcron.run("runs", "retry", manual["run_id"], code=1)
     assert again.stdout == "for all\n" and "Parameters are not kept" in again.stderr
     assert [r["trigger"] for r in runs(ironcron, "idle")] == ["manual", "manual"]
+    ironcron.run("audit", "verify")
+
+
+LONG = """
+jobs:
+  - { name: long, schedule: "@once ONCE", shell: "echo x >>begun; test -e good && exit 0; test -e begun-once && sleep 300;
+      touch begun-once; exit 1", workdir: FOLDER, timeout: 0s, kill_after: 1s }
+"""
+
+
+def begun(ironcron):
+    return (ironcron.folder / "begun").read_text().count("x")
+
+
+def retry_aside(ironcron, run):
+    return subprocess.Popen(ironcron.command("runs", "retry", run["run_id"]), cwd=ironcron.folder,
+                            env=environment(ironcron.folder), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                            stderr=subprocess.DEVNULL)
+
+
+def test_a_retry_by_hand_that_is_killed_is_lost_and_can_be_had_again(ironcron):
+    due = int(time.time()) + 6
+    ironcron.config(LONG.replace("ONCE", iso(due)).replace("FOLDER", str(ironcron.folder)))
+    with ironcron.serve():
+        until(lambda: runs(ironcron, "long", state="FAILED"), "it failed", every=0.1)
+    first, = runs(ironcron, "long")
+    # The command itself, where no node lives; then the node that carries it out.
+    command = retry_aside(ironcron, first)
+    until(lambda: begun(ironcron) == 2, "it has begun", every=0.1)
+    command.kill()
+    command.wait()
+    ironcron.expect_no_process()
+    node = ironcron.start()
+    until(lambda: runs(ironcron, "long", attempt=2, state="LOST"), "it is lost", every=0.1)
+    command = retry_aside(ironcron, first)
+    until(lambda: begun(ironcron) == 3, "it has begun", every=0.1)
+    node.kill()
+    assert command.wait(60) != 0
+    ironcron.expect_no_process()
+    (ironcron.folder / "good").touch()
+    with ironcron.serve():
+        until(lambda: runs(ironcron, "long", attempt=3, state="LOST"), "it is lost", every=0.1)
+        ironcron.run("runs", "retry", first["run_id"])
+    assert [(r["attempt"], r["state"]) for r in runs(ironcron, "long")] == [
+        (4, "SUCCESS"), (3, "LOST"), (2, "LOST"), (1, "FAILED")]
+    assert begun(ironcron) == 4, "each was executed once"
     ironcron.run("audit", "verify")
 
 
