@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The seed is printed when the stores differ; IRONCRON_SEED=N repeats it. By hand: IRONCRON_SEEDS=100
-// tries so many from IRONCRON_SEED on, and nothing else.
+// The seed is printed when the stores differ; IRONCRON_SEED=N repeats it. By hand:
+// IRONCRON_SEEDS=100 tries so many from IRONCRON_SEED on, and nothing else.
 #include "random_sequences.h"
 
 #include <inttypes.h>
