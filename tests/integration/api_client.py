@@ -6,13 +6,15 @@ import json
 import os
 import socket
 
+from conftest import PATIENCE
+
 
 def connect_unix(path):
     """Through the folder's descriptor: a test's folder may be longer than a socket's address."""
     folder = os.open(os.path.dirname(path), os.O_PATH | os.O_DIRECTORY)
     try:
         connection = socket.socket(socket.AF_UNIX)
-        connection.settimeout(20)
+        connection.settimeout(PATIENCE)
         connection.connect(f"/proc/self/fd/{folder}/{os.path.basename(path)}")
         return connection
     finally:
@@ -21,7 +23,7 @@ def connect_unix(path):
 
 class UnixConnection(http.client.HTTPConnection):
     def __init__(self, path):
-        super().__init__("localhost", timeout=20)
+        super().__init__("localhost", timeout=PATIENCE)
         self.path = str(path)
 
     def connect(self):
@@ -69,7 +71,7 @@ class Api:
             return request(UnixConnection(self.socket), method, path, body, headers)
         host, _, port = self.node.address.rpartition(":")
         sent = {**({"Authorization": f"Bearer {self.token}"} if self.token else {}), **(headers or {})}
-        return request(http.client.HTTPConnection(host, int(port), timeout=20), method, path, body, sent)
+        return request(http.client.HTTPConnection(host, int(port), timeout=PATIENCE), method, path, body, sent)
 
     def get(self, path, **headers):
         return self.ask("GET", path, headers=headers)

@@ -64,7 +64,7 @@ class Box:
             ["unshare", "--mount", "--pid", "--fork", "--uts", "--ipc", "--net", "--cgroup", "--kill-child", "--mount-proc",
              "sh", "-c", SETUP, "sh", str(where)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=open(self.folder / "box.log", "wb"))
-        until(self.is_up, lambda: f"systemd is up in the box; {self.complaints()}", patience=60, every=0.1)
+        until(self.is_up, lambda: f"systemd is up in the box; {self.complaints()}", every=0.1)
 
     def complaints(self):
         return (self.folder / "box.log").read_text(errors="replace")
@@ -79,7 +79,7 @@ class Box:
                     self.pid = int(children[0])
         return self.pid and self.run("systemctl", "is-active", "--quiet", "basic.target", code=None).returncode == 0
 
-    def run(self, *command, code=0, timeout=120, user=None):
+    def run(self, *command, code=0, timeout=300, user=None):
         """One command in there, as root or as `user`."""
         words = ["nsenter", "-t", str(self.pid), "--all", f"--root=/proc/{self.pid}/root", "--wd=/"]
         words += ["env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "DEBIAN_FRONTEND=noninteractive"]

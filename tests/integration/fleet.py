@@ -180,7 +180,7 @@ class Fleet:
         self.judge_witnesses(forgotten)
 
     def judge_ledger(self):
-        verify = self.hosts[0].run("audit", "verify", code=None, timeout=120)
+        verify = self.hosts[0].run("audit", "verify", code=None)
         assert verify.returncode == 0, f"{verify.stdout}\n{verify.stderr}\n{self.logs()}"
         assert self.value("select count(*) from ironcron.job_runs where state = 'STARTED'") == "0"
         assert self.value("select count(*) from ironcron.nodes where state = 'live'") == "0"

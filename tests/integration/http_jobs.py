@@ -2,10 +2,10 @@
 
 import json
 
-from conftest import HTTP_LISTEN, until
+from conftest import FAR, HTTP_LISTEN, until
 
 SECRET = "0123456789abcdef0123456789abcdef"
-NEVER = '"@once 2099-01-01T00:00:00Z"'
+NEVER = f'"{FAR}"'
 
 
 def job(url, name="call", schedule=NEVER, more="", **keys):

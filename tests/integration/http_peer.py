@@ -11,6 +11,8 @@ import struct
 import threading
 import time
 
+from conftest import PATIENCE
+
 
 class Request:
     """One request as it came in."""
@@ -132,7 +134,7 @@ def tell_end(node, run_id, end, secret=None, headers=None, method="POST", signat
         sent["X-Ironcron-Signature"] = sign(secret, body)
     if signature:
         sent["X-Ironcron-Signature"] = signature
-    connection = http.client.HTTPConnection(node.address, timeout=30)
+    connection = http.client.HTTPConnection(node.address, timeout=PATIENCE)
     connection.request(method, f"/api/v1/runs/{run_id}/end", body, sent)
     answer = connection.getresponse()
     text = answer.read()

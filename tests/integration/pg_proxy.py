@@ -3,10 +3,9 @@ after a commit, hold either direction, as a network does that loses packets, del
 
 import asyncio
 import contextlib
+import socket
 import struct
 import threading
-
-from postgres import free_port
 
 
 class Cut(Exception):
@@ -120,7 +119,8 @@ class Connection:
 class Proxy:
     def __init__(self, port):
         self.to = port
-        self.port = free_port()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
         self.refuses = False
         self.delay = 0
         self.trap = None  # ("before", "after" or "hold", a part of the statement's text)
@@ -138,7 +138,7 @@ class Proxy:
         for way in ("up", "down"):
             self.gates[way] = asyncio.Event()
             self.gates[way].set()
-        self.listener = self.loop.run_until_complete(asyncio.start_server(self.serve, "127.0.0.1", self.port))
+        self.loop.run_until_complete(asyncio.start_server(self.serve, sock=self.listener))
         started.set()
         self.loop.run_forever()
 

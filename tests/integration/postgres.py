@@ -13,7 +13,7 @@ import tempfile
 
 import pytest
 
-from conftest import until
+from conftest import PATIENCE, free_port, until
 
 BIN = pathlib.Path("/usr/lib/postgresql/15/bin")
 PASSWORD = "hunter2-of-the-cluster"  # must never be seen in what ironcron prints or stores
@@ -28,12 +28,6 @@ def unprivileged():
     if os.geteuid() == 0:
         prefix += ["--reuid", "postgres", "--regid", "postgres", "--clear-groups"]
     return prefix
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 class Cluster:
@@ -78,7 +72,7 @@ class Cluster:
         """INT: fast, as a restart does it; QUIT: at once, as a crash."""
         if self.process.poll() is None:
             self.process.send_signal(how)
-        self.process.wait(60)
+        self.process.wait(PATIENCE)
 
     def environment(self):
         return {"PATH": f"{BIN}:/usr/bin:/bin", "PGPASSWORD": PASSWORD, "PGCONNECT_TIMEOUT": "10", "LANG": "C.UTF-8"}
@@ -86,7 +80,7 @@ class Cluster:
     def psql(self, statement, database="postgres", check=True):
         return subprocess.run([BIN / "psql", "-X", "-At", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p",
                                str(self.port), "-U", "tester", "-d", database, "-c", statement], check=check,
-                              capture_output=True, text=True, env=self.environment(), timeout=60)
+                              capture_output=True, text=True, env=self.environment(), timeout=PATIENCE)
 
     def remove(self):
         self.stop(signal.SIGQUIT)

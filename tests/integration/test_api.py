@@ -13,12 +13,12 @@ import uuid
 import pytest
 
 from api_client import Api, connect_unix, matches
-from conftest import until
+from conftest import FAR, PATIENCE, until
 
-JOBS = """jobs:
-  - { name: hello, schedule: "@every 1h", params: { who: you }, shell: "echo hello $IRONCRON_PARAM_WHO" }
-  - { name: slow, schedule: "@every 1h", shell: "sleep 60" }
-  - { name: tick, schedule: "@every 1s", shell: "true" }
+JOBS = f"""jobs:
+  - {{ name: hello, schedule: "{FAR}", params: {{ who: you }}, shell: "echo hello $IRONCRON_PARAM_WHO" }}
+  - {{ name: slow, schedule: "{FAR}", shell: "sleep 600" }}
+  - {{ name: tick, schedule: "@every 1s", shell: "true" }}
 """
 TOKENS = """http:
   listen: "127.0.0.1:0"
@@ -122,7 +122,7 @@ def test_controls_take_effect_at_once(api, ironcron):
 
 
 def test_a_reload(api, ironcron):
-    ironcron.config(JOBS + '  - { name: fresh, schedule: "@every 1h", shell: "true" }\n')
+    ironcron.config(JOBS + f'  - {{ name: fresh, schedule: "{FAR}", shell: "true" }}\n')
     assert api.post("/api/v1/reload").status in (200, 202)
     until(lambda: api.get("/api/v1/jobs/fresh").status == 200, "the new job is there")
 
@@ -258,7 +258,7 @@ def test_documents_are_those_of_the_commands(api, ironcron):
     run_of(api, run)
     ours = [row for row in ironcron.json("runs", "--job", "hello") if row["run_id"] == run]
     assert ours == [row for row in api.get("/api/v1/runs?job=hello").json if row["run_id"] == run]
-    assert ironcron.json("nodes") == api.get("/api/v1/nodes").json
+    until(lambda: ironcron.json("nodes") == api.get("/api/v1/nodes").json, "both see the node as it is between two ticks")
     jobs = {job["job"]: job for job in api.get("/api/v1/jobs").json}
     assert {job["job"]: job for job in ironcron.json("jobs")}["hello"] == jobs["hello"]
 
@@ -330,7 +330,7 @@ def test_events_tell_of_a_run(api, ironcron):
 
         def heard(words):
             nonlocal got
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + PATIENCE
             while words not in got and time.monotonic() < deadline:
                 got += stream.recv(65536)
             assert words in got, got

@@ -52,6 +52,7 @@ def test_a_callback_ends_the_run(ironcron, peer):
     with ironcron.serve() as node:
         run = start(ironcron, peer)
         assert run["state"] == "STARTED"
+        until(lambda: output(ironcron, run) == "queued\n", "the response is there, before the callback")
         assert tell_end(node, run["run_id"], end_of(run, output="did 7 rows\n"), SECRET) == (
             200, {"run_id": run["run_id"], "job": "call", "state": "SUCCESS"})
         run = runs(ironcron)[0]  # at once: 200 means that it is recorded
@@ -171,11 +172,11 @@ def test_a_callback_that_is_faster_than_the_response(ironcron):
 
 
 def test_no_callback_in_time_and_then_one_that_is_late(ironcron, peer):
-    configure(ironcron, job(peer.url(), secret=SECRET, complete="callback", more="    timeout: 1s\n"))
+    configure(ironcron, job(peer.url(), secret=SECRET, complete="callback", more="    timeout: 3s\n"))
     with ironcron.serve() as node:
         run = start(ironcron, peer)
         error = ended(ironcron, "TIMED_OUT")[0]["error"]
-        assert "answered 202, and no callback came within the timeout of 1s" in error
+        assert "answered 202, and no callback came within the timeout of 3s" in error
         status, problem = tell_end(node, run["run_id"], end_of(run), SECRET)
         assert status == 409 and "has ended as TIMED_OUT already" in problem["detail"]
     verified(ironcron)

@@ -205,7 +205,7 @@ def test_a_live_node_carries_out_what_is_asked(jobs):
 def test_status_is_exit_0_when_all_is_well(jobs):
     with jobs.serve():
         until(lambda: jobs.json("runs", "--job", "ticks", "--state", "success"), "a scheduled run")
-        assert "All is well." in jobs.run("status").stdout
+        until(lambda: "All is well." in jobs.run("status", code=None).stdout, "all is well")
         document = jobs.json("status")
         assert document["ok"] and document["problems"] == [] and document["late"] == []
         assert document["next_hour"][0]["job"] == "ticks"
@@ -218,7 +218,7 @@ def test_follow_and_cancel(jobs):
         follower = subprocess.Popen(jobs.command("runs", "output", run["run_id"], "-f"), stdout=subprocess.PIPE,
                                     text=True, env=environment(jobs.folder))
         assert follower.stdout.readline() == "begun\n"
-        assert "running  1" in jobs.run("status").stdout
+        until(lambda: "running  1" in jobs.run("status").stdout, "it is shown, and alone between two runs of ticks")
         assert jobs.json("jobs", "show", "waits")["state"] == "running"
         (jobs.folder / "go").touch()
         assert follower.communicate(timeout=PATIENCE)[0] == "over\n"

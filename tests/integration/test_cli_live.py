@@ -8,13 +8,13 @@ import socketserver
 import threading
 
 import pytest
-from conftest import until
+from conftest import FAR, until
 
-JOBS = """
+JOBS = f"""
 jobs:
-  - { name: greet, schedule: "@every 1h", shell: "echo hello" }
-  - { name: broken, schedule: "*/2 * * * * *", shell: "exit 3" }
-  - { name: long, schedule: "@every 1h", shell: "sleep 60" }
+  - {{ name: greet, schedule: "{FAR}", shell: "echo hello" }}
+  - {{ name: broken, schedule: "*/2 * * * * *", shell: "exit 3" }}
+  - {{ name: long, schedule: "{FAR}", shell: "sleep 600" }}
 """
 
 
@@ -42,28 +42,31 @@ class Proxy(socketserver.ThreadingUnixStreamServer):
             os.replace(self.node, self.server_address)
 
 
+def message(connection):
+    """One request or response as it comes: all of it, and its head."""
+    whole, wanted = b"", None
+    while wanted is None or len(whole) < wanted:
+        more = connection.recv(65536)
+        if not more:
+            break
+        whole += more
+        head, end, _ = whole.partition(b"\r\n\r\n")
+        if end and wanted is None:
+            lengths = [int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if b"content-length" in line]
+            wanted = len(head) + len(end) + sum(lengths)
+    return whole, whole.partition(b"\r\n\r\n")[0]
+
+
 class Handler(socketserver.BaseRequestHandler):
     def handle(self):
-        request = b""
-        while b"\r\n\r\n" not in request:
-            request += self.request.recv(65536)
-        head, _, body = request.partition(b"\r\n\r\n")
-        lengths = [int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if b"content-length" in line]
-        while len(body) < sum(lengths):
-            more = self.request.recv(65536)
-            request, body = request + more, body + more
+        request, head = message(self.request)
         self.server.asked.append(head.split(b"\r\n")[0].decode().rpartition(" ")[0])
         with socket.socket(socket.AF_UNIX) as node:
             node.connect(self.server.node)
             node.sendall(request)
-            answer = node.recv(65536)
-            while not self.server.swallows and answer:
+            answer, _ = message(node)
+            if not self.server.swallows:
                 self.request.sendall(answer)
-                node.settimeout(0.2)
-                with contextlib.suppress(TimeoutError):
-                    answer = node.recv(65536)
-                    continue
-                break
 
 
 @pytest.fixture

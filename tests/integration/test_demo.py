@@ -261,7 +261,7 @@ def test_the_real_demo_passes(tmp_path):
     done = subprocess.run(
         ["/usr/bin/python3", str(ROOT / "examples/demo/rehearse.py"), BINARY, str(tmp_path / "demo"), "--cycles", "1",
          "--start-delay-limit", "1000"], env=environment(tmp_path, {"PYTHONDONTWRITEBYTECODE": "1"}),
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=180, check=False)
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Verdict: PASS" in done.stdout
     for name in ("metrics.txt", "ironcron.db", "evidence.json"):

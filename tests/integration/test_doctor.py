@@ -4,7 +4,7 @@ import contextlib
 import signal
 import sqlite3
 
-from conftest import until
+from conftest import PATIENCE, until
 
 JOBS = """
 jobs:
@@ -63,7 +63,7 @@ def test_a_run_past_its_timeout_and_a_clock_put_back(ironcron):
     ironcron.config(HANGS)
     with ironcron.serve():
         run = until(lambda: ironcron.json("runs", "--state", "started"), "a run")[0]
-        with contextlib.closing(sqlite3.connect(ironcron.store_path, timeout=10)) as db, db:
+        with contextlib.closing(sqlite3.connect(ironcron.store_path, timeout=PATIENCE)) as db, db:
             db.execute("update run set started_at = started_at - 3600000")
             db.execute("insert into node (node, host, version, started_at, last_seen, state, running) values "
                        "(randomblob(16), 'x', '1', 1, (select max(last_seen) + 3600000 from node), 'stopped', 0)")

@@ -199,7 +199,7 @@ def test_a_crontab_of_100_000_lines(ironcron, tmp_path):
         (ironcron.folder / f"jobs.d/{part}.yml").write_text(done.stdout)
     assert "only" in ironcron.run("import", "crontab", crontab, "--part", parts + 1, code=2, config=False).stderr
     ironcron.config('include: [ "jobs.d/*.yml" ]\n')
-    assert len(ironcron.run("jobs", timeout=120).stdout.splitlines()) == 100000 + 1
+    assert len(ironcron.run("jobs").stdout.splitlines()) == 100000 + 1
 
 
 def test_what_steps_aside_for_a_timer_is_said(ironcron, etc):
@@ -233,7 +233,7 @@ def download(folder):
         done = subprocess.run([apt, "download", *PACKAGES], cwd=debs, stdout=log, stderr=log, timeout=300, check=False)
         # One by one, where a name that a release does not have has spoilt the others.
         for package in PACKAGES if done.returncode != 0 else ():
-            subprocess.run([apt, "download", package], cwd=debs, stdout=log, stderr=log, timeout=120, check=False)
+            subprocess.run([apt, "download", package], cwd=debs, stdout=log, stderr=log, timeout=300, check=False)
     root = folder / "root"
     for deb in sorted(debs.glob("*.deb")):
         subprocess.run(["dpkg", "-x", deb, root], check=True)

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from conftest import BINARY, ROOT, environment
+from conftest import BINARY, PATIENCE, ROOT, environment
 
 FILES = """bin/ironcron share/man/man1/ironcron.1 share/man/man5/ironcron.yml.5 share/bash-completion/completions/ironcron
 share/zsh/site-functions/_ironcron share/fish/vendor_completions.d/ironcron.fish lib/systemd/system/ironcron.service
@@ -161,7 +161,7 @@ def test_the_packaged_configuration_is_right(ironcron):
 def complete(shell, script, installed, folder):
     needs(shell)
     done = subprocess.run([shell, *(["-f"] if shell == "zsh" else []), "-c", script], capture_output=True, text=True,
-                          check=False, timeout=60, stdin=subprocess.DEVNULL,
+                          check=False, timeout=PATIENCE, stdin=subprocess.DEVNULL,
                           env={**environment(folder), "PATH": f"{installed}/bin:/usr/bin:/bin", "TERM": "dumb",
                                "XDG_DATA_DIRS": f"{installed}/share:/usr/share"})
     return done.stdout + done.stderr

@@ -8,7 +8,7 @@ import struct
 import subprocess
 import termios
 
-from conftest import PATIENCE, environment, until
+from conftest import FAR, PATIENCE, environment, until
 from test_cli import on_a_terminal
 
 
@@ -80,6 +80,7 @@ def test_slots_of_an_earlier_schedule_belong_to_it(ironcron):
         before = len(outcomes(ironcron, "tick"))
         ironcron.config('jobs:\n  - { name: tick, schedule: "0 0 1 1 *", shell: "true" }\n')
         ironcron.run("reload")
+        until(lambda: None not in outcomes(ironcron, "tick"), "the last one of it has ended")
         document = ironcron.json("jobs", "show", "tick")
         assert len(document["slots"]) >= before
         assert [slot["outcome"] for slot in document["slots"]] == outcomes(ironcron, "tick")
@@ -103,13 +104,13 @@ jobs:
 
 
 def test_a_run_with_all_that_belongs_to_it(ironcron):
-    ironcron.config("""
+    ironcron.config(f"""
 jobs:
-  - { name: third, schedule: "@every 1h", shell: "exit 1" }
+  - {{ name: third, schedule: "{FAR}", shell: "exit 1" }}
   - name: tries
     schedule: "* * * * * *"
     shell: 'echo "attempt $IRONCRON_ATTEMPT"; test $IRONCRON_ATTEMPT = 3'
-    retries: { max: 5, backoff: 100ms, factor: 1, jitter: 0 }
+    retries: {{ max: 5, backoff: 100ms, factor: 1, jitter: 0 }}
 """)
     with ironcron.serve():
         until(lambda: "SUCCESS" in outcomes(ironcron, "tries"), "the third attempt")

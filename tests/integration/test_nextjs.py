@@ -10,25 +10,18 @@ import pathlib
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import time
 
 import pytest
 
-from conftest import ROOT, until
+from conftest import PATIENCE, ROOT, free_port, until
 from http_jobs import runs, verified
 from http_peer import sign
 
 EXAMPLE = ROOT / "examples/nextjs"
 FOLDER = ROOT / "build/nextjs"
 SECRET = "next-0123456789abcdef0123456789abcdef"
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def digest(*names):
@@ -39,7 +32,7 @@ def digest(*names):
 def tool(*command):
     env = {**os.environ, "NEXT_TELEMETRY_DISABLED": "1", "npm_config_cache": str(FOLDER / "cache"), "CI": "1"}
     done = subprocess.run(command, cwd=FOLDER / "app", env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          stdin=subprocess.DEVNULL, timeout=600, check=False)
+                          stdin=subprocess.DEVNULL, timeout=1800, check=False)
     assert done.returncode == 0, f"{' '.join(command)}:\n{done.stdout}"
 
 
@@ -77,7 +70,7 @@ class App:
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(["node_modules/.bin/next", "start", "-H", "127.0.0.1", "-p", str(self.port)],
                                             cwd=folder, env=env, stdout=log, stderr=log, start_new_session=True)
-        until(lambda: "Ready in" in self.log.read_text(), lambda: self.log.read_text(), 60)
+        until(lambda: "Ready in" in self.log.read_text(), lambda: self.log.read_text())
 
     def close(self):
         os.killpg(self.process.pid, signal.SIGKILL)
@@ -93,7 +86,7 @@ class App:
         body = json.dumps(run).encode()
         headers = {"Idempotency-Key": key or f"{run['job']}/{run['due_at']}",
                    "X-Ironcron-Signature": sign(secret, body, at) if signature is None else signature}
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         connection.request("POST", path, body, headers)
         answer = connection.getresponse()
         text = answer.read().decode()
@@ -122,7 +115,7 @@ def test_the_example_runs_its_jobs(ironcron, app):
     with ironcron.serve(env=env):
         for name in ("send-digest", "flaky", "rebuild-search"):
             until(lambda: [r["state"] for r in runs(ironcron, name)].count("SUCCESS") >= 2,
-                  lambda: f"two runs of {name}: {runs(ironcron, name)}\n{app.log.read_text()}", 60)
+                  lambda: f"two runs of {name}: {runs(ironcron, name)}\n{app.log.read_text()}")
     assert {run["state"] for run in runs(ironcron, "send-digest")} == {"SUCCESS"}
     assert "the mail server is away" in runs(ironcron, "flaky")[0]["error"]
     done = app.done()

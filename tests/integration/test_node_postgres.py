@@ -299,7 +299,7 @@ def test_who_cannot_begin_anew_yet_goes_on_trying(ironcron, other, database):  #
         told = until(lambda: node.get("/readyz")[0] == 503 and node.get("/readyz")[2], "it is not ready")
         assert "since 20" in told and "declared dead" in told and "out of shared memory" in told, told
         database.execute("drop trigger no_room on ironcron.node")
-        until(lambda: node.log().count("event=started ") == 2, "it is one of them again", 60)
+        until(lambda: node.log().count("event=started ") == 2, "it is one of them again")
         assert len(live(database)) == 2
         node.address = None
     ironcron.run("audit", "verify")

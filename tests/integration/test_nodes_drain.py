@@ -6,7 +6,7 @@ import time
 
 import pytest
 from api_client import Api
-from conftest import Ironcron, until
+from conftest import PATIENCE, Ironcron, until
 from postgres import cluster, database  # noqa: F401: fixtures
 from postgres_store import on_postgres
 
@@ -90,7 +90,7 @@ def test_a_fleets_node_is_drained_and_resumed(pair, database):  # noqa: F811
         assert "1 run goes on there still" in late.stderr
         waiting = subprocess.Popen(asked.command("nodes", "drain", identity(busy), "--wait"), stdout=subprocess.PIPE, text=True)
         asked.run("runs", "cancel", "--job", "long")
-        assert "nothing runs there any more" in waiting.communicate(timeout=60)[0] and waiting.returncode == 0
+        assert "nothing runs there any more" in waiting.communicate(timeout=PATIENCE)[0] and waiting.returncode == 0
 
         # All of them: what is said then.
         last = asked.run("nodes", "drain", identity(other)).stdout

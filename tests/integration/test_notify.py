@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from conftest import until
+from conftest import FAR, until
 
 JOBS = 'jobs:\n  - { name: tick, schedule: "@every 1s", shell: "true" }\n'
 SLOW = """node: { drain: 60s }
@@ -142,7 +142,7 @@ def main_thread_stopped(pid):
 
 
 def test_the_watchdog_is_fed_by_the_loop_and_by_nothing_else(ironcron, by_path):
-    ironcron.config(JOBS.replace("@every 1s", "@every 1h"))
+    ironcron.config(JOBS.replace("@every 1s", FAR))
     with ironcron.serve(env={"NOTIFY_SOCKET": by_path.name, "WATCHDOG_USEC": "5000000"}) as node:
         by_path.wait("WATCHDOG", 3)
         with main_thread_stopped(node.pid):

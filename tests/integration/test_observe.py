@@ -13,7 +13,7 @@ import urllib.request
 
 import pytest
 
-from conftest import until
+from conftest import PATIENCE, free_port, until
 
 JOBS = """
 jobs:
@@ -122,12 +122,6 @@ def test_promtool_dislikes_one_name_only(ironcron):
 
 
 # ---- Prometheus ---------------------------------------------------------------------------------------
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Prometheus:
@@ -248,7 +242,7 @@ def test_answers_of_the_server(ironcron):
         for method, path, expected in (("POST", "/metrics", 405), ("HEAD", "/metrics", 200), ("DELETE", "/", 405)):
             request = urllib.request.Request(f"http://{node.address}{path}", method=method)
             try:
-                with urllib.request.urlopen(request, timeout=5) as answer:
+                with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
                     assert (answer.status, answer.read()) == (expected, b"")
             except urllib.error.HTTPError as error:
                 assert (error.code, error.headers["Allow"]) == (expected, "GET, HEAD")
@@ -311,8 +305,7 @@ def test_a_flood_of_clients_disturbs_nothing(ironcron):
               "jobs go on")
         open_clients.close()
         until(lambda: node.get("/livez")[0] == 200, "answers again")
-        fds = os.listdir(f"/proc/{node.pid}/fd")
-        assert len(fds) < 60, fds
+        until(lambda: len(os.listdir(f"/proc/{node.pid}/fd")) < 60, lambda: os.listdir(f"/proc/{node.pid}/fd"))
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
@@ -327,7 +320,7 @@ def test_tls(ironcron):
 
         def get(path):
             try:
-                with urllib.request.urlopen(f"https://{address}{path}", timeout=5, context=trust) as answer:
+                with urllib.request.urlopen(f"https://{address}{path}", timeout=PATIENCE, context=trust) as answer:
                     return answer.status, answer.read().decode()
             except urllib.error.HTTPError as error:
                 return error.code, ""

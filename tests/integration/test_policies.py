@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 
-from conftest import environment, until
+from conftest import PATIENCE, environment, until
 from fleet import Clock
 
 
@@ -214,14 +214,15 @@ def fill_config(ironcron, sleep="05"):
     ironcron.config(FILL.replace("FOLDER", str(ironcron.folder)).replace("SLEEP", sleep))
 
 
-def minute(back):
+def minute(back=0):
     now = int(time.time())
     return now - now % 60 - 60 * back
 
 
 def test_a_backfill_without_a_node(ironcron):
     fill_config(ironcron)
-    first, third, last = iso(minute(6)), iso(minute(3)), iso(minute(2))  # once: a minute may pass meanwhile
+    now = minute()  # once: a minute may pass meanwhile
+    first, third, last = iso(now - 360), iso(now - 180), iso(now - 120)
     done = ironcron.run("backfill", "rollup", "--from", first, "--to", last)
     assert "5 slots, 5 succeeded, 0 failed" in done.stdout
     rows = slots(ironcron, "rollup")
@@ -256,12 +257,13 @@ def test_ranges_that_cannot_be_had(ironcron):
 def test_a_backfill_goes_on_after_a_crash_and_repeats_nothing(ironcron):
     fill_config(ironcron, sleep="3")
     node = ironcron.start()
-    command = ironcron.command("backfill", "rollup", "--from", iso(minute(13)), "--to", iso(minute(2)), "--force")
+    now = minute()
+    command = ironcron.command("backfill", "rollup", "--from", iso(now - 780), "--to", iso(now - 120), "--force")
     asking = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                               env=environment(ironcron.folder))
     until(lambda: len(runs(ironcron, "rollup", trigger="backfill", state="SUCCESS")) >= 3, "some are done", every=0.1)
     node.kill()
-    out, err = asking.communicate(timeout=30)
+    out, err = asking.communicate(timeout=PATIENCE)
     assert asking.returncode == 1 and "the next one goes on where it was" in err, out + err
     ironcron.expect_no_process()
     with ironcron.serve():
@@ -277,12 +279,12 @@ def test_a_backfill_goes_on_after_a_crash_and_repeats_nothing(ironcron):
 def test_leaving_and_ending_a_backfill(ironcron):
     fill_config(ironcron, sleep="3")
     with ironcron.serve():
-        command = ironcron.command("backfill", "rollup", "--from", iso(minute(60)), "--to", iso(minute(2)))
+        command = ironcron.command("backfill", "rollup", "--from", iso(minute(600)), "--to", iso(minute(2)))
         asking = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                   env=environment(ironcron.folder))
         until(lambda: runs(ironcron, "rollup", trigger="backfill", state="SUCCESS"), "one is done", every=0.1)
         asking.send_signal(signal.SIGINT)
-        out, err = asking.communicate(timeout=30)
+        out, err = asking.communicate(timeout=PATIENCE)
         assert asking.returncode == 1 and "ironcron runs cancel --job rollup" in err
         count = len(runs(ironcron, "rollup", trigger="backfill"))
         until(lambda: len(runs(ironcron, "rollup", trigger="backfill")) > count, "it goes on", every=0.1)
@@ -290,19 +292,20 @@ def test_leaving_and_ending_a_backfill(ironcron):
         until(lambda: ironcron.json("audit", "--event", "BACKFILL_ENDED"), "it has ended", every=0.1)
         ended, = ironcron.json("audit", "--event", "BACKFILL_ENDED")
         assert "stopped" in json.dumps(ended)
-    assert len(runs(ironcron, "rollup", trigger="backfill")) < 59
+    assert len(runs(ironcron, "rollup", trigger="backfill")) < 599
     ironcron.run("audit", "verify")
 
 
 def test_interrupting_a_short_lived_node_ends_the_backfill(ironcron):
     fill_config(ironcron, sleep="3")
-    command = ironcron.command("backfill", "rollup", "--from", iso(minute(60)), "--to", iso(minute(2)))
+    command = ironcron.command("backfill", "rollup", "--from", iso(minute(600)), "--to", iso(minute(2)))
     asking = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                               env=environment(ironcron.folder))
-    until(lambda: ironcron.store_path.exists() and ironcron.query("SELECT 1 FROM job_runs WHERE state = 'SUCCESS'"),
-          "one is done", every=0.1)
+    until(ironcron.store_path.exists, "somebody makes the store")
+    until(lambda: ironcron.query("SELECT 1 FROM sqlite_master WHERE name = 'job_runs'"), "it has its tables")
+    until(lambda: ironcron.query("SELECT 1 FROM job_runs WHERE state = 'SUCCESS'"), "one is done", every=0.1)
     asking.send_signal(signal.SIGINT)
-    out, err = asking.communicate(timeout=30)
+    out, err = asking.communicate(timeout=PATIENCE)
     assert asking.returncode == 1 and "interrupted at the terminal" in out, out + err
     count = len(runs(ironcron, "rollup", trigger="backfill"))
     with ironcron.serve():  # nothing is left for the next node

@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from conftest import environment, until
+from conftest import PATIENCE, environment, until
 
 TICK = """
   - name: tick
@@ -153,15 +153,20 @@ def test_stop_lets_a_run_finish_and_ends_one_that_does_not(ironcron):
     ironcron.config(jobs("""
   - name: short
     schedule: "@every 1s"
-    shell: "sleep 1.5"
+    workdir: .
+    shell: "while ! test -e go; do sleep 0.05; done"
   - name: long
     schedule: "@every 1s"
     kill_after: 1s
     shell: "trap '' TERM; sleep 1000"
-""", head="node: { drain: 3s }\n"))
-    with ironcron.serve():
+""", head="node: { drain: 6s }\n", folder=ironcron.folder))
+    with ironcron.serve() as node:
         wait_state(ironcron, "short", "STARTED")
         wait_state(ironcron, "long", "STARTED")
+        node.process.terminate()
+        node.wait_logged("event=draining")
+        (ironcron.folder / "go").touch()
+        assert node.wait() == 0
     assert states(ironcron, "long")[-1] == "CANCELLED"
     assert "STARTED" not in states(ironcron, "short")
     assert "SUCCESS" in states(ironcron, "short")
@@ -269,7 +274,7 @@ def test_what_was_wanted_during_a_freeze_holds_when_it_ends(ironcron):
         until(lambda: ironcron.query("select 1 from intent where state = 0"), "the wish is written")
         before = ironcron.query("select count(*) as n from job_runs")[0]["n"]
         node.signal(signal.SIGCONT)
-        said = asked.communicate(timeout=30)[0]
+        said = asked.communicate(timeout=PATIENCE)[0]
         assert asked.returncode == 0, said  # by a runner that is there, not by the one that went
         runs = ironcron.query("select trigger, state from job_runs order by fence")[before:]
         assert [(run["trigger"], run["state"]) for run in runs if run["trigger"] == "manual"] == [("manual", "SUCCESS")]

@@ -15,7 +15,7 @@ import tempfile
 import pytest
 
 import conftest
-from conftest import processes, until
+from conftest import PATIENCE, processes, until
 from test_serve import alive, runner_of, small_disk, states, verified, wait_state  # noqa: F401
 
 TABLE = "create table t(id integer primary key, name text unique); insert into t values (1, 'Anna'), (2, 'Bernd');"
@@ -37,7 +37,7 @@ def make(path, script):
 
 
 def rows(path, statement="select id, name from t order by id"):
-    with contextlib.closing(sqlite3.connect(path, timeout=30)) as db:
+    with contextlib.closing(sqlite3.connect(path, timeout=PATIENCE)) as db:
         assert db.execute("pragma integrity_check").fetchall() == [("ok",)]
         return db.execute(statement).fetchall()
 

@@ -186,7 +186,7 @@ def test_a_node_that_dies_when_its_commit_is_on_the_way(ironcron, store, way):
     configure(ironcron, store, job("a", EFFECT), app=through(way, store))
     node = ironcron.start()
     way.acts.append(node.kill)
-    ironcron.run("run", "a", "--detach")
+    ironcron.run("run", "a", "--detach", code=None)  # its node may be gone before it has answered
     until(lambda: last(store, "a")[0] == "SUCCESS", "what it did is there, and that it did")
     with ironcron.serve():
         ironcron.run("run", "a")
@@ -222,14 +222,16 @@ def test_a_backend_that_is_killed(ironcron, store):
 
 
 def test_who_was_ended_by_others_has_done_nothing(ironcron, store):
-    configure(ironcron, store, job("a", "insert into effect (run_id) select $run_id from pg_sleep(2)"))
-    with ironcron.serve() as node:
+    configure(ironcron, store, job("a", "insert into effect (run_id) select $run_id from pg_advisory_lock(7)"))
+    with ironcron.serve() as node, contextlib.closing(Session(store)) as session:
+        session.execute("select pg_advisory_lock(7)")
         ironcron.run("run", "a", "--detach")
         until(lambda: last(store, "a")[0] == "STARTED", "it runs")
         store.execute("select ironcron.end_runs(n.node, ironcron.now_ms(null), array[r.run_id], array[r.fence], "
                       "array[4::bigint], array[4::bigint], array[null::bigint], array['its node died'], "
                       "array[0::bigint], array[null::bigint], array[null::text]) "
                       "from ironcron.run_started r join ironcron.node n using (node_no)")
+        session.execute("select pg_advisory_unlock(7)")
         until(lambda: node.logged("event=run_stale"), "it is told")
     assert last(store, "a")[0] == "LOST" and store.value("select count(*) from effect") == "0"
     assert store.value("select count(*) from ironcron.audit_log where event = 'STALE'") == "1"

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from conftest import Ironcron, until
+from conftest import PATIENCE, Ironcron, until
 from postgres import BIN, PASSWORD, Database, cluster, own_cluster  # noqa: F401 (fixtures)
 
 ROLE = "ironcron_role"
@@ -77,7 +77,7 @@ def test_tables_are_made_once_and_by_whoever_comes_first(fleet):
     assert "run `ironcron migrate deploy --store`" in fleet.run("status", code=78).stderr
     done = [subprocess.Popen(fleet.command("--json", "migrate", "deploy", "--store"), stdout=subprocess.PIPE, text=True,
                              env={"STORE_URL": fleet.url}) for _ in range(4)]
-    answers = [json.loads(process.communicate(timeout=60)[0]) for process in done]
+    answers = [json.loads(process.communicate(timeout=PATIENCE)[0]) for process in done]
     assert [process.returncode for process in done] == [0] * 4
     assert sorted(answer["found"] for answer in answers)[0] == 0
     assert sum(answer["found"] == 0 for answer in answers) == 1
@@ -99,7 +99,7 @@ def test_a_store_of_another_version_is_refused(fleet, version, remedy):
         assert remedy in fleet.run(*words, code=78).stderr
     assert remedy in fleet.run("validate", code=78).stdout
     node = fleet.start(ready=False)
-    assert node.process.wait(60) == 78
+    assert node.process.wait(PATIENCE) == 78
     assert remedy in node.log()
     if version == "99":
         assert "ironcron that made" in fleet.run("migrate", "deploy", "--store", code=78).stderr
@@ -330,7 +330,7 @@ def test_a_server_that_is_down_is_said_in_one_sentence(tmp_path, own_cluster):  
     assert "nothing new starts until it is back; `ironcron validate` tells more" in fleet.run("status", code=75).stderr
     assert any(check["result"] == "failed" for check in store_checks(fleet, 75))
     node = fleet.start(ready=False)
-    assert node.process.wait(60) == 75
+    assert node.process.wait(PATIENCE) == 75
 
 
 def test_a_server_that_crashes_amid_the_work_is_told_and_waited_for(tmp_path, own_cluster):  # noqa: F811

@@ -7,7 +7,7 @@ import sqlite3
 
 import pytest
 
-from conftest import until
+from conftest import PATIENCE, until
 
 MIX = """jobs:
   - { name: tick, schedule: "@every 1s", shell: "true" }
@@ -57,7 +57,7 @@ def chain_of(ironcron):
 
 
 def tamper(ironcron, *statements):
-    with contextlib.closing(sqlite3.connect(ironcron.store_path, timeout=10)) as db:
+    with contextlib.closing(sqlite3.connect(ironcron.store_path, timeout=PATIENCE)) as db:
         for (name,) in db.execute("select name from sqlite_master where type = 'trigger'").fetchall():
             db.execute(f"drop trigger {name}")
         for statement in statements:

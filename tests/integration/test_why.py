@@ -5,7 +5,7 @@ import signal
 import sqlite3
 
 import pytest
-from conftest import until
+from conftest import PATIENCE, until
 
 NEVER = "0 0 1 1 *"
 SECONDLY = "* * * * * *"
@@ -60,7 +60,7 @@ def test_what_ran(ironcron):
     assert document["cause"] == "timed_out" and "timeout of 1s" in document["answer"]
     document = why(ironcron, "hangs", overlapped["due_at"])
     assert document["cause"] == "overlap" and document["other_run"]["run_id"] in document["answer"]
-    with contextlib.closing(sqlite3.connect(ironcron.store_path, timeout=10)) as db, db:  # its end was on its way then
+    with contextlib.closing(sqlite3.connect(ironcron.store_path, timeout=PATIENCE)) as db, db:  # its end was on its way then
         hangs = "job_id = (select job_id from job where name = 'hangs')"
         decided, = db.execute(f"select min(at) from audit where {hangs} and event = 'SKIPPED'").fetchone()
         moved = db.execute(f"update run set ended_at = ? - 20 where fence = (select max(fence) from run where {hangs} and "
@@ -147,7 +147,7 @@ def test_a_slot_that_waits_for_its_next_attempt(ironcron):
 
 def move_into_the_past(program, ms):
     """As if all that happened had happened that much earlier, and nothing since."""
-    with contextlib.closing(sqlite3.connect(program.store_path, timeout=10)) as db, db:
+    with contextlib.closing(sqlite3.connect(program.store_path, timeout=PATIENCE)) as db, db:
         for table, column in [("job", "high_water"), ("in_force", "from_ms"), ("slot", "due_at"), ("run", "due_at"),
                               ("run", "started_at"), ("run", "ended_at"), ("node", "started_at"), ("node", "last_seen")]:
             db.execute(f"update {table} set {column} = {column} - ?", [ms])

@@ -26,8 +26,8 @@ class Result:
         self.failures += other.failures
 
 
-def run(command, timeout=900, env=None):
-    """Returns (exit code, everything that was printed). A hang is a failure, never a wait for ever."""
+def run(command, timeout=7200, env=None):
+    """Returns (exit code, everything that was printed). A hang is a failure, never a wait for ever; a slow machine is none."""
     try:
         done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, timeout=timeout, check=False,

@@ -19,7 +19,7 @@ def search(switches):
         defines = " ".join(f"-D{name}=true" for name in switches)
         code, out = run(["sh", "-c", f"cd {folder} && spin -a {defines} {MODEL} && "
                          "gcc -w -O1 -DSAFETY -DNOFAIR -DCOLLAPSE -DMEMLIM=1000 -o pan pan.c && "
-                         "./pan -E -n -m500000 -w22"], timeout=600)
+                         "./pan -E -n -m500000 -w22"])
     found = re.search(r"errors: (\d+)", out)
     if code == 0 and found and "Search not completed" not in out and found[1] == "0":
         return "sound", out

@@ -187,7 +187,7 @@ static void many_due_at_once_come_piece_by_piece(void **state)
 static void attempts_that_wait_are_adopted(void **state)
 {
     (void)state;
-    static const struct job_retries retries = {
+    const struct job_retries retries = {
         .max = 3, .backoff = DURATION_S(7200), .factor = 1, .max_backoff = DURATION_S(7200)};
     static const struct world_script fails = {.takes_ms = 10, .exit_code = 1};
     struct world w;

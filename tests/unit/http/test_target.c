@@ -60,7 +60,7 @@ static void takes_targets_apart(void **state)
          "The request's target has more than 32 parameters."},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
-        char got[1000];
+        char got[4096];
         describe(cases[i].raw, got, sizeof got);
         if (strcmp(got, cases[i].expected) != 0) {
             fail_msg("%s: %s", cases[i].raw, got);

@@ -66,7 +66,7 @@ static void a_file_that_is_not_there_any_more_takes_nothing(void **state)
     char *before = contract_dump(f->contract.store, PART_ALL);
     for (size_t i = 0; i < 2 * ARRAY_LENGTH(suffixes); i++) {
         char path[512];
-        char aside[512];
+        char aside[520];
         snprintf(path, sizeof path, "%s%s", f->file.path, suffixes[i / 2]);
         snprintf(aside, sizeof aside, "%s.aside", path);
         assert_int_equal(rename(path, aside), 0);
