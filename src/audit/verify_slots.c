@@ -302,26 +302,51 @@ static void judge_absent(struct slots_walk *walk)
 }
 
 // ---- open slots ---------------------------------------------------------------------------------
-
-struct open_search {
-    bool found;
+// The ledger goes on meanwhile, and each look sees another moment of it. So nothing is held against
+// a slot but what stands between two looks that find the same run as its newest one.
+struct open_look {
+    bool is_open;
+    struct uuid run_id;
+    bool found; // the run
     enum run_state state;
-    bool still_open;
 };
 
 static bool take_open_run(void *context, const struct store_run_row *row)
 {
-    struct open_search *search = context;
-    search->found = true;
-    search->state = row->state;
+    struct open_look *look = context;
+    look->found = true;
+    look->state = row->state;
     return false;
 }
 
 static bool take_open_slot(void *context, const struct store_slot_row *row)
 {
-    struct open_search *search = context;
-    search->still_open = row->outcome == SLOT_OPEN;
+    struct open_look *look = context;
+    look->is_open = row->outcome == SLOT_OPEN;
+    look->run_id = row->run_id;
     return false;
+}
+
+static bool look_at(struct store *store, const struct open_slot *slot, struct open_look *look_out,
+                    struct error *err)
+{
+    *look_out = (struct open_look){0};
+    struct store_slot_filter filter = {.job = slot->job->name,
+                                       .since = slot->due_at,
+                                       .until = instant_add(slot->due_at, DURATION_MS(1))};
+    if (!store->ops->read_slots(store, &filter, take_open_slot, look_out, err)) {
+        return false;
+    }
+    struct store_run_filter run = {
+        .run_id = look_out->run_id, .since = INSTANT_NONE, .until = INSTANT_NONE, .limit = 1};
+    return !look_out->is_open || uuid_is_nil(run.run_id) ||
+           store->ops->read_runs(store, &run, take_open_run, look_out, err);
+}
+
+// Closed by now, or its run goes on, which is judged elsewhere.
+static bool is_in_order(const struct open_look *look)
+{
+    return !look->is_open || (look->found && look->state == RUN_STARTED);
 }
 
 static bool waits_for_retry(const struct store_op_load *load, const struct open_slot *slot)
@@ -338,50 +363,70 @@ static bool waits_for_retry(const struct store_op_load *load, const struct open_
     return false;
 }
 
-// An open slot is in order while its run goes on (the run itself is judged elsewhere) or a retry is
-// due.
-static bool judge_open(struct slots_walk *walk, const struct store_op_load *load,
-                       const struct open_slot *slot, struct error *err)
+static void tell_open(struct slots_walk *walk, const struct open_slot *slot, bool had_run)
 {
-    struct store *store = walk->v->store;
-    struct open_search search = {0};
-    struct store_run_filter run = {
-        .run_id = slot->run_id, .since = INSTANT_NONE, .until = INSTANT_NONE, .limit = 1};
-    if (!uuid_is_nil(slot->run_id) &&
-        !store->ops->read_runs(store, &run, take_open_run, &search, err)) {
-        return false;
+    find(walk, VERIFY_SLOT_OPEN, slot->job, slot->due_at,
+         had_run ? "is open, though its last attempt has ended and no retry is planned"
+                 : "is open, but nothing runs for it");
+}
+
+// Leaves those in walk->open whose newest run has changed meanwhile: they are to be judged again.
+static bool judge_with(struct slots_walk *walk, const struct store_op_load *load, struct error *err)
+{
+    size_t count = walk->open_count;
+    walk->open_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct open_slot slot = walk->open[i];
+        struct open_look look;
+        if (waits_for_retry(load, &slot)) {
+            continue;
+        }
+        if (!look_at(walk->v->store, &slot, &look, err)) {
+            return false;
+        }
+        if (is_in_order(&look)) {
+            continue;
+        }
+        if (uuid_equal(look.run_id, slot.run_id)) {
+            tell_open(walk, &slot, look.found);
+        } else {
+            walk->open[walk->open_count++] = slot;
+        }
     }
-    if ((search.found && search.state == RUN_STARTED) || waits_for_retry(load, slot)) {
-        return true;
-    }
-    struct store_slot_filter again = {.job = slot->job->name,
-                                      .since = slot->due_at,
-                                      .until = instant_add(slot->due_at, DURATION_MS(1))};
-    if (!store->ops->read_slots(store, &again, take_open_slot, &search, err)) {
-        return false;
-    }
-    if (search.still_open) {
-        find(walk, VERIFY_SLOT_OPEN, slot->job, slot->due_at,
-             search.found ? "is open, though its last attempt has ended and no retry is planned"
-                          : "is open, but nothing runs for it");
+    return true;
+}
+
+// In order while its run goes on or a retry is due. Keeps those whose run has ended.
+static bool keep_ended(struct slots_walk *walk, struct error *err)
+{
+    size_t count = walk->open_count;
+    walk->open_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct open_slot slot = walk->open[i];
+        struct open_look look;
+        if (!look_at(walk->v->store, &slot, &look, err)) {
+            return false;
+        }
+        slot.run_id = look.run_id;
+        if (!is_in_order(&look)) {
+            walk->open[walk->open_count++] = slot;
+        }
     }
     return true;
 }
 
 static bool judge_all_open(struct slots_walk *walk, struct error *err)
 {
-    if (walk->open_count == 0) {
-        return true;
+    bool good = keep_ended(walk, err);
+    while (good && walk->open_count > 0) {
+        struct store_op_load load = {.op = {.kind = STORE_LOAD}};
+        if (!store_call(walk->v->store, &load.op, err)) {
+            return false;
+        }
+        good = judge_with(walk, &load, err);
+        store_op_release(&load.op);
+        good = good && keep_ended(walk, err);
     }
-    struct store_op_load load = {.op = {.kind = STORE_LOAD}};
-    if (!store_call(walk->v->store, &load.op, err)) {
-        return false;
-    }
-    bool good = true;
-    for (size_t i = 0; i < walk->open_count && good; i++) {
-        good = judge_open(walk, &load, &walk->open[i], err);
-    }
-    store_op_release(&load.op);
     return good;
 }
 

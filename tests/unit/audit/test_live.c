@@ -73,8 +73,100 @@ static void test_while_it_is_written(void **state)
     ledger_close(&ledger);
 }
 
+// A slot whose attempts fail one after the other: one step further with each look at the store.
+
+#define ATTEMPTS 20
+
+// A slot whose attempts fail one after the other, one step further each time that somebody looks.
+static struct {
+    struct ledger ledger;
+    struct store_ops ops;
+    const struct store_ops *real;
+    struct store_slot slot;
+    int attempt;
+    bool runs;
+} life;
+
+static void live_on(void)
+{
+    if (life.real == NULL || life.attempt >= ATTEMPTS) {
+        return;
+    }
+    const struct store_ops *watched = life.ledger.store->ops;
+    life.ledger.store->ops = life.real;
+    if (life.runs) {
+        ledger_end(&life.ledger, &life.slot, RUN_FAILED, ledger_now(&life.ledger) + 1);
+    } else {
+        ledger_wait(&life.ledger, 1);
+        life.slot = ledger_decide(&life.ledger, life.ledger.five_job, life.slot.due_at.us / 1000000,
+                                  DECIDE_RUN, TRIGGER_RETRY, ++life.attempt, REASON_NONE);
+    }
+    life.runs = !life.runs;
+    life.ledger.store->ops = watched;
+}
+
+static bool read_runs(struct store *store, const struct store_run_filter *filter,
+                      store_run_fn *take, void *context, struct error *err)
+{
+    live_on();
+    return life.real->read_runs(store, filter, take, context, err);
+}
+
+static bool read_slots(struct store *store, const struct store_slot_filter *filter,
+                       store_slot_fn *take, void *context, struct error *err)
+{
+    live_on();
+    return life.real->read_slots(store, filter, take, context, err);
+}
+
+static void submit(struct store *store, struct store_op *op)
+{
+    life.real->submit(store, op);
+    if (op->kind == STORE_LOAD) {
+        live_on();
+    }
+}
+
+static void verify_amid_attempts(enum ledger_kind kind, bool first_has_ended)
+{
+    struct ledger *ledger = &life.ledger;
+    ledger_open(ledger, kind);
+    ledger_join(ledger, false);
+    ledger_publish(ledger);
+    ledger_pass(ledger, 9);
+    ledger_wait(ledger, 60);
+    life.attempt = 1;
+    life.runs = true;
+    life.slot = ledger_decide(ledger, ledger->five_job, LEDGER_START + 600, DECIDE_RUN,
+                              TRIGGER_SCHEDULE, 1, REASON_NONE);
+    life.real = ledger->store->ops;
+    if (first_has_ended) {
+        live_on();
+    }
+    life.ops = *life.real;
+    life.ops.read_runs = read_runs;
+    life.ops.read_slots = read_slots;
+    life.ops.submit = submit;
+    ledger->store->ops = &life.ops;
+    ledger_expect_since(ledger, ledger_kind_names[kind], 0, true, INSTANT_NONE);
+    assert_true(life.attempt > 1);
+    ledger->store->ops = life.real;
+    life.real = NULL;
+    ledger_close(ledger);
+}
+
+static void test_attempts_follow_each_other(void **state)
+{
+    (void)state;
+    for (int kind = LEDGER_MODEL; kind <= LEDGER_SQLITE; kind++) {
+        verify_amid_attempts(kind, false);
+        verify_amid_attempts(kind, true);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_while_it_is_written)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_while_it_is_written),
+                                       cmocka_unit_test(test_attempts_follow_each_other)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
