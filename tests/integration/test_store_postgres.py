@@ -247,6 +247,31 @@ def test_a_node_runs_each_kind_of_job_and_the_ledger_verifies(fleet):
             assert SECRET not in path.read_text(errors="replace"), path
 
 
+CHANGES = {
+    "an element": "jobs[2] = 'other'", "no name": "events[2] = null", "a longer list": "jobs = jobs || 'more'::text",
+    "a shorter list": "run_ids = run_ids[:1]", "exchanged lists": "jobs = details, details = jobs",
+    "an event less": "events = events[2:], jobs = jobs[2:], run_ids = run_ids[2:], details = details[2:]",
+}
+
+
+def test_what_somebody_changes_in_the_lists_of_the_audit_is_found(fleet):
+    fleet.deploy()
+    together = "select min(id) from ironcron.audit where rows > 1 and jobs is not null and run_ids is not null"
+    with fleet.serve():
+        until(lambda: fleet.rows(together) != [[""]], "a row tells of several")
+    row = fleet.rows(together)[0][0]
+    fleet.rows("drop trigger audit_is_final on ironcron.audit")
+    fleet.rows(f"create table kept as select * from ironcron.audit where id = {row}")
+    for name, change in CHANGES.items():
+        fleet.rows(f"update ironcron.audit set {change} where id = {row}")
+        found = fleet.json("audit", "verify", code=1)["findings"]
+        assert "chain-broken" in {finding["kind"] for finding in found}, (name, found)
+        assert fleet.json("audit", "--limit", "1000"), name
+        fleet.rows("update ironcron.audit a set events = k.events, jobs = k.jobs, run_ids = k.run_ids, details = k.details "
+                   "from kept k where a.id = k.id")
+    assert fleet.run("audit", "verify").stdout.endswith("PASS\n")
+
+
 def test_output_is_followed_and_a_run_is_cancelled(fleet):
     fleet.deploy()
     with fleet.serve():

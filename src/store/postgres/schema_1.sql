@@ -131,8 +131,9 @@ create table audit (
     events text[] not null, jobs text[], run_ids uuid[], details text[]);
 alter table audit alter column jobs set storage external, alter column run_ids set storage external;
 create index audit_at on audit using brin (at) with (pages_per_range = 32, autosummarize = on);
+-- Of lists that somebody has changed, so that they are not as long as each other any more, all is shown.
 create view audit_event as
-select a.id, e.ord, a.at, e.event, e.job, e.run_id, a.node, a.actor, e.detail
+select a.id, e.ord, a.at, coalesce(e.event, '') as event, e.job, e.run_id, a.node, a.actor, e.detail
 from audit a cross join unnest(a.events, a.jobs, a.run_ids, a.details)
     with ordinality as e (event, job, run_id, detail, ord);
 
