@@ -125,18 +125,24 @@ static struct config *read_files(struct serve *serve, struct error *err)
     return config;
 }
 
+// After it was refused.
+static const char *what_is_in_force(const struct reload *reload)
+{
+    if (reload->is_late) {
+        return ""; // that is what the refusal says
+    }
+    return reload->is_active  ? "; the new configuration is in force for the other nodes"
+           : reload->is_asked ? "; whether the store has the new configuration is not known"
+                              : "; the old configuration stays in force";
+}
+
 static void answer(struct serve *serve, const struct error *err)
 {
-    struct reload *reload = &serve->reload;
-    const char *stays = "; the old configuration stays in force";
     engine_reload_done(serve->node.engine, err);
     if (err == NULL) {
         LOG(LOG_INFO, "reloaded", "%zu jobs are in force", serve->node.loaded->config->job_count);
     } else {
-        LOG(LOG_ERROR, "reload_refused", "%s%s", err->text,
-            reload->is_active  ? "; the new configuration is in force for the other nodes"
-            : reload->is_asked ? "; whether the store has the new configuration is not known"
-                               : stays);
+        LOG(LOG_ERROR, "reload_refused", "%s%s", err->text, what_is_in_force(&serve->reload));
     }
     notify_ready(&serve->notify);
     node_turn_soon(&serve->node); // it may have been asked for once more
@@ -148,7 +154,7 @@ static void end(struct serve *serve, const struct error *err)
     answer(serve, err);
     loaded_release(reload->files);
     reload->files = NULL;
-    reload->is_asked = reload->is_active = false;
+    reload->is_asked = reload->is_active = reload->is_late = false;
 }
 
 void serve_reload(struct serve *serve)
@@ -310,7 +316,7 @@ static bool are_own(struct serve *serve, const struct store_version *row)
         have_version(serve, row->version);
         return true;
     }
-    serve->reload.is_asked = false;
+    serve->reload.is_late = true;
     (void)error_set(&err, ERROR_UNAVAILABLE,
                     "other definitions came into force meanwhile: this node goes on with those");
     end(serve, &err);
@@ -377,6 +383,7 @@ void serve_on_reload(struct node *node, struct loaded *loaded, enum engine_reloa
         be_in_force(serve, loaded);
     }
     if (is_own) {
+        serve->reload.is_late = !done && err->code == ERROR_UNAVAILABLE;
         end(serve, done ? NULL : err);
     } else if (done) {
         definitions_log(node, "definitions_adopted");

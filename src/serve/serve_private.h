@@ -17,6 +17,7 @@ struct reload {
     int64_t before;       // the active version when …
     bool is_asked;        // … the store was asked to make them the active one …
     bool is_active;       // … and has done so
+    bool is_late;         // others came into force meanwhile
     bool is_told;         // that it waits for the store
     bool is_anew;         // what is in force is to be read again
     bool is_asking;       // one of the two is in the store:

@@ -167,6 +167,21 @@ def test_a_reload_whose_answer_is_lost_is_in_force(ironcron, proxied):
         assert not node.logged("reload_refused")
 
 
+def test_a_reload_that_others_overtake_says_which_are_in_force(ironcron, proxied):
+    with ironcron.serve() as node:
+        edit(ironcron, "1s", "2s")
+        proxied.hold_at("ironcron.activate")
+        node.signal(signal.SIGHUP)
+        until(lambda: proxied.database.value("select version from ironcron.pulse") == "2", "it is active")
+        proxied.database.execute("select ironcron.activate(n.node, null, 'other', d.hash, d.text, true) from ironcron.node n, "
+                                 "ironcron.definition d where n.state = 'live' and d.version = 1")
+        proxied.let_go()
+        line = node.wait_logged(r"event=reload_refused message=\"(.*)\"").group(1)
+        assert line == "other definitions came into force meanwhile: this node goes on with those"
+        assert in_force(proxied.database) == "@every 1s"
+    ironcron.run("audit", "verify")
+
+
 # ---- which store it is ----------------------------------------------------------------------------
 
 def refused_by_serve(ironcron):
