@@ -221,7 +221,8 @@ void backfill_verdict(struct engine_backfill *backfill, const struct store_slot 
         slot_done(backfill, slot, &backfill->passed_over);
         return;
     default: // not now
-        if (decided->verdict == VERDICT_OVERLAP && !decide_overlaps(backfill->job)) {
+        if (decided->verdict == VERDICT_LOCKED ||
+            (decided->verdict == VERDICT_OVERLAP && !decide_overlaps(backfill->job))) {
             struct clock *clock = backfill->engine->options.clock;
             backfill->again_at = mono_add(clock_mono(clock), DURATION_S(1));
         }

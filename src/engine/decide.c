@@ -9,7 +9,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 
-static struct decide_batch *batch_new(struct engine *engine)
+struct decide_batch *decide_batch_new(struct engine *engine)
 {
     struct decide_batch *batch = alloc_zero(1, sizeof *batch);
     batch->engine = engine;
@@ -32,7 +32,7 @@ static void propose(struct engine *engine, const struct proposal *proposal,
         decide_flush(engine);
     }
     if (engine->batch == NULL) {
-        engine->batch = batch_new(engine);
+        engine->batch = decide_batch_new(engine);
     }
     struct decide_batch *batch = engine->batch;
     size_t at = batch->decide.slot_count;

@@ -63,6 +63,7 @@ struct engine_job {
     struct instant catchup_until; // … and from there up to here are made up
     enum slot_reason miss_reason;
     struct instant too_old_before; // those are MISSED for their age
+    struct instant not_before;     // not proposed until then: a stranger has it in hand
     struct instant open_due;       // nobody had decided this slot when the store was asked
     uint64_t known;                // the fleet's epoch when the store was asked what others do
     bool runs_elsewhere;           // then a run went on, or an attempt waited, on another node
@@ -241,6 +242,8 @@ struct engine {
     size_t operations;      // in the store, or held
     struct store_op **held; // to be submitted again, unchanged, once the store is asked again
     size_t held_count, held_capacity;
+    struct mono held_until;              // somebody else's transaction is waited for
+    struct engine_run_live *ended_later; // likewise, by these ends
     struct engine_run_live *ended_first; // ends to be written
     struct engine_run_live *ended_last;
     bool finishing;             // a finish operation is under way
@@ -324,6 +327,7 @@ void decide_manual(struct engine *engine, struct engine_job *job, struct engine_
 void decide_backfill(struct engine *engine, struct engine_job *job,
                      const struct engine_backfill_run *run);
 void decide_flush(struct engine *engine);
+struct decide_batch *decide_batch_new(struct engine *engine);
 void decide_wait(struct engine *engine, struct engine_job *job, struct instant due,
                  enum run_trigger trigger, enum engine_wait wait);
 bool decide_has_capacity(const struct engine *engine);
@@ -333,8 +337,7 @@ bool decide_is_dry(const struct engine *engine, const struct engine_job *job);
 void decide_awaited(struct engine *engine, struct engine_after *after, enum store_decision decision,
                     enum slot_reason reason);
 bool decide_overlaps(const struct engine_job *job);
-bool decide_is_ending(
-    const struct engine_job *job); // only its last runs' ends are still to be written
+bool decide_is_ending(const struct engine_job *job); // only ends are still to be written
 bool decide_is_paused(const struct engine *engine, const struct engine_job *job);
 bool decide_is_backfilling(const struct engine_job *job);
 void decide_replace(struct engine *engine, struct engine_job *job); // overlap: replace
@@ -490,6 +493,7 @@ struct instant housekeeping_wake(const struct engine *engine);
 void link_answered(struct engine *engine, const struct store_op *op); // up or down, backoff
 bool link_is_open(const struct engine *engine);                       // false while backing off
 void link_hold(struct engine *engine, struct store_op *op); // submit it again, unchanged, later
+void link_hold_back(struct engine *engine, struct store_op *op); // not at once: a stranger has it
 // For what must get through, and may be done twice: true when it has ended, else it is held.
 bool link_settled(struct engine *engine, struct store_op *op);
 void link_resubmit(struct engine *engine);              // what is held, once it is asked again

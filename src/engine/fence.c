@@ -46,6 +46,11 @@ static void left_on_done(struct store_op *op)
 {
     struct left *left = CONTAINER_OF(op, struct left, decide.op);
     struct engine *engine = left->engine;
+    if (op->result == STORE_OK && left->slot.verdict == VERDICT_LOCKED) {
+        link_answered(engine, op);
+        link_hold_back(engine, op);
+        return;
+    }
     if (!link_settled(engine, op)) {
         return;
     }

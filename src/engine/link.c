@@ -11,6 +11,8 @@
 
 #define BACKOFF_FIRST DURATION_MS(100)
 #define BACKOFF_MOST  DURATION_S(5)
+// Rows that somebody else has in hand are not tried for too often: what is behind waits meanwhile.
+#define HELD_BACK DURATION_S(2)
 // What has not failed for so long is whole again, also where what failed was not tried again.
 #define WHOLE_AFTER DURATION_S(10)
 // A shorter outage is in the log and the metrics, and harms nobody.
@@ -116,8 +118,19 @@ void link_hold(struct engine *engine, struct store_op *op)
     engine->held[engine->held_count++] = op;
 }
 
+void link_hold_back(struct engine *engine, struct store_op *op)
+{
+    engine->held_until = mono_add(clock_mono(engine->options.clock), HELD_BACK);
+    link_hold(engine, op);
+}
+
 bool link_settled(struct engine *engine, struct store_op *op)
 {
+    if (op->locked_out) { // the store does everything else
+        tell(engine, op);
+        link_hold_back(engine, op);
+        return false;
+    }
     link_answered(engine, op);
     if (op->result == STORE_UNAVAILABLE || op->result == STORE_UNKNOWN) {
         link_hold(engine, op);
@@ -132,6 +145,9 @@ bool link_settled(struct engine *engine, struct store_op *op)
 void link_resubmit(struct engine *engine)
 {
     if (!link_is_open(engine) || (!fleet_is_trusted(engine) && !engine->fleet.fenced)) {
+        return;
+    }
+    if (mono_before(clock_mono(engine->options.clock), engine->held_until)) {
         return;
     }
     size_t count = engine->held_count;

@@ -64,7 +64,8 @@ void planner_plan(struct engine *engine, struct engine_job *job)
     if (job->job->schedule.kind == SCHEDULE_REBOOT && !mine) {
         return; // boots of other hosts; of other slots it is looked at what becomes of them
     }
-    job->wake = planner_due(job);
+    struct instant due = planner_due(job);
+    job->wake = instant_before(due, job->not_before) ? job->not_before : due;
     heap_push(&engine->planner, &job->planned);
 }
 

@@ -14,6 +14,8 @@
 #include "job/params.h"
 #include "time/format.h"
 
+#define LOCKED_AGAIN DURATION_S(1)
+
 // ---- claimed ------------------------------------------------------------------------------------
 
 // The store's commit is definite: from here on the run exists, and must come to an end.
@@ -309,6 +311,51 @@ static void finish_again(struct finish_batch *batch)
     }
 }
 
+// Somebody else's transaction has the run or its job in hand.
+static void finish_later(struct engine_run_live *run, const char *holder)
+{
+    struct engine *engine = run->engine;
+    const struct engine_events *events = engine->options.events;
+    if (holder != NULL && !run->job->kept_back) {
+        run->job->kept_back = true;
+        events->on_kept_back(events->context, run->facts.job, holder);
+    }
+    run->next_ended = engine->ended_later;
+    engine->ended_later = run;
+    engine->held_until = mono_add(clock_mono(engine->options.clock), LOCKED_AGAIN);
+}
+
+static void finish_one(struct engine_run_live *run, const struct store_end *end, struct instant now)
+{
+    if (end->later) {
+        finish_later(run, end->holder);
+        return;
+    }
+    if (end->succeeded) {
+        run_succeeded(run);
+    }
+    run_finished(run, end->stale, now);
+}
+
+// Ends that waited for somebody else's transaction, behind the others.
+static void take_later(struct engine *engine)
+{
+    struct engine_run_live *later = engine->ended_later;
+    if (later == NULL || mono_before(clock_mono(engine->options.clock), engine->held_until)) {
+        return;
+    }
+    engine->ended_later = NULL;
+    if (engine->ended_last == NULL) {
+        engine->ended_first = later;
+    } else {
+        engine->ended_last->next_ended = later;
+    }
+    while (later->next_ended != NULL) {
+        later = later->next_ended;
+    }
+    engine->ended_last = later;
+}
+
 static void finish_on_done(struct store_op *op)
 {
     struct finish_batch *batch = CONTAINER_OF(op, struct finish_batch, finish.op);
@@ -320,10 +367,7 @@ static void finish_on_done(struct store_op *op)
     if (op->result == STORE_OK) {
         engine->unsealed = true;
         for (size_t i = 0; i < batch->finish.end_count; i++) {
-            if (batch->finish.ends[i].succeeded) {
-                run_succeeded(batch->runs[i]);
-            }
-            run_finished(batch->runs[i], batch->finish.ends[i].stale, batch->finish.now);
+            finish_one(batch->runs[i], &batch->finish.ends[i], batch->finish.now);
         }
     } else {
         // An unknown end is recognised when it comes again. A refused one has a text that the store
@@ -351,6 +395,7 @@ static size_t ended_count(const struct engine *engine)
 
 static void finish_flush(struct engine *engine)
 {
+    take_later(engine);
     size_t count = ended_count(engine);
     if (count == 0 || engine->finishing) {
         return;

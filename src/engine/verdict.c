@@ -6,7 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/alloc.h"
 #include "base/check.h"
+
+#define LOCKED_AGAIN DURATION_S(1)
 
 static void batch_free(struct decide_batch *batch)
 {
@@ -133,7 +136,8 @@ static void tell_of_holder(struct engine *engine, struct engine_job *job,
                            const struct store_slot *slot)
 {
     const struct engine_events *events = engine->options.events;
-    bool kept_back = slot->verdict == VERDICT_OVERLAP && slot->holder != NULL;
+    bool kept = slot->verdict == VERDICT_OVERLAP || slot->verdict == VERDICT_LOCKED;
+    bool kept_back = kept && slot->holder != NULL;
     if (kept_back != job->kept_back && (kept_back || slot->verdict == VERDICT_CLAIMED)) {
         job->kept_back = kept_back;
         events->on_kept_back(events->context, job->job, slot->holder);
@@ -170,6 +174,7 @@ static void proposal_judge(struct engine *engine, const struct proposal *p,
     case VERDICT_TAKEN:
         verdict_taken(engine, p, slot);
         break;
+    case VERDICT_LOCKED:
     case VERDICT_NONE:
         UNREACHABLE();
     }
@@ -194,7 +199,9 @@ static void proposal_undo(struct engine *engine, const struct proposal *p,
     } else if (p->after != NULL) {
         after_keep(engine, p->after);
     } else if (p->backfill != NULL) {
-        struct store_slot not_now = {.due_at = slot->due_at, .verdict = VERDICT_NONE};
+        struct store_slot not_now = {.due_at = slot->due_at,
+                                     .verdict =
+                                         op->result == STORE_OK ? slot->verdict : VERDICT_NONE};
         backfill_verdict(p->backfill, &not_now);
     } else if (!instant_before(job->cursor, slot->due_at)) {
         // The first of the job's items of this batch is the earliest: it sets the cursor back.
@@ -203,6 +210,29 @@ static void proposal_undo(struct engine *engine, const struct proposal *p,
             job->wait = WAIT_NONE;
         }
     }
+}
+
+// Somebody else's transaction has the job in hand, of which others may decide meanwhile. What is
+// late is a case for the job's policy when it is over, not before.
+static void stand_back(struct engine *engine, struct engine_job *job, const struct store_slot *slot)
+{
+    struct instant now = engine_now(engine);
+    job->known = 0;
+    job->not_before = instant_add(now, LOCKED_AGAIN);
+    if (instant_since(now, slot->due_at).us > LATE_LIMIT.us) {
+        job->miss_until = job->catchup_until = (struct instant){0};
+    }
+    tell_of_holder(engine, job, slot);
+}
+
+static void explain_locked(const struct store_slot *slot, struct error *err)
+{
+    const char *holder = slot->holder == NULL ? "no session that can be named" : slot->holder;
+    (void)error_set(err, ERROR_UNAVAILABLE,
+                    "another session has the job in hand in the store, in a transaction that is "
+                    "open (%s)",
+                    holder);
+    (void)error_mend(err, "try again once it has ended");
 }
 
 // Once nothing of the job is in the store any more its next slot is planned, or the waiting one
@@ -235,10 +265,74 @@ static void note_outdated(struct engine *engine, struct decide_batch *batch)
     }
 }
 
+static bool is_locked(const struct decide_batch *batch, size_t i)
+{
+    return batch->decide.op.result == STORE_OK && batch->decide.slots[i].verdict == VERDICT_LOCKED;
+}
+
 // Even of outdated definitions what an unknown commit had claimed is this node's.
 static bool has_verdict(const struct decide_batch *batch, size_t i)
 {
-    return batch->decide.op.result == STORE_OK && batch->decide.slots[i].verdict != VERDICT_NONE;
+    return batch->decide.op.result == STORE_OK && !is_locked(batch, i) &&
+           batch->decide.slots[i].verdict != VERDICT_NONE;
+}
+
+// What an unknown commit may have written, and nobody can say since somebody has the job in hand,
+// stays unknown: it goes again by itself, the very same.
+static void keep_in_doubt(struct engine *engine, struct decide_batch *batch)
+{
+    struct decide_batch *rest = decide_batch_new(engine);
+    size_t count = batch->decide.slot_count;
+    size_t left = 0;
+    rest->doubtful = true;
+    rest->decide.version = batch->decide.version;
+    rest->decide.actor = batch->decide.actor;
+    rest->decide.slots = alloc_zero(count, sizeof *rest->decide.slots);
+    rest->proposals = alloc_zero(count, sizeof *rest->proposals);
+    for (size_t i = 0; i < count; i++) {
+        bool locked = is_locked(batch, i);
+        struct decide_batch *to = locked ? rest : batch;
+        size_t at = locked ? rest->decide.slot_count++ : left++;
+        to->decide.slots[at] = batch->decide.slots[i];
+        to->proposals[at] = batch->proposals[i];
+    }
+    batch->decide.slot_count = left;
+    if (rest->decide.slot_count == 0) {
+        batch_free(rest);
+        return;
+    }
+    engine->operations++;
+    link_hold_back(engine, &rest->decide.op);
+}
+
+// The first of a job's items comes last: it sets the job back the furthest.
+static void batch_judge(struct engine *engine, struct decide_batch *batch)
+{
+    size_t count = batch->decide.slot_count;
+    for (size_t i = count; i-- > 0;) {
+        const struct store_slot *slot = &batch->decide.slots[i];
+        if (is_locked(batch, i)) {
+            stand_back(engine, batch->proposals[i].job, slot);
+            explain_locked(slot, &batch->decide.op.err);
+        }
+        if (!has_verdict(batch, i)) {
+            proposal_undo(engine, &batch->proposals[i], slot, &batch->decide.op);
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (has_verdict(batch, i)) {
+            proposal_judge(engine, &batch->proposals[i], &batch->decide.slots[i]);
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        proposal_close(engine, &batch->proposals[i]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        // A job with several items goes on once, at its last one.
+        if (i + 1 == count || batch->proposals[i + 1].job != batch->proposals[i].job) {
+            verdict_go_on(engine, batch->proposals[i].job);
+        }
+    }
 }
 
 void verdict_on_done(struct store_op *op)
@@ -260,27 +354,11 @@ void verdict_on_done(struct store_op *op)
         link_hold(engine, op);
         return;
     }
-    size_t count = batch->decide.slot_count;
+    if (batch->doubtful) {
+        keep_in_doubt(engine, batch);
+    }
     note_outdated(engine, batch);
     engine->unsealed = engine->unsealed || op->result == STORE_OK;
-    for (size_t i = count; i-- > 0;) {
-        if (!has_verdict(batch, i)) {
-            proposal_undo(engine, &batch->proposals[i], &batch->decide.slots[i], op);
-        }
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (has_verdict(batch, i)) {
-            proposal_judge(engine, &batch->proposals[i], &batch->decide.slots[i]);
-        }
-    }
-    for (size_t i = 0; i < count; i++) {
-        proposal_close(engine, &batch->proposals[i]);
-    }
-    for (size_t i = 0; i < count; i++) {
-        // A job with several items goes on once, at its last one.
-        if (i + 1 == count || batch->proposals[i + 1].job != batch->proposals[i].job) {
-            verdict_go_on(engine, batch->proposals[i].job);
-        }
-    }
+    batch_judge(engine, batch);
     batch_free(batch);
 }

@@ -29,6 +29,7 @@ void operation_push(struct operation_queue *queue, struct store_op *op)
     CHECK(op->kind < STORE_OP_COUNT && op->done != NULL);
     op->next = NULL;
     op->result = STORE_OK;
+    op->locked_out = false;
     op->err.code = ERROR_NONE;
     op->err.text[0] = '\0';
     arena_init(&op->arena, ARENA_MAX);

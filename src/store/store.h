@@ -55,6 +55,9 @@ enum store_verdict {
     // RUN with forbid_overlap, and a run of the job is STARTED. With skip_on_overlap the slot is
     // now SKIPPED (overlap); without, nothing was written: the caller waits
     VERDICT_OVERLAP,
+    // Somebody else's transaction has the job in hand: nothing was written by this operation, for
+    // none of the job's slots. Proposed again a little later, it may be
+    VERDICT_LOCKED,
 };
 struct store_slot {
     int64_t job_id;
@@ -83,8 +86,8 @@ struct store_slot {
     enum store_verdict verdict;
     int64_t fence;             // rises at each claim in the store
     struct instant started_at; // the store's clock at the claim
-    // OVERLAP though no run is known that would be the reason: the session of somebody else, which
-    // has the job's lock, and how it is ended (in op.arena); else NULL
+    // LOCKED, or OVERLAP though no run is known that would be the reason: the session of somebody
+    // else, which has the job or its lock, and how it is ended (in op.arena); NULL = none is known
     const char *holder;
 };
 #define STORE_BATCH_MAX 1000
@@ -152,6 +155,9 @@ struct store_end {
     // out
     bool stale;
     bool succeeded;
+    // Somebody else's transaction has it in hand: nothing is known of it, submit it again later.
+    bool later;
+    const char *holder; // whose that is, as in store_slot (in op.arena); NULL = none is known
 };
 struct store_op_finish {
     struct store_op op;

@@ -47,6 +47,8 @@ struct store_op {
     void (*done)(struct store_op *op);
     enum store_result result; // out
     struct error err;         // out, unless STORE_OK
-    struct arena arena;       // the store's memory for outputs; freed by store_op_release
-    struct store_op *next;    // the store's own
+    // out: UNAVAILABLE, and only because somebody else's transaction has rows in hand that it needs
+    bool locked_out;
+    struct arena arena;    // the store's memory for outputs; freed by store_op_release
+    struct store_op *next; // the store's own
 };

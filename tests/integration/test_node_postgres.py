@@ -320,17 +320,34 @@ def test_who_cannot_begin_anew_yet_goes_on_trying(ironcron, other, database):  #
     ironcron.run("audit", "verify")
 
 
-def test_a_row_that_somebody_keeps_does_not_keep_the_beats(ironcron, database):  # noqa: F811
-    on_postgres(ironcron, database, TICK, node="lease: 30s")
+def test_a_row_that_somebody_keeps_holds_up_its_job_alone(ironcron, database):  # noqa: F811
+    jobs = ", ".join(f'{{ name: {name}, schedule: "@every 1s", command: [ "true" ] }}' for name in ("tick", "held"))
+    on_postgres(ironcron, database, f"jobs: [ {jobs} ]\n", node="lease: 6s")
+
+    def done(job):
+        return int(database.value(f"select count(*) from ironcron.job_runs where state = 'SUCCESS' and job = '{job}'"))
+
     with ironcron.serve() as node, contextlib.closing(Session(database)) as session:
-        session.execute("begin; select from ironcron.job for update")
-        node.wait_logged("55P03")
-        since = database.value("select clock_timestamp()")
-        until(lambda: database.value(f"select last_seen > '{since}' from ironcron.nodes") == "t", node.log)
-        session.execute("rollback")
-        before = succeeded(database)
-        until(lambda: succeeded(database) > before, node.log)
-        assert not node.logged("did not answer in time")
+        until(lambda: done("held") > 0, node.log)
+        session.execute("begin; select from ironcron.job where name = 'held' for update")
+        node.wait_logged("event=job_lock_held")
+        before, others = done("held"), done("tick")
+        until(lambda: done("tick") >= others + 8, node.log)  # for longer than the lease
+        assert done("held") == before
+        assert node.log().count("event=job_lock_held") == 1 and "(psql, connected since 20" in node.log()
+        assert "in a transaction since 20" in node.log() and not node.logged("event=store_down")
+        session.execute("prepare transaction 'left'")
+        database.execute("rollback prepared 'left'")
+        until(lambda: done("held") > before, node.log)
+        node.wait_logged("event=job_lock_free")
+        session.execute("begin; update ironcron.job set held = held where name = 'held'; prepare transaction 'left'")
+        until(lambda: node.log().count("event=job_lock_held") == 2, node.log)
+        assert "the prepared transaction left: rollback prepared 'left'" in node.log()
+        database.execute("rollback prepared 'left'")
+        before = done("held")
+        until(lambda: done("held") > before, node.log)
+        assert "LOST" not in node.log() and not node.logged("event=store_down")
+    ironcron.run("audit", "verify")
 
 
 def test_the_backends_of_a_dead_node_are_ended(ironcron, other, database):  # noqa: F811

@@ -329,7 +329,12 @@ enum store_result model_decide(struct model_store *store, struct store_op *base)
         slot->verdict = VERDICT_NONE;
         slot->fence = 0;
         slot->started_at = INSTANT_NONE;
-        if (!op->outdated) {
+        const struct model_job *job = model_job_at(store, slot->job_id);
+        slot->holder = NULL;
+        if (job->holder != NULL) {
+            slot->verdict = VERDICT_LOCKED;
+            slot->holder = arena_string(&base->arena, job->holder);
+        } else if (!op->outdated) {
             deciders[slot->trigger](&deciding, model_job_at(store, slot->job_id), slot);
         } else if (!uuid_is_nil(slot->run_id)) {
             (void)settle_run(&deciding, slot);

@@ -65,6 +65,12 @@ enum store_result model_finish(struct model_store *store, struct store_op *base)
     for (size_t i = 0; i < op->end_count; i++) {
         struct store_end *end = &op->ends[i];
         struct model_run *run = model_run_by_id(store, end->run_id);
+        end->later = run != NULL && run->row.state == RUN_STARTED && run->job->holder != NULL;
+        end->holder = end->later ? arena_string(&base->arena, run->job->holder) : NULL;
+        if (end->later) {
+            end->stale = end->succeeded = false;
+            continue;
+        }
         bool ours = run != NULL && run->row.fence == end->fence;
         end->succeeded = ours && end->settles && run->row.state == RUN_SUCCESS;
         end->stale = !ours || (run->row.state != RUN_STARTED && run->row.state != end->state &&

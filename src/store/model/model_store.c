@@ -119,6 +119,13 @@ void model_store_fault(struct store *port, enum model_fault fault, int count)
     model_session_of(port)->fault_count = fault == MODEL_FAULT_NONE ? 0 : count;
 }
 
+void model_store_hold(struct store *port, const char *name, const char *holder)
+{
+    struct model_job *job = map_get(&model_of(port)->jobs_by_name, name);
+    free(job->holder);
+    job->holder = alloc_optional(holder);
+}
+
 void model_store_up_since(struct store *port, struct instant since)
 {
     model_of(port)->up_since = since;
@@ -155,6 +162,7 @@ static void job_free(struct model_job *job)
     }
     free(job->forces);
     free(job->slots);
+    free(job->holder);
     free(job->name);
     free(job);
 }

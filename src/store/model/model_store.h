@@ -12,6 +12,9 @@ struct store *model_store_attach(struct store *store);
 // The store was started, or promoted, at that instant.
 void model_store_up_since(struct store *store, struct instant since);
 
+// A transaction of somebody else has the job in hand, whose session is named so; NULL = no more.
+void model_store_hold(struct store *store, const char *job, const char *holder);
+
 // The session's next `count` commits end so (STORE_OK = normal again). UNKNOWN with `applied` has
 // happened all the same. Affects every operation of the pump in which it strikes.
 enum model_fault {

@@ -24,21 +24,28 @@ create function end_session(p_no bigint) returns void language sql as $$
                                       and o.backend_start = a.backend_start)
 $$;
 
+-- A session in a sentence for the log, with what ends it; null where there is none.
+create function name_session(p_pid int) returns text language sql stable as $$
+    select format('session %s (%s%s%s): select pg_terminate_backend(%s)', a.pid,
+                  coalesce(nullif(a.application_name, ''), '?'),
+                  ', connected since ' || to_char(a.backend_start at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+                  ', in a transaction since ' || to_char(a.xact_start at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+                  a.pid)
+    from pg_stat_get_activity(p_pid) a where a.pid = p_pid -- of none: all of them
+$$;
+
 -- Tells this connection who has the lock of a job, where it is no live node: for the log, by a remark that
 -- the server does not write into its own.
 create function tell_holder(p_job bigint) returns void language plpgsql as $$
 declare h record;
 begin
-    for h in select l.pid, coalesce(nullif(a.application_name, ''), '?') as who,
-                    coalesce(', connected since '
-                             || to_char(a.backend_start at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), '') as since
-             from pg_locks l join pg_database d on d.oid = l.database left join pg_stat_activity a on a.pid = l.pid
+    for h in select ironcron.name_session(l.pid) as who
+             from pg_locks l join pg_database d on d.oid = l.database
              where l.locktype = 'advisory' and d.datname = current_database() and l.granted
                and l.classid = 1768124272 and l.objid = p_job and l.objsubid = 2
                and not exists (select from ironcron.node n where n.backend = l.pid and n.state = 'live')
     loop
-        raise info using errcode = 'IC004', detail = p_job,
-            message = format('session %s (%s%s): select pg_terminate_backend(%s)', h.pid, h.who, h.since, h.pid);
+        raise info using errcode = 'IC004', detail = p_job, message = coalesce(h.who, 'somebody');
     end loop;
 end $$;
 

@@ -15,6 +15,10 @@
 -- Housekeeping shares none of these: lock 7 (pruning), then 3 (the chain). Days wait for tables for
 -- 200 ms at most, which is less than the server waits before it looks for a ring. A new connection has
 -- the timeline's row (link_up), then its node's. Session locks are tried, never waited for.
+--
+-- Strangers keep no order, and may have a row for long. Nobody waits for them for more than two seconds
+-- (postgres_check.c), so that beats come in time: what many pass by is passed over (functions_strangers_1.sql; skip
+-- locked here), and only what is done by hand, or at a start, waits for five.
 set local search_path = ironcron, pg_temp;
 
 create function now_ms(p_now bigint) returns bigint language sql volatile as $$
@@ -179,7 +183,7 @@ end $$;
 -- answers the same.
 create function join_begin(p_node uuid, p_now bigint, p_host text, p_version text, p_detail text, p_alone boolean,
     p_dead uuid, p_lease bigint, p_grace bigint, p_dry_run boolean, p_max_running int, p_labels text)
-returns table (at bigint, is_new boolean) language plpgsql as $$
+returns table (at bigint, is_new boolean) language plpgsql set lock_timeout = '5s' as $$
 declare v_now bigint := ironcron.now_ms(p_now);
 begin
     perform pg_advisory_xact_lock(1768124270, 5); -- one at a time declares others dead
@@ -200,6 +204,19 @@ begin
     perform ironcron.on_this_session(p_node);
     perform pg_try_advisory_lock(1768124271, (select node_no from ironcron.node where node = p_node)::int);
     return query select v_now, true;
+end $$;
+
+-- Not, where it has beaten after all, or somebody has its row in hand for longer than a claim takes: that may
+-- be its own session, which is ended. The next time, then.
+create function declare_dead(p_no bigint, p_at bigint, p_up bigint) returns boolean
+language plpgsql set lock_timeout = '1500ms' as $$
+begin
+    update ironcron.node o set state = 'lost', running = 0, owes = true
+    where o.node_no = p_no and ironcron.is_overdue(o, p_at, p_up);
+    return found;
+exception when lock_not_available then
+    perform ironcron.end_session(p_no);
+    return false;
 end $$;
 
 -- Who has not been heard of for too long is dead. Each claim holds its node's row: it has come before,
@@ -226,9 +243,7 @@ begin
     for n in select o.node_no, o.node, o.host from ironcron.node o
              where ironcron.is_overdue(o, v_now, v_up) and o.node <> p_node order by o.node
     loop
-        update ironcron.node o set state = 'lost', running = 0, owes = true
-        where o.node_no = n.node_no and ironcron.is_overdue(o, v_now, v_up);
-        continue when not found; -- it has beaten after all
+        continue when not ironcron.declare_dead(n.node_no, v_now, v_up);
         v_fenced := v_fenced || n.node;
         perform ironcron.audit_add(v_now, 'NODE_FENCED', null, null, p_node, null,
             format('{"host":%s,"node":"%s"}', to_json(n.host), n.node));
@@ -238,12 +253,6 @@ begin
     where node_no = v_no and cardinality(v_fenced) + cardinality(v_lost) > 0;
     return query select v_now, v_fenced, cardinality(v_fenced);
 end $$;
-
-create function runs_to_lose(p_fences bigint[]) returns table (run_id uuid, job_id bigint, due_at bigint,
-    trigger smallint, attempt int, job text) language sql stable as $$
-    select r.run_id, r.job_id, r.due_at, r.trigger, r.attempt, j.name
-    from ironcron.run r join ironcron.job j using (job_id) where r.fence = any(p_fences) order by r.fence
-$$;
 
 -- The sessions in which dead nodes did the work of these runs on this very database: one that nobody talks
 -- to any more may have a run's row for as long as the server lets it. Of other roles than ours they stay.
@@ -256,12 +265,25 @@ create function end_work(p_run uuid[]) returns void language sql as $$
       and pg_has_role(a.usesysid, 'USAGE')
 $$;
 
+-- Held until the commit; those that somebody else has in hand are left for the next time.
+create function runs_to_lose(p_fences bigint[]) returns table (run_id uuid, job_id bigint, due_at bigint,
+    trigger smallint, attempt int, job text) language plpgsql as $$
+#variable_conflict use_column
+declare v_runs uuid[] := array(select run_id from ironcron.run_started where fence = any(p_fences)); v_held uuid[];
+begin
+    perform ironcron.end_work(v_runs);
+    v_held := ironcron.hold_runs(v_runs);
+    return query
+    select r.run_id, r.job_id, r.due_at, r.trigger, r.attempt, j.name
+    from ironcron.run r join ironcron.job j using (job_id)
+    where r.fence = any(p_fences) and (r.state <> 0 or r.run_id = any(v_held)) order by r.fence;
+end $$;
+
 -- Guarded by state: who ended meanwhile is not lost. p_retry: for each, or null.
 create function lose(p_node uuid, p_now bigint, p_error text, p_run uuid[], p_retry bigint[])
 returns void language plpgsql as $$
 declare c int[] := array[cardinality(p_run)];
 begin
-    perform ironcron.end_work(p_run);
     perform ironcron.end_runs(p_node, ironcron.now_ms(p_now), p_run, array_fill(null::bigint, c), array_fill(4::bigint, c),
         array_fill(4::bigint, c), array_fill(null::bigint, c), array_fill(p_error, c), array_fill(null::bigint, c), p_retry,
         array_fill(null::text, c));
@@ -285,16 +307,20 @@ begin
               where w.state = 0 and n.state <> 'live' for update of w skip locked) w
         where i.id = w.id;
     end if;
-    perform 1 from ironcron.node where owes and state <> 'live' order by node_no for no key update;
-    update ironcron.node n set owes = false where n.owes and n.state <> 'live' and not ironcron.owes(n);
+    update ironcron.node n set owes = false
+    from (select o.node_no from ironcron.node o where o.owes and o.state <> 'live' order by o.node_no
+          for no key update skip locked) o
+    where n.node_no = o.node_no and not ironcron.owes(n);
 end $$;
 
 -- The sessions of nodes that were declared dead: they hold locks, and may not know yet.
 create function end_sessions() returns void language plpgsql as $$
 begin
     perform ironcron.end_session(n.node_no) from ironcron.node n where n.state = 'lost' and n.backend is not null;
-    perform 1 from ironcron.node where state = 'lost' and backend is not null order by node_no for no key update;
-    update ironcron.node n set backend = null where n.state = 'lost' and n.backend is not null
+    update ironcron.node n set backend = null
+    from (select o.node_no from ironcron.node o where o.state = 'lost' and o.backend is not null order by o.node_no
+          for no key update skip locked) o
+    where n.node_no = o.node_no
         and not exists (select from pg_stat_get_activity(n.backend) a where a.backend_start = n.backend_start);
 end $$;
 
@@ -308,7 +334,7 @@ begin
 end $$;
 
 create function activate(p_node uuid, p_now bigint, p_actor text, p_hash text, p_text text, p_always boolean)
-returns table (active bigint, activated boolean) language plpgsql as $$
+returns table (active bigint, activated boolean) language plpgsql set lock_timeout = '5s' as $$
 declare v_now bigint := ironcron.now_ms(p_now); v_active bigint; v_version bigint;
 begin
     perform ironcron.live_node(p_node);
@@ -377,7 +403,7 @@ end $$;
 -- Answers each item's number (0: unknown). A name that comes twice is taken one after the other.
 create function publish(p_node uuid, p_now bigint, p_version bigint, p_actor text, p_detail text, p_at bigint,
                         p_name text[], p_spec text[])
-returns table (job_ids bigint[], changed boolean, outdated boolean) language plpgsql as $$
+returns table (job_ids bigint[], changed boolean, outdated boolean) language plpgsql set lock_timeout = '5s' as $$
 declare v_changed boolean := false;
 begin
     if p_node is not null then
@@ -451,9 +477,18 @@ end $$;
 create function intent_own(p_node uuid, p_id uuid) returns table (own boolean, behind uuid) language plpgsql as $$
 declare v_no bigint := ironcron.live_node(p_node); i ironcron.intent;
 begin
-    select * into i from ironcron.intent where intent_id = p_id and state = 0 and kind = 3 and node_no is null;
-    if found then
-        perform 1 from ironcron.job where name = i.job for no key update;
+    own := false;
+    select * into i from ironcron.intent where intent_id = p_id for no key update skip locked;
+    if not found then
+        return next; -- somebody has it in hand: the next time
+        return;
+    end if;
+    if i.state = 0 and i.kind = 3 and i.node_no is null then
+        perform 1 from ironcron.job where name = i.job for no key update skip locked;
+        if not found and exists (select from ironcron.job where name = i.job) then
+            return next;
+            return;
+        end if;
         select o.intent_id into behind from ironcron.intent o
         where o.state = 0 and o.kind = 3 and o.job = i.job and o.id <> i.id and (o.id < i.id or o.node_no is not null)
         order by o.id limit 1;

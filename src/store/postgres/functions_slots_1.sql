@@ -15,10 +15,15 @@ begin
     v_outdated := coalesce(ironcron.is_outdated(p_version), false);
     perform set_config('ironcron.outdated', v_outdated::text, true);
     if p_jobs is not null then
-        perform 1 from ironcron.job where job_id = any(p_jobs) order by job_id for no key update;
+        perform ironcron.lock_jobs(p_jobs);
         perform ironcron.know_jobs(p_jobs);
     end if;
     return v_outdated;
+end $$;
+
+create function lock_jobs(p_jobs bigint[]) returns void language plpgsql set lock_timeout = '500ms' as $$
+begin
+    perform 1 from ironcron.job where job_id = any(p_jobs) order by job_id for no key update;
 end $$;
 
 create function know_jobs(p_jobs bigint[]) returns void language plpgsql as $$
@@ -32,7 +37,7 @@ begin
     end if;
 end $$;
 
--- Verdicts: 1 claimed, 2 written, 3 taken, 4 overlap (enum store_verdict).
+-- Verdicts: 1 claimed, 2 written, 3 taken, 4 overlap, 5 locked (enum store_verdict).
 create type answer as (ord int, verdict int, fence bigint, started_at bigint);
 create type answers as (verdicts int[], fences bigint[], started_at bigint[]);
 
@@ -185,7 +190,7 @@ create function decide_scheduled(p_no bigint, p_node uuid, p_now bigint, p_actor
     p_detail text[], p_overlap_detail text[])
 returns answers language plpgsql
 set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off
-set enable_seqscan = off set jit = off as $$
+set enable_seqscan = off set jit = off set lock_timeout = '500ms' as $$
 declare
     v_now bigint := ironcron.now_ms(p_now);
     v_done int[];
@@ -401,7 +406,7 @@ end $$;
 create function finish(p_node uuid, p_now bigint, p_run uuid[], p_fence bigint[], p_state bigint[],
     p_failure bigint[], p_exit bigint[], p_error text[], p_duration bigint[], p_retry bigint[],
     p_detail text[], p_settles boolean[])
-returns table (stale int[], succeeded int[], at bigint) language plpgsql as $$
+returns table (stale int[], succeeded int[], at bigint) language plpgsql set lock_timeout = '500ms' as $$
 declare v_now bigint := ironcron.now_ms(p_now); v_count int := cardinality(p_run); v_became int;
 begin
     stale := '{}';

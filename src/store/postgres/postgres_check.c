@@ -12,6 +12,7 @@
 
 #define POSTGRES_VERSION_MIN 150000
 #define SETTINGS_SIZE        700
+#define LOCK_WAIT_MS         2000
 #define MIGRATE              "run `ironcron migrate deploy --store`"
 
 static bool ask(struct postgres_store *store, PGconn *connection, const char *sql,
@@ -39,6 +40,12 @@ static const char server_sql[] =
     "  false), has_database_privilege(current_database(), 'create'),"
     " (select count(set_config(name, value, false)) from (values %s) s (name, value))";
 
+// What a stranger has in hand keeps up what is behind it no longer than a beat may be late.
+static long long lock_wait(long long deadline)
+{
+    return deadline / 2 < LOCK_WAIT_MS ? deadline / 2 : LOCK_WAIT_MS;
+}
+
 // Who has waited for a lock sees what the one before did, whatever isolation the database has.
 static bool ask_server(struct postgres_store *store, struct error *err)
 {
@@ -53,7 +60,7 @@ static bool ask_server(struct postgres_store *store, struct error *err)
                  " ('jit', 'off'), ('tcp_keepalives_idle', '10'), ('tcp_keepalives_interval', '5'),"
                  " ('tcp_keepalives_count', '3'), ('tcp_user_timeout', '20000'),"
                  " ('default_transaction_isolation', 'read committed')",
-                 deadline, deadline / 2, deadline * 2);
+                 deadline, lock_wait(deadline), deadline * 2);
     CHECK(length > 0 && (size_t)length < sizeof settings);
     snprintf(sql, sizeof sql, server_sql, settings);
     return ask(store, store->connection, sql, err);

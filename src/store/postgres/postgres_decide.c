@@ -83,7 +83,8 @@ static void put_jobs(struct parameters *parameters, const struct store_op_decide
     list_end(parameters);
 }
 
-static void send_begin(struct postgres_store *store, const struct store_op_decide *op, bool single)
+static void send_begin(struct postgres_store *store, const struct store_op_decide *op, bool single,
+                       bool passes)
 {
     struct parameters parameters;
     put_node(&parameters, op->node);
@@ -92,12 +93,12 @@ static void send_begin(struct postgres_store *store, const struct store_op_decid
     } else {
         put_null(&parameters);
     }
-    if (single) {
+    if (single && !passes) {
         put_null(&parameters);
     } else {
         put_jobs(&parameters, op);
     }
-    task_send(store, PG_DECIDE_BEGIN, &parameters);
+    task_send(store, passes ? PG_DECIDE_BEGIN_PASSING : PG_DECIDE_BEGIN, &parameters);
 }
 
 // What the audit row says, when the slot goes as proposed and when a running run is in its way.
@@ -131,7 +132,7 @@ static const char *overlap_detail_of(const struct store_slot *slot,
     } while (0)
 
 static void send_scheduled(struct postgres_store *store, const struct store_op_decide *op,
-                           size_t from, size_t to)
+                           size_t from, size_t to, bool passes)
 {
     const struct store_slot *first = &op->slots[from];
     const struct store_slot *end = &op->slots[to];
@@ -155,11 +156,11 @@ static void send_scheduled(struct postgres_store *store, const struct store_op_d
     EACH(TEXT, list_text(&parameters, detail_of(slot, composed)));
     EACH(TEXT, list_text(&parameters, overlap_detail_of(slot, composed)));
     parameters.wants_binary = true;
-    task_send(store, PG_DECIDE_SCHEDULED, &parameters);
+    task_send(store, passes ? PG_DECIDE_SCHEDULED_PASSING : PG_DECIDE_SCHEDULED, &parameters);
 }
 
 static void send_other(struct postgres_store *store, const struct store_op_decide *op,
-                       const struct store_slot *slot)
+                       const struct store_slot *slot, bool passes)
 {
     char composed[OPERATION_DETAIL_SIZE];
     char overlapped[OPERATION_DETAIL_SIZE];
@@ -181,7 +182,7 @@ static void send_other(struct postgres_store *store, const struct store_op_decid
     put_text(&parameters, detail_of(slot, composed));
     put_text(&parameters, overlap_detail_of(slot, overlapped));
     parameters.wants_binary = true;
-    task_send(store, PG_DECIDE_OTHER, &parameters);
+    task_send(store, passes ? PG_DECIDE_OTHER_PASSING : PG_DECIDE_OTHER, &parameters);
 }
 
 // Slots that one statement decides need no more: it takes the jobs in their order.
@@ -195,12 +196,12 @@ void send_decide(struct postgres_store *store, struct task *task)
     const struct store_op_decide *op = CONTAINER_OF(task->op, struct store_op_decide, op);
     struct groups *groups = groups_new(op);
     task->state = groups;
-    send_begin(store, op, is_single(op, groups));
+    send_begin(store, op, is_single(op, groups), task->passes);
     for (size_t i = 0; i < groups->count; i++) {
         if (is_scheduled(&op->slots[groups->from[i]])) {
-            send_scheduled(store, op, groups->from[i], groups->from[i + 1]);
+            send_scheduled(store, op, groups->from[i], groups->from[i + 1], task->passes);
         } else {
-            send_other(store, op, &op->slots[groups->from[i]]);
+            send_other(store, op, &op->slots[groups->from[i]], task->passes);
         }
     }
 }

@@ -61,7 +61,7 @@ static void list_exit(struct parameters *parameters, const struct store_end *end
 }
 
 static void send_piece(struct postgres_store *store, const struct store_op_finish *op, size_t from,
-                       size_t to)
+                       size_t to, bool passes)
 {
     const struct store_end *first = &op->ends[from];
     const struct store_end *last = &op->ends[to];
@@ -80,7 +80,7 @@ static void send_piece(struct postgres_store *store, const struct store_op_finis
     EACH(TEXT, list_text(&parameters, end->detail));
     EACH(BOOL, list_bool(&parameters, end->settles));
     list_released(&parameters, store, first, to - from);
-    task_send(store, PG_FINISH, &parameters);
+    task_send(store, passes ? PG_FINISH_PASSING : PG_FINISH, &parameters);
 }
 
 void send_finish(struct postgres_store *store, struct task *task)
@@ -91,11 +91,11 @@ void send_finish(struct postgres_store *store, struct task *task)
     size_t count = 0;
     for (size_t at = 0; at < op->end_count; at = from[count]) {
         size_t to = piece_end(op, at);
-        send_piece(store, op, at, to);
+        send_piece(store, op, at, to, task->passes);
         from[++count] = to;
     }
     if (op->end_count == 0) {
-        send_piece(store, op, 0, 0);
+        send_piece(store, op, 0, 0, task->passes);
     }
 }
 
@@ -106,12 +106,33 @@ static void take_told(struct store_end *ends, size_t count, const PGresult *resu
     for (size_t i = 0; i < count; i++) {
         ends[i].stale = false;
         ends[i].succeeded = false;
+        ends[i].later = false;
+        ends[i].holder = NULL;
     }
     for (size_t i = field_ints(result, 0, 0, told, count); i > 0; i--) {
         ends[told[i - 1] - 1].stale = true;
     }
     for (size_t i = field_ints(result, 0, 1, told, count); i > 0; i--) {
         ends[told[i - 1] - 1].succeeded = true;
+    }
+    free(told);
+}
+
+// Those that somebody else has in hand keep their locks.
+static void take_later(struct postgres_store *store, struct store_op_finish *op, size_t begin,
+                       size_t count, const PGresult *result)
+{
+    int64_t *told = alloc_zero(2 * count + 1, sizeof *told);
+    size_t later = field_ints(result, 0, 4, told, count);
+    (void)field_ints(result, 0, 5, told + later, count);
+    for (size_t i = 0; i < later; i++) {
+        struct store_end *end = &op->ends[begin + (size_t)told[i] - 1];
+        end->later = true;
+        end->holder = locks_stranger(store, told[later + i], &op->op.arena);
+    }
+    if (later > 0) {
+        locks_passed(store);
+        store->locks_in_doubt = true;
     }
     free(told);
 }
@@ -124,6 +145,9 @@ void take_finish(struct postgres_store *store, struct task *task, const PGresult
     size_t count = op->end_count == 0 ? 0 : from[task->answers + 1] - begin;
     take_told(&op->ends[begin], count, result);
     op->now = field_instant(result, 0, 2);
+    if (task->passes) {
+        take_later(store, op, begin, count, result);
+    }
     store->locks_in_doubt |= field_int(result, 0, 3) > 0;
 }
 

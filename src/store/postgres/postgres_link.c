@@ -124,6 +124,10 @@ void link_explain(const struct postgres_store *store, const PGresult *result, st
                          "the tables; for one that only looks: grant usage on schema ironcron "
                          "to %s; grant select on all tables in schema ironcron to %s",
                          role_of(store), role_of(store));
+    } else if (state != NULL && strcmp(state, "55P03") == 0) {
+        (void)error_mend(err, "end the transaction that somebody has left open: select pid, "
+                              "application_name, xact_start from pg_stat_activity where state "
+                              "like 'idle in transaction%%'");
     }
 }
 

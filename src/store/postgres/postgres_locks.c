@@ -66,6 +66,15 @@ void locks_settled(struct postgres_store *store)
     }
 }
 
+// ---- what somebody has in hand ------------------------------------------------------------------
+
+#define PASSING_FOR DURATION_S(5)
+
+void locks_passed(struct postgres_store *store)
+{
+    store->passing_until = mono_add(clock_mono(store->options.clock), PASSING_FOR);
+}
+
 // ---- claims -------------------------------------------------------------------------------------
 
 static bool wants_lock(const struct store_slot *slot)
@@ -83,11 +92,10 @@ void locks_take_stranger(struct postgres_store *store, const PGresult *remark)
     snprintf(stranger->who, sizeof stranger->who, "%s", who == NULL ? "?" : who);
 }
 
-static const char *stranger_of(const struct postgres_store *store, const struct store_slot *slot,
-                               struct arena *arena)
+const char *locks_stranger(const struct postgres_store *store, int64_t job_id, struct arena *arena)
 {
-    for (size_t i = 0; slot->verdict == VERDICT_OVERLAP && i < store->stranger_count; i++) {
-        if (store->strangers[i].job_id == slot->job_id) {
+    for (size_t i = 0; i < store->stranger_count; i++) {
+        if (store->strangers[i].job_id == job_id) {
             return arena_string(arena, store->strangers[i].who);
         }
     }
@@ -96,10 +104,17 @@ static const char *stranger_of(const struct postgres_store *store, const struct 
 
 static void name_strangers(struct postgres_store *store, struct store_op_decide *op)
 {
+    bool passed = false;
     for (size_t i = 0; i < op->slot_count; i++) {
-        op->slots[i].holder = stranger_of(store, &op->slots[i], &op->op.arena);
+        struct store_slot *slot = &op->slots[i];
+        bool kept = slot->verdict == VERDICT_OVERLAP || slot->verdict == VERDICT_LOCKED;
+        slot->holder = kept ? locks_stranger(store, slot->job_id, &op->op.arena) : NULL;
+        passed = passed || slot->verdict == VERDICT_LOCKED;
     }
     store->stranger_count = 0;
+    if (passed) {
+        locks_passed(store);
+    }
 }
 
 void decide_ended(struct postgres_store *store, struct store_op *base, enum store_result result)
@@ -137,9 +152,16 @@ void list_released(struct parameters *parameters, struct postgres_store *store,
     list_end(parameters);
 }
 
+static void let_go(struct postgres_store *store, struct held *held)
+{
+    size_t at = (size_t)(held - store->held);
+    store->held_count--;
+    memmove(held, held + 1, (store->held_count - at) * sizeof *held);
+}
+
 void finish_ended(struct postgres_store *store, struct store_op *base, enum store_result result)
 {
-    const struct store_op_finish *op = CONTAINER_OF(base, struct store_op_finish, op);
+    struct store_op_finish *op = CONTAINER_OF(base, struct store_op_finish, op);
     for (size_t i = 0; i < op->end_count; i++) {
         struct held *held = held_by(store, op->ends[i].fence);
         if (held == NULL) {
@@ -148,12 +170,11 @@ void finish_ended(struct postgres_store *store, struct store_op *base, enum stor
         held->releasing = false;
         if (result != STORE_OK) {
             store->locks_in_doubt = true;
-            continue;
+        } else if (!op->ends[i].later) {
+            let_go(store, held);
         }
-        size_t at = (size_t)(held - store->held);
-        store->held_count--;
-        memmove(held, held + 1, (store->held_count - at) * sizeof *held);
     }
+    store->stranger_count = 0;
 }
 
 // ---- a node begins ------------------------------------------------------------------------------

@@ -45,6 +45,8 @@ struct task {
     bool not_replicated;  // committed, but the standby may not have it
     bool failing_is_fine; // what this round does may be left undone
     bool broken_off;      // the server undid it for the sake of others: it may be sent again
+    bool locked_out;      // it waited in vain for what somebody has in hand …
+    bool passes;          // … and goes again without waiting: that is passed over
     int again;            // times that it was
     enum store_result result;
     int64_t number; // the operation's own, between rounds
@@ -74,10 +76,10 @@ struct held {
     bool releasing; // its end has been sent
 };
 
-// A session of somebody else that has the lock of a job, as the server has remarked.
+// A session of somebody else that has the lock of a job, or its row, as the server has remarked.
 struct stranger {
     int64_t job_id;
-    char who[200];
+    char who[300];
 };
 
 // The last of this node's writes that was acknowledged: one of these.
@@ -107,7 +109,8 @@ struct postgres_store {
     struct uuid node;  // the one that joined last; nil = none
     struct held *held; // by fence
     size_t held_count, held_capacity;
-    struct stranger *strangers; // of the claim that is being answered
+    struct mono passing_until;  // somebody has rows in hand: nothing waits for them first
+    struct stranger *strangers; // of the operation that is being answered
     size_t stranger_count, stranger_capacity;
     bool locks_in_doubt;          // what failed may have taken or left some
     struct store_op lock_only;    // the operation that ends the doubt
@@ -240,6 +243,9 @@ struct task_kind {
 };
 #define STORE_LOCK_ONLY STORE_OP_COUNT // the store's own operation
 extern const struct task_kind postgres_tasks[STORE_OP_COUNT + 1];
+enum store_result task_result(const PGresult *failure);
+bool task_broken_off(const PGresult *failure);
+bool task_locked_out(const PGresult *failure); // it waited in vain for what somebody has in hand
 
 task_send_fn send_join, send_beat, send_leave, send_report, send_fence;
 task_take_fn take_join, take_beat, take_fence;
@@ -261,6 +267,10 @@ task_take_fn take_identity;
 task_send_fn send_lock_only;
 task_take_fn take_lock_only;
 task_ended_fn join_ended, decide_ended, finish_ended;
+// Who has a job, as the server has remarked (in `arena`); NULL = it has not.
+const char *locks_stranger(const struct postgres_store *store, int64_t job_id, struct arena *arena);
+// Some of an operation was passed over: for a while others do not wait for the like either.
+void locks_passed(struct postgres_store *store);
 // The server's remark that somebody else has a job's lock.
 void locks_take_stranger(struct postgres_store *store, const PGresult *remark);
 // The locks that go with these ends. The answer is how many of them the session did not have.

@@ -5,9 +5,15 @@
 #include "base/attributes.h"
 #include "store/postgres/postgres_schema_text.h"
 
-static const char *const texts_1[] = {
-    schema_1_sql,          functions_nodes_1_sql, functions_locks_1_sql, functions_slots_1_sql,
-    functions_audit_1_sql, functions_days_1_sql,  views_1_sql,           NULL};
+static const char *const texts_1[] = {schema_1_sql,
+                                      functions_nodes_1_sql,
+                                      functions_locks_1_sql,
+                                      functions_slots_1_sql,
+                                      functions_strangers_1_sql,
+                                      functions_audit_1_sql,
+                                      functions_days_1_sql,
+                                      views_1_sql,
+                                      NULL};
 static const struct postgres_migration migrations[] = {{1, 1, texts_1}};
 
 int postgres_store_version(void)

@@ -6,6 +6,7 @@ extern const char schema_1_sql[];
 extern const char functions_nodes_1_sql[];
 extern const char functions_locks_1_sql[];
 extern const char functions_slots_1_sql[];
+extern const char functions_strangers_1_sql[];
 extern const char functions_audit_1_sql[];
 extern const char functions_days_1_sql[];
 extern const char views_1_sql[];

@@ -65,7 +65,9 @@ static void send_round(struct postgres_store *store, struct task *task)
     task->answers = 0;
     task->committing = true;
     task->over = true;
-    task->deadline = mono_add(clock_mono(store->options.clock), store->options.call_deadline);
+    struct mono now = clock_mono(store->options.clock);
+    task->deadline = mono_add(now, store->options.call_deadline);
+    task->passes = task->passes || mono_before(now, store->passing_until);
     postgres_tasks[task->op->kind].send(store, task);
     (void)PQpipelineSync(store->connection);
 }
@@ -187,6 +189,13 @@ static void task_end(struct postgres_store *store, enum store_result result,
     operation_done(op, result, err);
 }
 
+// What can be done in part, without what somebody else has in hand.
+static bool may_pass(const struct task *task)
+{
+    enum store_op_kind kind = task->op->kind;
+    return !task->passes && (kind == STORE_DECIDE || kind == STORE_FINISH);
+}
+
 // It is certainly not done, and goes again as if for the first time; but the session may have taken
 // or left locks for it.
 static void task_again(struct postgres_store *store)
@@ -197,7 +206,8 @@ static void task_again(struct postgres_store *store)
     }
     free(task->state);
     task->op->err = ERROR_INIT;
-    *task = (struct task){.op = task->op, .again = task->again + 1};
+    *task = (struct task){
+        .op = task->op, .again = task->again + 1, .passes = task->passes || task->locked_out};
     struct task **end = &store->again;
     while (*end != NULL) {
         end = &(*end)->next;
@@ -231,27 +241,12 @@ static void lose(struct postgres_store *store, const struct error *err)
     }
 }
 
-// The caller's fault, or one of the moment?
-static enum store_result result_of(const PGresult *result)
-{
-    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    bool refused = state != NULL && (strcmp(state, "IC001") == 0 || strncmp(state, "22", 2) == 0 ||
-                                     strncmp(state, "23", 2) == 0);
-    return refused ? STORE_REFUSED : STORE_UNAVAILABLE;
-}
-
-// A deadlock or a conflict: between others' wishes and ours, nothing is wrong with it.
-static bool is_broken_off(const PGresult *result)
-{
-    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    return state != NULL && (strcmp(state, "40P01") == 0 || strcmp(state, "40001") == 0);
-}
-
 static void take_failure(struct postgres_store *store, struct task *task, const PGresult *result)
 {
     if (task->result == STORE_OK && !task->failing_is_fine) {
-        task->result = result_of(result);
-        task->broken_off = is_broken_off(result);
+        task->result = task_result(result);
+        task->broken_off = task_broken_off(result);
+        task->locked_out = task_locked_out(result);
         link_explain(store, result, &task->op->err);
     }
 }
@@ -296,10 +291,11 @@ static void round_over(struct postgres_store *store)
         }
         return;
     }
-    if (task->broken_off && task->again < AGAIN_MAX) {
+    if ((task->broken_off && task->again < AGAIN_MAX) || (task->locked_out && may_pass(task))) {
         task_again(store);
         return;
     }
+    task->op->locked_out = task->locked_out;
     if (!failed && task->not_replicated) {
         task->result = STORE_UNKNOWN;
         error_set(&task->op->err, ERROR_STORE,

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
-// How each operation is sent and its answers are taken.
+// How each operation is sent and its answers are taken, and what a failure means for it.
 #include "store/postgres/postgres_private.h"
+
+#include <string.h>
 
 const struct task_kind postgres_tasks[STORE_OP_COUNT + 1] = {
     [STORE_JOIN] = {send_join, take_join, true, join_ended},
@@ -29,3 +31,25 @@ const struct task_kind postgres_tasks[STORE_OP_COUNT + 1] = {
     [STORE_IDENTITY] = {send_identity, take_identity, false, NULL},
     [STORE_REPORT] = {send_report, take_nothing, false, NULL},
 };
+
+// The caller's fault, or one of the moment?
+enum store_result task_result(const PGresult *failure)
+{
+    const char *state = PQresultErrorField(failure, PG_DIAG_SQLSTATE);
+    bool refused = state != NULL && (strcmp(state, "IC001") == 0 || strncmp(state, "22", 2) == 0 ||
+                                     strncmp(state, "23", 2) == 0);
+    return refused ? STORE_REFUSED : STORE_UNAVAILABLE;
+}
+
+// A deadlock or a conflict: between others' wishes and ours, nothing is wrong with it.
+bool task_broken_off(const PGresult *failure)
+{
+    const char *state = PQresultErrorField(failure, PG_DIAG_SQLSTATE);
+    return state != NULL && (strcmp(state, "40P01") == 0 || strcmp(state, "40001") == 0);
+}
+
+bool task_locked_out(const PGresult *failure)
+{
+    const char *state = PQresultErrorField(failure, PG_DIAG_SQLSTATE);
+    return state != NULL && strcmp(state, "55P03") == 0;
+}

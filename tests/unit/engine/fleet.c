@@ -181,7 +181,9 @@ static void on_store(void *context, const struct error *err, const struct engine
 
 static void on_kept_back(void *context, const struct job *job, const char *holder)
 {
-    (void)context, (void)job, (void)holder;
+    (void)job;
+    struct fleet *fleet = context;
+    *(holder == NULL ? &fleet->let_go : &fleet->kept_back) += 1;
 }
 
 static void on_fenced(void *context, struct uuid node)

@@ -65,7 +65,8 @@ struct fleet {
     int ended[RUN_STATE_COUNT];
     int passed_over[SLOT_REASON_COUNT];
     int fenced;
-    int store_downs, store_ups; // that were told
+    int kept_back, let_go;      // that were told
+    int store_downs, store_ups; // likewise
     int64_t version;            // active, as an operator publishes them; 0 = none
     int published;
     int stale;

@@ -139,6 +139,12 @@ void fleet_holds(const struct fleet *fleet, const char *sql, const char *expecte
     free(found);
 }
 
+void fleet_claims_wait(const struct fleet *fleet)
+{
+    free(postgres_cluster_psql(fleet->url,
+                               "alter function ironcron.decide_scheduled reset lock_timeout"));
+}
+
 void fleet_make_overdue(const struct fleet *fleet, int number)
 {
     char id[UUID_TEXT_SIZE];

@@ -23,6 +23,7 @@ void fleet_pump(struct fleet *fleet, const struct store_op *a,
 // Until the sessions of the nodes wait for locks, as many as that.
 void fleet_pump_until_waiting(struct fleet *fleet, int sessions);
 void fleet_make_overdue(const struct fleet *fleet, int number);
+void fleet_claims_wait(const struct fleet *fleet);        // for locks, longer than a test takes
 int fleet_deadlocks(void);                                // that the server saw since it began
 int fleet_backend(const struct fleet *fleet, int number); // process id of a node's session
 void fleet_holds(const struct fleet *fleet, const char *sql, const char *expected);

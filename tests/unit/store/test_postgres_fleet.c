@@ -68,6 +68,7 @@ static void a_claim_before_the_fencing_is_lost_with_its_node(void **state)
 {
     struct fleet *fleet = *state;
     fleet_make_overdue(fleet, 0);
+    fleet_claims_wait(fleet);
     postgres_cluster_background(fleet->url, AUDIT_STANDS);
     struct store_slot slot = fleet_slot(fleet, 1000, false);
     struct store_op_decide decide = fleet_decide(&fleet->nodes[0], &slot);
@@ -90,6 +91,7 @@ static void a_claim_after_the_fencing_is_refused(void **state)
 {
     struct fleet *fleet = *state;
     fleet_make_overdue(fleet, 0);
+    fleet_claims_wait(fleet);
     postgres_cluster_background(fleet->url, AUDIT_STANDS);
     struct store_op_fence fence = fence_of(&fleet->nodes[1]);
     store_submit(fleet->nodes[1].store, &fence.op);
@@ -198,6 +200,7 @@ static void an_intent_is_carried_out_by_one(void **state)
 static void definitions_change_between_claims_not_amid_one(void **state)
 {
     struct fleet *fleet = *state;
+    fleet_claims_wait(fleet);
     postgres_cluster_background(fleet->url, AUDIT_STANDS);
     struct store_slot slot = fleet_slot(fleet, 1000, false);
     struct store_op_decide decide = fleet_decide(&fleet->nodes[0], &slot);

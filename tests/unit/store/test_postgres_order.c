@@ -280,6 +280,7 @@ static void who_was_broken_off_goes_again(void **state)
     struct store_slot slots[2] = {fleet_slot(fleet, 1000, true), fleet_slot(fleet, 1000, true)};
     slots[1].job_id = contract_publish(&fleet->nodes[0], "b", "s");
     int before = fleet_deadlocks();
+    fleet_claims_wait(fleet);
     postgres_cluster_background(fleet->url, WAITS_AGAINST_ORDER);
     struct store_op_decide decide = fleet_decide(&fleet->nodes[0], slots);
     decide.slot_count = 2;
