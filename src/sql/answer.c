@@ -224,7 +224,7 @@ static bool take_result(struct seat *seat, PGresult *result)
     case STAGE_COMMIT:
         take_commit(seat, result);
         break;
-    case STAGE_TIDY: // if not, it is reset once more
+    case STAGE_TIDY: // where one part fails, so do the others: it is reset once more
         seat->is_tidy = PQresultStatus(result) == PGRES_COMMAND_OK;
         break;
     case STAGE_SYNC_ROLLBACK:

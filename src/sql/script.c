@@ -14,7 +14,6 @@
 #define VERSION_CONNECTION_CHECK 140000
 #define STATEMENT_TIMEOUT_MAX    ((int64_t)INT32_MAX)
 #define SETUP_MAX                ((size_t)8192)
-#define DISCARD                  "discard all"
 
 // ---- stages -------------------------------------------------------------------------------------
 
@@ -106,6 +105,25 @@ void script_greet(struct seat *seat)
     send_sync(seat, STAGE_SYNC_CLEAN);
 }
 
+// What a run may have left in its session. On the store's own database the plans stay, which are nobody's: there
+// each run ends by a function that would have to be planned anew, for longer than all else takes.
+static void send_discard(struct seat *seat, enum stage stage)
+{
+    static const char *const all[] = {"discard all", NULL};
+    static const char *const all_but_plans[] = {"close all",
+                                                "set session authorization default",
+                                                "reset all",
+                                                "deallocate all",
+                                                "unlisten *",
+                                                "select pg_catalog.pg_advisory_unlock_all()",
+                                                "discard temp",
+                                                "discard sequences",
+                                                NULL};
+    for (const char *const *part = seat->is_store ? all_but_plans : all; *part != NULL; part++) {
+        send_params(seat, stage, *part, 0, NULL);
+    }
+}
+
 void script_reset(struct seat *seat)
 {
     PGconn *conn = seat->backend.conn;
@@ -118,7 +136,7 @@ void script_reset(struct seat *seat)
         send_params(seat, STAGE_ROLLBACK, "rollback", 0, NULL);
         send_sync(seat, STAGE_SYNC_ROLLBACK);
     }
-    send_params(seat, STAGE_DISCARD, DISCARD, 0, NULL);
+    send_discard(seat, STAGE_DISCARD);
     send_sync(seat, STAGE_SYNC_CLEAN);
 }
 
@@ -199,7 +217,7 @@ static void send_setup(struct seat *seat, const struct sql_run *run)
 static void send_commit(struct seat *seat)
 {
     send_params(seat, STAGE_COMMIT, "commit", 0, NULL);
-    send_params(seat, STAGE_TIDY, DISCARD, 0, NULL);
+    send_discard(seat, STAGE_TIDY);
     send_sync(seat, STAGE_SYNC_RUN);
 }
 

@@ -26,7 +26,7 @@ enum stage {
     STAGE_SYNC_SETUP, // the session is set up; the statement may go
     STAGE_SYNC_RUN,   // the run is answered
 };
-#define STAGES_MAX 16
+#define STAGES_MAX 32
 
 enum seat_use {
     SEAT_OPENING,
