@@ -99,8 +99,9 @@ struct store_op_publish {
 };
 
 // Job definitions by version, uninterpolated, so that all nodes of a fleet execute the same. A text
-// whose hash was never seen becomes the newest version and the active one; one that was seen
-// becomes active again only with `always`. REFUSED when this node is not live.
+// whose hash was never seen becomes the newest version and the active one; one that was seen does
+// so again only with `always`, under a new number, so that no node takes it for what it went by
+// before. REFUSED when this node is not live.
 // Audit: VERSION_ACTIVATED with detail {"hash":…,"version":…} when another one is active now.
 struct store_op_version {
     struct store_op op;

@@ -163,11 +163,12 @@ enum store_result model_publish(struct model_store *store, struct store_op *base
 
 // ---- versions -----------------------------------------------------------------------------------
 
+// The newest one.
 static struct store_version *version_by_hash(struct model_store *store, const char *hash)
 {
-    for (size_t i = 0; i < store->version_count; i++) {
-        if (strcmp(store->versions[i].hash, hash) == 0) {
-            return &store->versions[i];
+    for (size_t i = store->version_count; i > 0; i--) {
+        if (strcmp(store->versions[i - 1].hash, hash) == 0) {
+            return &store->versions[i - 1];
         }
     }
     return NULL;
@@ -206,7 +207,7 @@ enum store_result model_version(struct model_store *store, struct store_op *base
     const struct store_version *version = version_by_hash(store, op->hash);
     op->activated = version == NULL || (op->always && version->version != store->active);
     if (op->activated) {
-        activate(store, op, version == NULL ? version_add(store, op) : version);
+        activate(store, op, version_add(store, op));
     }
     op->version = store->active;
     return STORE_OK;

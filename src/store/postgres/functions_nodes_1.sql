@@ -333,6 +333,8 @@ begin
     return p_version <> (select version from ironcron.pulse);
 end $$;
 
+-- What becomes active is a new version also where its text was seen before: else whoever went by that text all
+-- along would not see that another one was published in between.
 create function activate(p_node uuid, p_now bigint, p_actor text, p_hash text, p_text text, p_always boolean)
 returns table (active bigint, activated boolean) language plpgsql set lock_timeout = '5s' as $$
 declare v_now bigint := ironcron.now_ms(p_now); v_active bigint; v_version bigint;
@@ -340,16 +342,14 @@ begin
     perform ironcron.live_node(p_node);
     perform pg_advisory_xact_lock(1768124270, 4);
     select p.version into v_active from ironcron.pulse p;
-    select d.version into v_version from ironcron.definition d where d.hash = p_hash;
+    select max(d.version) into v_version from ironcron.definition d where d.hash = p_hash;
     if v_version = v_active or v_version is not null and not p_always then
         return query select v_active, false;
         return;
     end if;
-    if v_version is null then
-        insert into ironcron.definition (version, hash, text, actor, published_at)
-        values ((select coalesce(max(version), 0) + 1 from ironcron.definition), p_hash, p_text, p_actor, v_now)
-        returning version into v_version;
-    end if;
+    insert into ironcron.definition (version, hash, text, actor, published_at)
+    values ((select coalesce(max(version), 0) + 1 from ironcron.definition), p_hash, p_text, p_actor, v_now)
+    returning version into v_version;
     perform ironcron.audit_add(v_now, 'VERSION_ACTIVATED', null, null, p_node, p_actor,
         format('{"hash":%s,"version":%s}', to_json(p_hash), v_version));
     update ironcron.pulse set version = v_version;

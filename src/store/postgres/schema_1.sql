@@ -29,8 +29,9 @@ create index node_owes on node (node_no) where owes;
 
 -- Job definitions as nodes published them; the one row of pulse says which are active.
 create table definition (
-    version bigint primary key, hash text not null unique, text text not null, actor text,
+    version bigint primary key, hash text not null, text text not null, actor text,
     published_at bigint not null);
+create index definition_by_hash on definition (hash, version);
 create table pulse (
     one boolean primary key default true check (one), changes bigint not null, version bigint not null);
 insert into pulse (changes, version) values (0, 0);

@@ -143,7 +143,7 @@ enum store_result sqlite_version(struct sqlite_store *store, struct store_op *ba
     int64_t active = sqlite_active_version(store);
     int64_t found = sql_query_integer(store, SQL_VERSION_BY_HASH, 0, VALUES(sql_text(op->hash)));
     op->activated = found == 0 || (op->always && found != active);
-    op->version = !op->activated ? active : found != 0 ? found : version_add(store, op);
+    op->version = op->activated ? version_add(store, op) : active;
     if (op->activated) {
         activate(store, op, op->version);
     }

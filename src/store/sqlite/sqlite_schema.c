@@ -74,8 +74,9 @@ static const char version_2[] =
     "ALTER TABLE node ADD COLUMN draining_as TEXT;"
     "ALTER TABLE node ADD COLUMN draining_reason TEXT;"
     "ALTER TABLE intent ADD COLUMN node BLOB;"
-    "CREATE TABLE definitions (version INTEGER PRIMARY KEY, hash TEXT NOT NULL UNIQUE,"
-    " text TEXT NOT NULL, actor TEXT, published_at INTEGER NOT NULL);";
+    "CREATE TABLE definitions (version INTEGER PRIMARY KEY, hash TEXT NOT NULL,"
+    " text TEXT NOT NULL, actor TEXT, published_at INTEGER NOT NULL);"
+    "CREATE INDEX definitions_by_hash ON definitions (hash, version);";
 
 static const char *const migrations[SCHEMA_VERSION] = {version_1, version_2};
 

@@ -204,6 +204,8 @@ static void the_isolation_is_the_stores_own(void **state)
     struct error err = ERROR_INIT;
     assert_true(store_call(store, &join.op, &err));
     store_op_release(&join.op);
+    free(postgres_cluster_psql(*state, "insert into ironcron.job (job_id, name, high_water, "
+                                       "throttle) values (1, 'a', 0, 0)"));
     postgres_cluster_background(
         *state, "begin; select pg_advisory_xact_lock(1768124270, 4); "
                 "update ironcron.pulse set version = 7; select pg_sleep(1); commit");
