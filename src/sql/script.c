@@ -105,8 +105,9 @@ void script_greet(struct seat *seat)
     send_sync(seat, STAGE_SYNC_CLEAN);
 }
 
-// What a run may have left in its session. On the store's own database the plans stay, which are nobody's: there
-// each run ends by a function that would have to be planned anew, for longer than all else takes.
+// What a run may have left in its session. On the store's own database the plans stay, which are
+// nobody's: there each run ends by a function that would have to be planned anew, for longer than
+// all else takes.
 static void send_discard(struct seat *seat, enum stage stage)
 {
     static const char *const all[] = {"discard all", NULL};
