@@ -160,7 +160,8 @@ static void a_slot_that_waits_for_its_run(void **state)
 
 static struct fleet *with_attempts(void)
 {
-    const struct job_retries retries = {
+    static struct job_retries retries;
+    retries = (struct job_retries){
         .max = 3, .backoff = DURATION_S(100), .factor = 1, .max_backoff = DURATION_S(100)};
     struct fleet *f = fleet_new(START);
     fleet_job(f, "a", "1 0 * * *")->retries = &retries;
