@@ -19,6 +19,7 @@ bool open_store(const struct config *config, enum open_store_how how, const char
     snprintf(name, sizeof name, "ironcron/%s", command);
     struct postgres_store_options options = {.url = config->store_url,
                                              .application_name = name,
+                                             .only_reads = how == OPEN_STORE_READ,
                                              .only_tries = how == OPEN_STORE_TRY,
                                              .clock = clock};
     return postgres_store_open(&options, store_out, err);

@@ -256,4 +256,4 @@ def test_runs_are_filtered(jobs):
     assert jobs.json("runs", "--until", "-1h") == []
     assert len(jobs.json("runs", "--since", "-1h")) == 2
     assert set(jobs.json("runs")[0]) == {"run_id", "job", "due_at", "attempt", "trigger", "state", "node", "fence",
-                                         "started_at", "ended_at", "duration_ms", "exit_code", "error"}
+                                         "started_at", "ended_at", "duration_ms", "exit_code", "error", "cut_off"}

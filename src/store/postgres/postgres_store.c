@@ -479,6 +479,7 @@ bool postgres_store_open(const struct postgres_store_options *options, struct st
     if (store->options.call_deadline.us == 0) {
         store->options.call_deadline = CALL_DEADLINE;
     }
+    store->only_reads = options->only_reads;
     store->url = alloc_string(options->url);
     store->application_name = alloc_string(options->application_name);
     *store_out = &store->store;

@@ -15,6 +15,7 @@ struct postgres_store_options {
     // Only for tests: the store's clock. NULL = the database's, which is what decides otherwise.
     struct clock *store_clock;
     struct clock *clock; // of this machine: for deadlines
+    bool only_reads;     // a role that may only read is enough; not to be given what writes
     bool only_tries;     // goes through all checks, and writes nothing: not to be given what writes
 };
 
