@@ -4,6 +4,7 @@
 #include "../../contract/contract.h"
 
 #include <libpq-fe.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -280,18 +281,20 @@ static int take_all(const char *url, PGconn *connections[MANY])
     return count;
 }
 
-// The server takes its time to let go of a connection; the connection that stays tells when.
+// The server takes its time to let go of a connection; the connection that stays tells when, and
+// that the backend has ended as well.
 static void give_back(PGconn *connections[MANY], int *count)
 {
     char expected[16];
     bool gone = false;
-    PQfinish(connections[--*count]);
+    int pid = PQbackendPID(connections[--*count]);
+    PQfinish(connections[*count]);
     snprintf(expected, sizeof expected, "%d", *count);
     for (int i = 0; i < 500 && !gone; i++) {
         PGresult *result = PQexec(connections[0], "select pg_sleep(0.02), count(*) from "
                                                   "pg_stat_activity where backend_type = "
                                                   "'client backend'");
-        gone = strcmp(PQgetvalue(result, 0, 1), expected) == 0;
+        gone = strcmp(PQgetvalue(result, 0, 1), expected) == 0 && kill(pid, 0) != 0;
         PQclear(result);
     }
     PQclear(PQexec(connections[0], "select pg_sleep(0.2)")); // the last of it goes unseen
