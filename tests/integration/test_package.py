@@ -118,7 +118,7 @@ def test_the_life_of_a_package(package, box, tmp_path):
     box.run("ironcron", "validate")
     box.run("systemctl", "reload", "ironcron")
     wait_for_more(box, 1)
-    assert property_of(box, "StatusText").startswith("live: 1 jobs")
+    until(lambda: property_of(box, "StatusText").startswith("live: 1 jobs"), lambda: property_of(box, "StatusText"))
     run = box.run("ironcron", "runs", "--job", "tick", "--limit", "1", "--json").stdout
     run_id = re.search(r'"run_id": ?"([^"]+)"', run).group(1)
     assert box.run("ironcron", "runs", "output", run_id).stdout == "as ironcron\n"
