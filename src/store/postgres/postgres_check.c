@@ -317,8 +317,7 @@ bool check_begin(struct postgres_store *store, struct error *err)
 
 static bool refuse(struct postgres_store *store, const PGresult *result, struct error *err)
 {
-    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    if (state != NULL && strcmp(state, "IC005") == 0) {
+    if (has_state(result, "IC005")) {
         return witness_fail(store, result, err);
     }
     link_explain(store, result, err);

@@ -102,17 +102,17 @@ void link_explain(const struct postgres_store *store, const PGresult *result, st
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     link_describe(store, where, sizeof where);
-    if (state != NULL && strcmp(state, "IC001") == 0) {
+    if (has_state(result, "IC001")) {
         error_set(err, ERROR_REFUSED, "%s", message);
     } else {
-        bool denied = state != NULL && strcmp(state, "42501") == 0;
+        bool denied = has_state(result, "42501");
         error_set(err, denied ? ERROR_DENIED : ERROR_STORE,
                   "the store (%s) answers: %s (SQLSTATE %s)", where,
                   message == NULL ? "nothing that makes sense" : message,
                   state == NULL ? "none" : state);
     }
     const char *hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
-    if (hint != NULL && state != NULL && strcmp(state, "53200") == 0) {
+    if (hint != NULL && has_state(result, "53200")) {
         (void)error_mend(err, "the server's lock table is full: raise max_locks_per_transaction "
                               "there and start it again, or end the session that holds so many: "
                               "select pid, count(*) from pg_locks group by pid order by 2 desc");
@@ -152,8 +152,7 @@ static void take_notice(void *context, const PGresult *notice)
     if (from != NULL && strcmp(from, "SyncRepWaitForLSN") == 0 && store->first != NULL) {
         store->first->not_replicated = true;
     }
-    const char *state = PQresultErrorField(notice, PG_DIAG_SQLSTATE);
-    if (state != NULL && strcmp(state, "IC004") == 0) {
+    if (has_state(notice, "IC004")) {
         locks_take_stranger(store, notice);
     }
 }

@@ -243,6 +243,8 @@ struct task_kind {
 };
 #define STORE_LOCK_ONLY STORE_OP_COUNT // the store's own operation
 extern const struct task_kind postgres_tasks[STORE_OP_COUNT + 1];
+// Whether its SQLSTATE, five characters, begins so.
+bool has_state(const PGresult *answer, const char *beginning);
 enum store_result task_result(const PGresult *failure);
 bool task_broken_off(const PGresult *failure);
 bool task_locked_out(const PGresult *failure); // it waited in vain for what somebody has in hand

@@ -32,24 +32,27 @@ const struct task_kind postgres_tasks[STORE_OP_COUNT + 1] = {
     [STORE_REPORT] = {send_report, take_nothing, false, NULL},
 };
 
+bool has_state(const PGresult *answer, const char *beginning)
+{
+    const char *state = PQresultErrorField(answer, PG_DIAG_SQLSTATE);
+    return state != NULL && strncmp(state, beginning, strlen(beginning)) == 0;
+}
+
 // The caller's fault, or one of the moment?
 enum store_result task_result(const PGresult *failure)
 {
-    const char *state = PQresultErrorField(failure, PG_DIAG_SQLSTATE);
-    bool refused = state != NULL && (strcmp(state, "IC001") == 0 || strncmp(state, "22", 2) == 0 ||
-                                     strncmp(state, "23", 2) == 0);
+    bool refused =
+        has_state(failure, "IC001") || has_state(failure, "22") || has_state(failure, "23");
     return refused ? STORE_REFUSED : STORE_UNAVAILABLE;
 }
 
 // A deadlock or a conflict: between others' wishes and ours, nothing is wrong with it.
 bool task_broken_off(const PGresult *failure)
 {
-    const char *state = PQresultErrorField(failure, PG_DIAG_SQLSTATE);
-    return state != NULL && (strcmp(state, "40P01") == 0 || strcmp(state, "40001") == 0);
+    return has_state(failure, "40P01") || has_state(failure, "40001");
 }
 
 bool task_locked_out(const PGresult *failure)
 {
-    const char *state = PQresultErrorField(failure, PG_DIAG_SQLSTATE);
-    return state != NULL && strcmp(state, "55P03") == 0;
+    return has_state(failure, "55P03");
 }
