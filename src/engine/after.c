@@ -144,7 +144,6 @@ static void blocked_by(struct engine_after *after, const struct engine_job *upst
 
 struct after_ask {
     struct store_op_slots slots; // first
-    struct engine *engine;
     struct store_slots_item items[ASKED_MAX];
     struct engine_after *afters[ASKED_MAX];
 };
@@ -193,13 +192,12 @@ static void understand(struct engine *engine, struct engine_after *after,
 static void ask_on_done(struct store_op *op)
 {
     struct after_ask *ask = CONTAINER_OF(op, struct after_ask, slots.op);
-    struct engine *engine = ask->engine;
+    struct engine *engine = op->context;
     struct instant now = engine_now(engine);
-    engine->operations--;
     engine->after_asking = false;
     engine->after_dirty = true;
     engine->busy = true;
-    link_answered(engine, op);
+    link_answered(op);
     for (size_t i = 0; i < ask->slots.item_count; i++) {
         struct engine_after *after = ask->afters[i];
         after->asking = false;
@@ -211,8 +209,7 @@ static void ask_on_done(struct store_op *op)
             understand(engine, after, &ask->items[i]);
         }
     }
-    store_op_release(op);
-    free(ask);
+    link_free(op);
 }
 
 static void ask_add(const struct engine *engine, struct after_ask *ask, struct engine_after *after,
@@ -239,13 +236,11 @@ static void ask_submit(struct engine *engine, struct after_ask *ask)
         free(ask);
         return;
     }
-    ask->engine = engine;
     ask->slots.op.kind = STORE_SLOTS;
     ask->slots.op.done = ask_on_done;
     ask->slots.items = ask->items;
     engine->after_asking = true;
-    engine->operations++;
-    store_submit(engine->options.store, &ask->slots.op);
+    link_submit(engine, &ask->slots.op);
 }
 
 // ---- its turn -----------------------------------------------------------------------------------
@@ -289,7 +284,7 @@ static void take_place(struct engine *engine, struct engine_after *after, struct
         propose(engine, after, DECIDE_SKIP, REASON_SUPERSEDED);
     } else {
         if (overlaps && scheduled && job->job->overlap == JOB_OVERLAP_REPLACE) {
-            decide_replace(engine, job);
+            replace_older(engine, job);
         }
         after->check_at = instant_add(now, DURATION_S(1));
     }

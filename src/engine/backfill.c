@@ -270,7 +270,7 @@ static bool is_over(const struct engine_backfill *backfill)
 static void let_go(struct engine *engine, struct engine_backfill *backfill)
 {
     if (!engine->options.alone && backfill->open == 0 && backfill->stopped == NULL) {
-        control_forget(engine, backfill->intent_id);
+        answer_forget(engine, backfill->intent_id);
         backfill_free(engine, backfill);
     }
 }

@@ -122,12 +122,10 @@ static void read_on_done(struct store_op *op)
 {
     struct slots_read *read = CONTAINER_OF(op, struct slots_read, slots.op);
     struct engine_backfill *backfill = read->backfill;
-    struct engine *engine = backfill->engine;
     char why[300];
-    engine->operations--;
-    engine->busy = true;
+    backfill->engine->busy = true;
     backfill->reading = false;
-    link_answered(engine, op);
+    link_answered(op);
     bool refused = false;
     if (op->result == STORE_OK) {
         refused = is_out_of_reach(backfill, &read->item, read->slots.slots_from, why);
@@ -136,8 +134,7 @@ static void read_on_done(struct store_op *op)
             backfill->collected = !instant_before(backfill->cursor, backfill->to);
         }
     }
-    store_op_release(op);
-    free(read);
+    link_free(op);
     if (refused) {
         backfill_finish(backfill, why);
     } else if (backfill->overflow > 0 &&
@@ -161,6 +158,5 @@ void backfill_read(struct engine_backfill *backfill)
     read->slots.items = &read->item;
     read->slots.item_count = 1;
     backfill->reading = true;
-    backfill->engine->operations++;
-    store_submit(backfill->engine->options.store, &read->slots.op);
+    link_submit(backfill->engine, &read->slots.op);
 }

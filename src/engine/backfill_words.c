@@ -30,31 +30,28 @@ static char *text_of(json_t *object)
 
 struct backfill_audit {
     struct store_op_audit audit; // first
-    struct engine *engine;
     char *job, *actor, *detail;
 };
 
 static void audit_on_done(struct store_op *op)
 {
     struct backfill_audit *audit = CONTAINER_OF(op, struct backfill_audit, audit.op);
-    struct engine *engine = audit->engine;
+    struct engine *engine = op->context;
     engine->busy = true;
-    if (!link_settled(engine, op)) {
+    if (!link_settled(op)) {
         return;
     }
     engine->unsealed = true;
-    store_op_release(op);
     free(audit->job);
     free(audit->actor);
     free(audit->detail);
-    free(audit);
+    link_free(op);
 }
 
 static void audit_submit(struct engine_backfill *backfill, const char *event, json_t *detail)
 {
     struct engine *engine = backfill->engine;
     struct backfill_audit *audit = alloc_zero(1, sizeof *audit);
-    audit->engine = engine;
     audit->job = alloc_string(backfill->job->job->name);
     audit->actor = alloc_string(backfill->actor);
     audit->detail = text_of(detail);
@@ -64,8 +61,7 @@ static void audit_submit(struct engine_backfill *backfill, const char *event, js
                                            .job = audit->job,
                                            .actor = audit->actor,
                                            .detail = audit->detail};
-    engine->operations++;
-    store_submit(engine->options.store, &audit->audit.op);
+    link_submit(engine, &audit->audit.op);
 }
 
 void backfill_tell_begin(struct engine_backfill *backfill)
@@ -88,7 +84,7 @@ void backfill_finish(struct engine_backfill *backfill, const char *refused)
 {
     struct engine *engine = backfill->engine;
     if (refused != NULL) {
-        control_answer(engine, backfill->intent_id, INTENT_REFUSED, (struct uuid){{0}}, refused);
+        answer_refuse(engine, backfill->intent_id, refused);
     } else {
         json_t *counts = counts_json(backfill);
         if (backfill->stopped != NULL) {
@@ -98,7 +94,7 @@ void backfill_finish(struct engine_backfill *backfill, const char *refused)
             audit_submit(backfill, "BACKFILL_ENDED", json_deep_copy(counts));
         }
         char *answer = text_of(counts);
-        control_answer(engine, backfill->intent_id, INTENT_DONE, (struct uuid){{0}}, answer);
+        answer_done(engine, backfill->intent_id, answer);
         free(answer);
     }
     backfill_free(engine, backfill);
@@ -106,21 +102,19 @@ void backfill_finish(struct engine_backfill *backfill, const char *refused)
 
 struct backfill_note {
     struct store_op_intent_note note; // first
-    struct engine *engine;
     char *answer;
 };
 
 static void note_on_done(struct store_op *op)
 {
     struct backfill_note *note = CONTAINER_OF(op, struct backfill_note, note.op);
-    note->engine->operations--;
-    link_answered(note->engine, op); // lost is lost: the next one says more
-    for (struct engine_backfill *b = note->engine->backfills; b != NULL; b = b->next) {
+    const struct engine *engine = op->context;
+    link_answered(op); // lost is lost: the next one says more
+    for (struct engine_backfill *b = engine->backfills; b != NULL; b = b->next) {
         b->noting = b->noting && !uuid_equal(b->intent_id, note->note.intent_id);
     }
-    store_op_release(op);
     free(note->answer);
-    free(note);
+    link_free(op);
 }
 
 void backfill_tell_progress(struct engine_backfill *backfill, struct mono now)
@@ -130,7 +124,6 @@ void backfill_tell_progress(struct engine_backfill *backfill, struct mono now)
         return;
     }
     struct backfill_note *note = alloc_zero(1, sizeof *note);
-    note->engine = backfill->engine;
     note->answer = text_of(counts_json(backfill));
     note->note =
         (struct store_op_intent_note){.op = {.kind = STORE_INTENT_NOTE, .done = note_on_done},
@@ -139,6 +132,5 @@ void backfill_tell_progress(struct engine_backfill *backfill, struct mono now)
     backfill->changed = false;
     backfill->noting = true;
     backfill->noted_at = now;
-    backfill->engine->operations++;
-    store_submit(backfill->engine->options.store, &note->note.op);
+    link_submit(backfill->engine, &note->note.op);
 }

@@ -12,7 +12,6 @@
 struct decide_batch *decide_batch_new(struct engine *engine)
 {
     struct decide_batch *batch = alloc_zero(1, sizeof *batch);
-    batch->engine = engine;
     batch->decide.op.kind = STORE_DECIDE;
     batch->decide.op.done = verdict_on_done;
     batch->decide.node = engine->options.node;
@@ -58,8 +57,7 @@ void decide_flush(struct engine *engine)
         return;
     }
     engine->batch = NULL;
-    engine->operations++;
-    store_submit(engine->options.store, &batch->decide.op);
+    link_submit(engine, &batch->decide.op);
 }
 
 #define ID_NUMBER_MAX 4095
@@ -203,18 +201,6 @@ static bool overlaps_anywhere(const struct engine_job *job)
     return decide_overlaps(job) || (elsewhere && job->job->overlap != JOB_OVERLAP_ALLOW);
 }
 
-// overlap: replace: what runs is ended, what would be tried again is given up.
-void decide_replace(struct engine *engine, struct engine_job *job)
-{
-    if (job->runs_elsewhere || job->waits_elsewhere) {
-        intents_replace(engine, job);
-    }
-    for (struct engine_run_live *run = job->runs; run != NULL; run = run->next) {
-        run_cancel(run, "overlap: replace", false);
-    }
-    retry_abandon(engine, job);
-}
-
 // The schedule stands behind a backfill's run, but neither loses a slot to it nor ends it.
 bool decide_is_backfilling(const struct engine_job *job)
 {
@@ -254,7 +240,7 @@ static void run_or_wait(struct engine *engine, struct engine_job *job, struct in
     }
     decide_wait(engine, job, due, trigger, WAIT_OVERLAP);
     if (job->job->overlap == JOB_OVERLAP_REPLACE && trigger == TRIGGER_SCHEDULE && !behind) {
-        decide_replace(engine, job);
+        replace_older(engine, job);
     }
     // The next slot may supersede the waiting one, but what is made up waits in line.
     if (trigger == TRIGGER_SCHEDULE && !ending) {

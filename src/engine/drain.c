@@ -12,19 +12,6 @@
 #include "base/alloc.h"
 #include "time/format.h"
 
-struct drain_answer { // to an intent, once what it asked for is in the store
-    struct uuid intent_id;
-    char *text;
-};
-
-static void answers_free(struct drain_answer *answers, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        free(answers[i].text);
-    }
-    free(answers);
-}
-
 static void order_free(struct drain *drain)
 {
     free(drain->actor);
@@ -36,54 +23,43 @@ void drain_release(struct drain *drain)
 {
     order_free(drain);
     free(drain->refused);
-    answers_free(drain->answers, drain->answer_count);
 }
 
 // ---- reports ------------------------------------------------------------------------------------
 
 struct report {
     struct store_op_report report; // first
-    struct engine *engine;
-    struct drain as_told; // its texts
-    struct drain_answer *answers;
-    size_t answer_count;
+    struct drain as_told;          // its texts
 };
 
 static void report_on_done(struct store_op *op)
 {
     struct report *report = CONTAINER_OF(op, struct report, report.op);
-    struct engine *engine = report->engine;
+    struct engine *engine = op->context;
     engine->busy = true;
-    if (!link_settled(engine, op)) {
+    if (!link_settled(op)) {
         return;
     }
     engine->drain.reporting = false;
     engine->unsealed = true;
-    for (size_t i = 0; op->result == STORE_OK && i < report->answer_count; i++) {
-        control_answer(engine, report->answers[i].intent_id, INTENT_DONE, (struct uuid){{0}},
-                       report->answers[i].text);
-    }
-    if (op->result == STORE_REFUSED) {
+    if (op->result == STORE_OK) {
+        answers_reported(engine);
+    } else {
         fleet_tell(engine); // was this node fenced?
     }
-    store_op_release(op);
-    answers_free(report->answers, report->answer_count);
     order_free(&report->as_told);
     free(report->as_told.refused);
-    free(report);
+    link_free(op);
 }
 
 static void report_submit(struct engine *engine, int64_t definitions)
 {
     struct drain *drain = &engine->drain;
     struct report *report = alloc_zero(1, sizeof *report);
-    report->engine = engine;
     report->as_told = (struct drain){.actor = alloc_optional(drain->actor),
                                      .as = alloc_optional(drain->as),
                                      .reason = alloc_optional(drain->reason),
                                      .refused = alloc_optional(drain->refused)};
-    report->answers = drain->answers;
-    report->answer_count = drain->answer_count;
     report->report =
         (struct store_op_report){.op = {.kind = STORE_REPORT, .done = report_on_done},
                                  .node = engine->options.node,
@@ -93,13 +69,11 @@ static void report_submit(struct engine *engine, int64_t definitions)
                                  .actor = report->as_told.actor,
                                  .as = report->as_told.as,
                                  .reason = report->as_told.reason};
-    drain->answers = NULL;
-    drain->answer_count = drain->answer_capacity = 0;
     drain->told_definitions = definitions;
     drain->report_wanted = false;
     drain->reporting = true;
-    engine->operations++;
-    store_submit(engine->options.store, &report->report.op);
+    answers_report(&engine->answers);
+    link_submit(engine, &report->report.op);
 }
 
 // One at a time, so that an older one never comes after a newer one.
@@ -142,16 +116,6 @@ bool engine_told_to_drain(const struct engine *engine, struct engine_drain_order
     return drain->on;
 }
 
-static void answer_later(struct engine *engine, const struct store_intent *intent, const char *text)
-{
-    struct drain *drain = &engine->drain;
-    ARRAY_RESERVE(drain->answers, drain->answer_count, drain->answer_capacity);
-    drain->answers[drain->answer_count++] =
-        (struct drain_answer){intent->intent_id, alloc_string(text)};
-    drain->report_wanted = true;
-    engine->busy = true;
-}
-
 static void take_order(struct engine *engine, const struct store_intent *intent, bool on)
 {
     struct drain *drain = &engine->drain;
@@ -183,14 +147,14 @@ void drain_begin(struct engine *engine, const struct store_intent *intent)
         snprintf(text + length, sizeof text - (size_t)length,
                  "; no other node takes jobs: nothing starts until one does");
     }
-    answer_later(engine, intent, text);
+    answer_after_report(engine, intent->intent_id, text);
 }
 
 // What the others have not taken over meanwhile goes on here.
 void drain_end(struct engine *engine, const struct store_intent *intent)
 {
     if (!engine->drain.on) {
-        answer_later(engine, intent, "it was not draining");
+        answer_after_report(engine, intent->intent_id, "it was not draining");
         return;
     }
     take_order(engine, intent, false);
@@ -201,7 +165,7 @@ void drain_end(struct engine *engine, const struct store_intent *intent)
     for (struct engine_job *job; (job = map_next(&engine->jobs, &at)) != NULL;) {
         decide_waiting(engine, job);
     }
-    answer_later(engine, intent, "it takes jobs again");
+    answer_after_report(engine, intent->intent_id, "it takes jobs again");
 }
 
 // ---- what waits here ----------------------------------------------------------------------------

@@ -12,8 +12,6 @@ struct drain {
     char *refused;             // why the active definitions are not executed; NULL = they are
     int64_t told_definitions;
     bool report_wanted, reporting;
-    struct drain_answer *answers;
-    size_t answer_count, answer_capacity;
 };
 
 void drain_begin(struct engine *engine, const struct store_intent *intent);

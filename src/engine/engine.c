@@ -53,7 +53,7 @@ void engine_free(struct engine *engine)
         engine_set_release(job->kept);
         free(job);
     }
-    free(engine->handling);
+    answers_release(&engine->answers);
     free(engine->reload_intents);
     free(engine->held);
     free(engine->chunks);

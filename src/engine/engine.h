@@ -5,9 +5,9 @@
 // batches. A run's life, in order: engine/planner.c (due) → engine/decide.c (policy, proposal) →
 // engine/verdict.c (the store's answer) → engine/run.c (start, output, end) → engine/retry.c (the
 // next attempt). Beside it: engine/after.c (slots that wait for other jobs), engine/backfill.c,
-// engine/control.c (pause, throttle, intents), engine/drain.c (nothing new here, as an operator
-// wants it), engine/start.c and engine/publish.c (definitions), engine/housekeeping.c (seal,
-// prune), engine/link.c (the store is there or not).
+// engine/control.c (pause, throttle), engine/carry_out.c (intents), engine/drain.c (nothing new
+// here, as an operator wants it), engine/start.c and engine/publish.c (definitions),
+// engine/housekeeping.c (seal, prune), engine/link.c (the store is there or not).
 #pragma once
 
 #include <stdbool.h>

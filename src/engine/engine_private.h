@@ -3,12 +3,13 @@
 //
 // Who changes what: planner.c the heap of due times; catchup.c what was missed; decide.c proposals;
 // verdict.c what the store said to them; run.c runs from claim to end, end_text.c their last words;
-// retry.c waiting attempts; after.c slots that wait for other jobs;
-// control.c controls and intents; drain.c what this node says of itself, and that it is to begin
-// nothing; pauses.c when what was paused; start.c, publish.c, publication.c, closing.c and adopt.c
-// definitions; housekeeping.c sealing, pruning, the runner's deadline; link.c whether the store
-// answers. Where a node is not alone: fleet.c the other nodes and the right to act, marks.c looks
-// at slots that others decide, intents.c whose an intent is, fence.c what dead nodes left.
+// retry.c waiting attempts; after.c slots that wait for other jobs; replace.c what makes way for a
+// newer slot; control.c controls; carry_out.c intents, answer.c their answers; drain.c what this
+// node says of itself, and that it is to begin nothing; pauses.c when what was paused; start.c,
+// boots.c, publish.c, publication.c, closing.c and adopt.c definitions; housekeeping.c sealing,
+// pruning, the runner's deadline; link.c what is in the store, and whether it answers. Where a node
+// is not alone: fleet.c the other nodes and the right to act, marks.c looks at slots that others
+// decide, intents.c whose an intent is, fence.c what dead nodes left.
 #pragma once
 
 #include <jansson.h>
@@ -16,9 +17,12 @@
 #include "base/buf.h"
 #include "base/heap.h"
 #include "base/map.h"
+#include "engine/answer.h"
 #include "engine/closing.h"
+#include "engine/decide.h"
 #include "engine/drain.h"
 #include "engine/engine.h"
+#include "engine/fleet.h"
 #include "engine/pauses.h"
 #include "engine/publish.h"
 
@@ -41,13 +45,6 @@
 struct engine_set {
     struct job_set set;
     int references;
-};
-
-enum engine_wait {
-    WAIT_NONE,
-    WAIT_OVERLAP,  // for the running run to end (overlap: queue, replace; a catch-up that must not
-                   // overlap)
-    WAIT_CAPACITY, // for one of max_running places
 };
 
 // One job as the engine knows it; lives from its first definition to its removal.
@@ -146,82 +143,6 @@ struct engine_after { // a slot that waits for other jobs
     bool proposed;        // in the store
 };
 
-struct engine_backfill_run { // a slot of a backfill that is to be claimed; borrowed for the call
-    struct engine_backfill *backfill;
-    const char *actor;
-    struct instant due_at;
-    int attempt;
-    struct uuid run_id;
-    bool dry_run;
-};
-
-struct engine_manual {     // an intent to run a job, or to try a slot again, that is being claimed
-    struct instant due_at; // of the slot to be tried again …
-    int attempt;           // … for this time; 0 = a run without a slot
-    struct uuid intent_id;
-    char *actor;
-    char *params; // JSON or NULL
-    char *detail; // for the audit
-};
-
-struct proposal { // what one item of a decide operation is about
-    struct engine_job *job;
-    struct engine_retry *retry;       // or NULL
-    struct engine_after *after;       // or NULL
-    struct engine_manual *manual;     // or NULL
-    struct engine_backfill *backfill; // or NULL
-    bool for_claim;                   // counts against capacity
-};
-
-struct decide_batch {
-    struct store_op_decide decide; // first: the store's callback gets &decide.op
-    struct engine *engine;
-    struct proposal *proposals;
-    size_t capacity;
-    bool doubtful; // an answer of it was lost
-};
-
-struct fleet_member { // a live node, as the store last told
-    struct uuid node;
-    uint64_t hash;
-    json_t *labels; // object or NULL
-    bool draining, full, is_overdue;
-};
-
-struct fleet { // of a node that is not alone
-    struct fleet_member *members;
-    size_t count;
-    uint64_t digest;          // of what the preference depends on …
-    uint64_t epoch;           // … rises when that changes
-    struct instant store_now; // the store's clock …
-    struct mono store_now_at; // … then, by ours
-    struct duration store_now_error;
-    bool pulsing;     // a beat or a look is under way
-    bool beat_wanted; // something is to be told at once
-    struct mono pulsed_at;
-    struct mono trusted_from; // when the last beat was sent that was acknowledged
-    struct mono heard_from;   // … or the last look
-    struct mono silent_until; // this node heard nothing before then, and who is there may be news
-    int64_t changes;
-    int64_t version; // of the active definitions
-    bool outdated;   // ours are not the active ones, the store says
-    bool dry_run;    // a member is in dry-run
-    bool told_full;  // in the last beat
-    bool fenced;
-    bool fence_due;       // a member is overdue, or dead ones left something …
-    struct mono fence_at; // … and this is when it is our turn
-    bool fence_wanted;    // something that waits here is not known yet
-    bool fencing;
-    struct uuid fencing_id;    // of a fencing of which nobody knows yet whether it was done; or nil
-    struct marks_batch *marks; // being filled in this turn
-    struct engine_job **watched;
-    size_t watched_count, watched_capacity;
-    struct mono watched_at;
-    bool intents_pending; // some are nobody's yet
-    struct intent_seen *seen;
-    size_t seen_count, seen_capacity;
-};
-
 struct engine {
     struct engine_options options;
     struct map jobs; // name → engine_job
@@ -265,8 +186,7 @@ struct engine {
     int all_throttle;
     bool store_changed; // read controls and intents
     bool reading_intents;
-    struct uuid *handling; // intents that were taken and are not answered yet
-    size_t handling_count, handling_capacity;
+    struct answers answers;
     struct uuid *reload_intents; // the first of them are of the reload that goes on
     size_t reload_count, reload_capacity, reload_begun;
     struct publication *publication;  // of definitions that come into force
@@ -317,31 +237,6 @@ enum slot_reason catchup_miss_reason(const struct engine_job *job, struct instan
 bool catchup_last(const struct schedule *schedule, struct instant after, struct instant until,
                   struct instant *last_out);
 
-// decide.c
-void decide_due(struct engine *engine, struct engine_job *job, struct instant now);
-void decide_waiting(struct engine *engine, struct engine_job *job); // its turn may have come
-void decide_ready(struct engine *engine);                           // capacity may have become free
-void decide_retry(struct engine *engine, struct engine_retry *retry, struct instant now);
-void decide_manual(struct engine *engine, struct engine_job *job, struct engine_manual *manual,
-                   bool dry_run);
-void decide_backfill(struct engine *engine, struct engine_job *job,
-                     const struct engine_backfill_run *run);
-void decide_flush(struct engine *engine);
-struct decide_batch *decide_batch_new(struct engine *engine);
-void decide_wait(struct engine *engine, struct engine_job *job, struct instant due,
-                 enum run_trigger trigger, enum engine_wait wait);
-bool decide_has_capacity(const struct engine *engine);
-bool decide_is_dry(const struct engine *engine, const struct engine_job *job);
-
-// What is not decided by the mark any more but by the waiting slot itself.
-void decide_awaited(struct engine *engine, struct engine_after *after, enum store_decision decision,
-                    enum slot_reason reason);
-bool decide_overlaps(const struct engine_job *job);
-bool decide_is_ending(const struct engine_job *job); // only ends are still to be written
-bool decide_is_paused(const struct engine *engine, const struct engine_job *job);
-bool decide_is_backfilling(const struct engine_job *job);
-void decide_replace(struct engine *engine, struct engine_job *job); // overlap: replace
-
 // after.c
 void after_add(struct engine *engine, struct engine_job *job, struct instant due_at,
                struct instant until, enum run_trigger trigger);
@@ -366,10 +261,6 @@ void backfill_run_ended(struct engine *engine, const struct engine_run *run, enu
 void backfill_turn(struct engine *engine);
 void backfill_release(struct engine *engine);
 
-// verdict.c
-void verdict_on_done(struct store_op *op);                         // of a decide_batch
-void verdict_go_on(struct engine *engine, struct engine_job *job); // its next slot, or the waiting
-
 // run.c
 struct engine_run_live *run_claimed(struct engine *engine, struct engine_job *job,
                                     const struct store_slot *slot);
@@ -392,78 +283,33 @@ void retry_abandon(struct engine *engine, struct engine_job *job);
 void retry_turn(struct engine *engine, struct instant now);
 struct instant retry_when(const struct engine *engine, const struct engine_run_live *run);
 
+// replace.c
+// A newer slot takes the place of what runs, here and on other nodes, and of what would be tried
+// again.
+void replace_older(struct engine *engine, struct engine_job *job);
+void replace_again(struct engine *engine, struct engine_job *job); // until others have made way
+// What another node's newer slot takes the place of here. How many runs and attempts that are.
+int replace_by_wish(struct engine *engine, struct engine_job *job, const char *params);
+
 // control.c
 void control_turn(struct engine *engine);
-void control_answer(struct engine *engine, struct uuid intent_id, enum store_intent_state state,
-                    struct uuid run_id, const char *answer);
-void control_release(struct engine *engine);
 bool control_load(struct engine *engine, struct error *err); // what is in force
-// Ends what runs here and is meant, and says so.
-void control_cancel(struct engine *engine, const struct store_intent *intent, int *runs_out,
-                    int *backfills_out);
-void control_cancelled(struct engine *engine, const struct store_intent *intent, int runs,
-                       int backfills);
-void control_forget(struct engine *engine, struct uuid intent_id); // it is another node's now
+void control_release(struct engine *engine);
+
+// carry_out.c
+void carry_out(struct engine *engine, const struct store_intent *intent);
+// Ends what runs here and is meant …
+void carry_out_cancel(struct engine *engine, const struct store_intent *intent, int *runs_out,
+                      int *backfills_out);
+// … and says so.
+void carry_out_cancelled(struct engine *engine, const struct store_intent *intent, int runs,
+                         int backfills);
 void engine_manual_free(struct engine_manual *manual);
 
 // engine.c
 // It drains, and nothing is left but what is on its way: what is only asked now and then is not any
 // more, or, where an answer takes as long as the time between two questions, there is no end.
 bool engine_is_quiet(const struct engine *engine);
-
-// fleet.c
-struct instant engine_now(const struct engine *engine);                    // by the store's clock
-struct instant engine_wall(const struct engine *engine, struct instant t); // by this host's
-void fleet_joined(struct engine *engine, struct mono sent, struct instant store_now);
-bool fleet_meet(struct engine *engine, struct error *err); // learns who is there; blocks
-void fleet_beat(struct engine *engine);                    // if one is due; blocks
-void fleet_release(struct fleet *fleet);
-void fleet_turn(struct engine *engine, struct mono now);
-struct instant fleet_wake(const struct engine *engine);
-void fleet_tell(struct engine *engine); // beats at once: there is something to tell, or to learn
-struct mono fleet_deadline(const struct engine *engine); // up to then this node trusts itself
-bool fleet_is_trusted(const struct engine *engine);
-bool fleet_is_outdated(const struct engine *engine);
-bool fleet_may_act(const struct engine *engine);   // begin something new
-void fleet_was_silent(struct engine *engine);      // or heard nothing
-bool fleet_is_keeper(const struct engine *engine); // it keeps house for all
-// How many live nodes go before this one; -1: it does not come into question.
-int fleet_rank(const struct engine *engine, const struct job *job);
-int fleet_rank_of(const struct engine *engine, const void *key, size_t size);
-struct duration fleet_delay(int rank);
-bool fleet_may_run(const struct engine *engine, const struct job *job); // by this node's labels
-bool fleet_has_node(const struct engine *engine, const struct job *job);
-bool fleet_has_other(const struct engine *engine); // that takes jobs
-// All live nodes that could run it drain.
-bool fleet_all_drain(const struct engine *engine, const struct job *job);
-bool fleet_is_member(const struct engine *engine, struct uuid node);
-
-// marks.c
-// The job's wake has come: may its slot be decided now? If not, it comes again when it may.
-bool marks_may_decide(struct engine *engine, struct engine_job *job, struct instant now);
-void marks_watch(struct engine *engine, struct engine_job *job); // waits for another node's run
-void marks_turn(struct engine *engine);
-
-// intents.c
-// Is a pending intent this node's to carry out now? If not now, it is looked at again.
-bool intents_is_ours(struct engine *engine, const struct store_intent *intent);
-// The node that a wish is directed to; nil = any.
-struct uuid intents_named(const struct store_intent *intent);
-void intents_begin(struct engine *engine); // of a reading of all that are pending
-void intents_replace(struct engine *engine, struct engine_job *job);       // runs of other nodes
-void intents_replace_again(struct engine *engine, struct engine_job *job); // until they have ended
-
-// fence.c
-void fence_consider(struct engine *engine, bool orphans); // after each answer
-void fence_turn(struct engine *engine, struct mono now);
-void fence_lost(struct engine *engine, const struct store_lost *lost, size_t count);
-// What waits on this node, by the store; what is known already is passed over.
-void fence_adopt(struct engine *engine, const struct store_retry *waiting, size_t waiting_count);
-// When a LOST run is tried again; none = never. `job` NULL = it is not defined any more.
-struct instant fence_lost_retry(const struct job *job, const struct store_lost *lost,
-                                struct instant now);
-
-// engine.c
 bool engine_may_decide(const struct engine *engine); // what is due, by what operators want
 void stop_runs(struct engine *engine, const char *why, bool at_once);
 
@@ -490,11 +336,15 @@ void housekeeping_turn(struct engine *engine);
 struct instant housekeeping_wake(const struct engine *engine);
 
 // link.c
-void link_answered(struct engine *engine, const struct store_op *op); // up or down, backoff
-bool link_is_open(const struct engine *engine);                       // false while backing off
-void link_hold(struct engine *engine, struct store_op *op); // submit it again, unchanged, later
-void link_hold_back(struct engine *engine, struct store_op *op); // not at once: a stranger has it
+// Each operation of the engine's goes out here; op->context is the engine then. When it is done,
+// link_answered or link_settled comes first.
+void link_submit(struct engine *engine, struct store_op *op);
+void link_answered(struct store_op *op); // up or down, backoff
 // For what must get through, and may be done twice: true when it has ended, else it is held.
-bool link_settled(struct engine *engine, struct store_op *op);
-void link_resubmit(struct engine *engine);              // what is held, once it is asked again
+bool link_settled(struct store_op *op);
+void link_hold(struct store_op *op);       // answered, but to be submitted again, unchanged, later
+void link_hold_back(struct store_op *op);  // not at once: a stranger has it in hand
+void link_free(struct store_op *op);       // where it is the first part of what was allocated
+void link_resubmit(struct engine *engine); // what is held, once it is asked again
+bool link_is_open(const struct engine *engine);         // false while backing off
 void link_beat(struct engine *engine, struct mono now); // a sign of life, when one is due

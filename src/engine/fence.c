@@ -38,30 +38,23 @@ static struct engine_job *job_of_id(struct engine_job **by_id, size_t count, int
 
 struct left { // what nobody will try again, because its job has left the configuration
     struct store_op_decide decide; // first
-    struct engine *engine;
     struct store_slot slot;
 };
 
 static void left_on_done(struct store_op *op)
 {
-    struct left *left = CONTAINER_OF(op, struct left, decide.op);
-    struct engine *engine = left->engine;
+    const struct left *left = CONTAINER_OF(op, struct left, decide.op);
     if (op->result == STORE_OK && left->slot.verdict == VERDICT_LOCKED) {
-        link_answered(engine, op);
-        link_hold_back(engine, op);
-        return;
+        link_answered(op);
+        link_hold_back(op);
+    } else if (link_settled(op)) {
+        link_free(op);
     }
-    if (!link_settled(engine, op)) {
-        return;
-    }
-    store_op_release(op);
-    free(left);
 }
 
 static void close_left(struct engine *engine, const struct store_retry *waiting)
 {
     struct left *left = alloc_zero(1, sizeof *left);
-    left->engine = engine;
     left->slot = (struct store_slot){.job_id = waiting->job_id,
                                      .due_at = waiting->due_at,
                                      .decision = DECIDE_SKIP,
@@ -73,8 +66,7 @@ static void close_left(struct engine *engine, const struct store_retry *waiting)
                                             .version = engine->set->set.version,
                                             .slots = &left->slot,
                                             .slot_count = 1};
-    engine->operations++;
-    store_submit(engine->options.store, &left->decide.op);
+    link_submit(engine, &left->decide.op);
 }
 
 static bool is_known(const struct engine *engine, const struct engine_job *job,
@@ -173,7 +165,6 @@ static struct instant lost_retry(void *context, const struct store_lost *lost, s
 
 struct fencing {
     struct store_op_fence fence; // first
-    struct engine *engine;
     int64_t *except;
 };
 
@@ -196,11 +187,10 @@ static void fence_except(struct engine *engine, struct fencing *fencing)
 static void fence_on_done(struct store_op *op)
 {
     struct fencing *fencing = CONTAINER_OF(op, struct fencing, fence.op);
-    struct engine *engine = fencing->engine;
+    struct engine *engine = op->context;
     const struct engine_events *events = engine->options.events;
-    engine->operations--;
     engine->fleet.fencing = false;
-    link_answered(engine, op);
+    link_answered(op);
     if (op->result == STORE_OK) {
         engine->fleet.fence_wanted = false;
         engine->fleet.fencing_id = (struct uuid){{0}};
@@ -216,8 +206,7 @@ static void fence_on_done(struct store_op *op)
     }
     free(fencing->except);
     fleet_tell(engine); // who is there now? Or is it this node that was fenced?
-    store_op_release(op);
-    free(fencing);
+    link_free(op);
 }
 
 // The same until it has been answered, so that what was done at the first time is not missed.
@@ -235,7 +224,6 @@ static struct uuid fencing_id(struct engine *engine)
 static void fence_submit(struct engine *engine)
 {
     struct fencing *fencing = alloc_zero(1, sizeof *fencing);
-    fencing->engine = engine;
     fencing->fence = (struct store_op_fence){.op = {.kind = STORE_FENCE, .done = fence_on_done},
                                              .node = engine->options.node,
                                              .fencing_id = fencing_id(engine),
@@ -245,8 +233,7 @@ static void fence_submit(struct engine *engine)
     engine->fleet.fencing = true;
     // What is done as soon as it is written may be lost on the way to us: it is asked for again.
     engine->fleet.fence_wanted = true;
-    engine->operations++;
-    store_submit(engine->options.store, &fencing->fence.op);
+    link_submit(engine, &fencing->fence.op);
 }
 
 // The dead one's id, or what stands for all that dead ones left, says who is to do it.

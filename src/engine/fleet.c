@@ -356,7 +356,6 @@ static void be_fenced(struct engine *engine)
 
 struct pulse {
     struct store_op_beat beat; // first
-    struct engine *engine;
     struct mono sent;
 };
 
@@ -386,30 +385,26 @@ static void pulse_fill(struct engine *engine, struct store_op_beat *beat, bool l
 
 static void pulse_on_done(struct store_op *op)
 {
-    struct pulse *pulse = CONTAINER_OF(op, struct pulse, beat.op);
-    struct engine *engine = pulse->engine;
-    engine->operations--;
+    const struct pulse *pulse = CONTAINER_OF(op, struct pulse, beat.op);
+    struct engine *engine = op->context;
     engine->fleet.pulsing = false;
-    link_answered(engine, op);
+    link_answered(op);
     if (op->result == STORE_OK) {
         understand(engine, &pulse->beat, pulse->sent);
     } else if (op->result == STORE_REFUSED) {
         be_fenced(engine);
     }
-    store_op_release(op);
-    free(pulse);
+    link_free(op);
 }
 
 static void pulse_submit(struct engine *engine, bool look)
 {
     struct pulse *pulse = alloc_zero(1, sizeof *pulse);
     pulse_fill(engine, &pulse->beat, look);
-    pulse->engine = engine;
     pulse->sent = engine->fleet.pulsed_at;
     pulse->beat.op.done = pulse_on_done;
     engine->fleet.pulsing = true;
-    engine->operations++;
-    store_submit(engine->options.store, &pulse->beat.op);
+    link_submit(engine, &pulse->beat.op);
 }
 
 bool fleet_meet(struct engine *engine, struct error *err)

@@ -47,27 +47,20 @@ static void feed(struct engine *engine, struct mono now)
 
 // ---- sealing ------------------------------------------------------------------------------------
 
-struct seal {
-    struct store_op_seal seal; // first
-    struct engine *engine;
-};
-
 static void seal_on_done(struct store_op *op)
 {
-    struct seal *seal = CONTAINER_OF(op, struct seal, seal.op);
-    struct engine *engine = seal->engine;
-    engine->operations--;
+    const struct store_op_seal *seal = CONTAINER_OF(op, struct store_op_seal, op);
+    struct engine *engine = op->context;
     engine->sealing = false;
-    link_answered(engine, op);
-    if (op->result != STORE_OK || seal->seal.more) {
+    link_answered(op);
+    if (op->result != STORE_OK || seal->more) {
         engine->unsealed = true;
     }
-    if (op->result == STORE_OK && seal->seal.more) {
+    if (op->result == STORE_OK && seal->more) {
         engine->sealed_at =
             (struct mono){INT64_MIN / 2}; // what waits is more than comes in a while
     }
-    store_op_release(op);
-    free(seal);
+    link_free(op);
 }
 
 static void seal_submit(struct engine *engine, struct mono now)
@@ -81,16 +74,14 @@ static void seal_submit(struct engine *engine, struct mono now)
     if (!wants || engine->sealing || wait || !link_is_open(engine) || engine_is_quiet(engine)) {
         return;
     }
-    struct seal *seal = alloc_zero(1, sizeof *seal);
-    seal->engine = engine;
-    seal->seal.op.kind = STORE_SEAL;
-    seal->seal.op.done = seal_on_done;
-    seal->seal.limit = SEAL_LIMIT;
+    struct store_op_seal *seal = alloc_zero(1, sizeof *seal);
+    seal->op.kind = STORE_SEAL;
+    seal->op.done = seal_on_done;
+    seal->limit = SEAL_LIMIT;
     engine->sealing = true;
     engine->unsealed = false;
     engine->sealed_at = now;
-    engine->operations++;
-    store_submit(engine->options.store, &seal->seal.op);
+    link_submit(engine, &seal->op);
 }
 
 // When unsealed rows are to be sealed; none when there are none.
@@ -106,24 +97,17 @@ struct instant housekeeping_wake(const struct engine *engine)
 
 // ---- pruning ------------------------------------------------------------------------------------
 
-struct prune {
-    struct store_op_prune prune; // first
-    struct engine *engine;
-};
-
 static void prune_on_done(struct store_op *op)
 {
-    struct prune *prune = CONTAINER_OF(op, struct prune, prune.op);
-    struct engine *engine = prune->engine;
-    engine->operations--;
+    const struct store_op_prune *prune = CONTAINER_OF(op, struct store_op_prune, op);
+    struct engine *engine = op->context;
     engine->pruning = false;
-    link_answered(engine, op);
-    bool more = op->result == STORE_OK && prune->prune.more;
+    link_answered(op);
+    bool more = op->result == STORE_OK && prune->more;
     // In small pieces, a second apart, so that slots never wait for it.
     struct duration pause = more ? DURATION_S(1) : PRUNE_EVERY;
     engine->prune_at = mono_add(clock_mono(engine->options.clock), pause);
-    store_op_release(op);
-    free(prune);
+    link_free(op);
 }
 
 static struct instant before(struct instant now, struct duration keep)
@@ -140,16 +124,14 @@ static void prune_submit(struct engine *engine, struct mono now)
         return;
     }
     struct instant wall = engine_now(engine);
-    struct prune *prune = alloc_zero(1, sizeof *prune);
-    prune->engine = engine;
-    prune->prune = (struct store_op_prune){.op = {.kind = STORE_PRUNE, .done = prune_on_done},
-                                           .runs_before = before(wall, history->runs),
-                                           .output_before = before(wall, history->output),
-                                           .audit_before = before(wall, history->audit),
-                                           .limit = PRUNE_LIMIT};
+    struct store_op_prune *prune = alloc_zero(1, sizeof *prune);
+    *prune = (struct store_op_prune){.op = {.kind = STORE_PRUNE, .done = prune_on_done},
+                                     .runs_before = before(wall, history->runs),
+                                     .output_before = before(wall, history->output),
+                                     .audit_before = before(wall, history->audit),
+                                     .limit = PRUNE_LIMIT};
     engine->pruning = true;
-    engine->operations++;
-    store_submit(engine->options.store, &prune->prune.op);
+    link_submit(engine, &prune->op);
 }
 
 void housekeeping_turn(struct engine *engine)

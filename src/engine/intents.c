@@ -6,7 +6,6 @@
 #include "engine/engine_private.h"
 
 #include <jansson.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,8 +14,6 @@
 #define NOBODY_HAS DURATION_MS(2500) // then a run that is to be cancelled is nowhere
 #define ALL_SAW    DURATION_S(3)     // then every node has ended its runs of a job
 #define NONE_SAW   DURATION_S(4)     // then there were none
-// Who could not see the wish that its run make way is asked again: the first one has been answered.
-#define REPLACE_EVERY DURATION_S(10)
 
 struct intent_seen { // to cancel a job, here
     struct uuid intent_id;
@@ -26,41 +23,31 @@ struct intent_seen { // to cancel a job, here
 
 // ---- taking one ---------------------------------------------------------------------------------
 
-struct taking {
-    struct store_op_intent_own own; // first
-    struct engine *engine;
-};
-
 static void own_on_done(struct store_op *op)
 {
-    struct taking *taking = CONTAINER_OF(op, struct taking, own.op);
-    struct engine *engine = taking->engine;
-    engine->operations--;
-    link_answered(engine, op);
-    if (op->result == STORE_OK && taking->own.own) {
+    const struct store_op_intent_own *taking = CONTAINER_OF(op, struct store_op_intent_own, op);
+    struct engine *engine = op->context;
+    link_answered(op);
+    if (op->result == STORE_OK && taking->own) {
         engine->store_changed = true; // it is read again, as ours
         engine->busy = true;
-    } else if (op->result == STORE_OK && !uuid_is_nil(taking->own.behind)) {
+    } else if (op->result == STORE_OK && !uuid_is_nil(taking->behind)) {
         char why[BACKFILL_BEHIND_SIZE];
-        backfill_behind(taking->own.behind, why);
-        control_answer(engine, taking->own.intent_id, INTENT_REFUSED, (struct uuid){{0}}, why);
+        backfill_behind(taking->behind, why);
+        answer_refuse(engine, taking->intent_id, why);
     } else if (op->result == STORE_REFUSED) {
         fleet_tell(engine); // was this node fenced?
     }
-    store_op_release(op);
-    free(taking);
+    link_free(op);
 }
 
 static void take(struct engine *engine, const struct store_intent *intent)
 {
-    struct taking *taking = alloc_zero(1, sizeof *taking);
-    taking->engine = engine;
-    taking->own =
-        (struct store_op_intent_own){.op = {.kind = STORE_INTENT_OWN, .done = own_on_done},
-                                     .node = engine->options.node,
-                                     .intent_id = intent->intent_id};
-    engine->operations++;
-    store_submit(engine->options.store, &taking->own.op);
+    struct store_op_intent_own *taking = alloc_zero(1, sizeof *taking);
+    *taking = (struct store_op_intent_own){.op = {.kind = STORE_INTENT_OWN, .done = own_on_done},
+                                           .node = engine->options.node,
+                                           .intent_id = intent->intent_id};
+    link_submit(engine, &taking->op);
 }
 
 static struct duration age(const struct engine *engine, const struct store_intent *intent)
@@ -144,7 +131,7 @@ static struct intent_seen *see(struct engine *engine, const struct store_intent 
     ARRAY_RESERVE(fleet->seen, fleet->seen_count, fleet->seen_capacity);
     struct intent_seen *entry = &fleet->seen[fleet->seen_count++];
     *entry = (struct intent_seen){.intent_id = intent->intent_id};
-    control_cancel(engine, intent, &entry->runs, &entry->backfills);
+    carry_out_cancel(engine, intent, &entry->runs, &entry->backfills);
     return entry;
 }
 
@@ -157,7 +144,7 @@ static void cancel_job(struct engine *engine, const struct store_intent *intent)
     bool ours = uuid_equal(intent->node, engine->options.node);
     int ended = entry->runs + entry->backfills;
     if (ours && age(engine, intent).us >= ALL_SAW.us) {
-        control_cancelled(engine, intent, entry->runs, entry->backfills);
+        carry_out_cancelled(engine, intent, entry->runs, entry->backfills);
     } else if (uuid_is_nil(intent->node) && ended > 0) {
         take(engine, intent);
     } else if (uuid_is_nil(intent->node)) {
@@ -257,66 +244,4 @@ bool intents_is_ours(struct engine *engine, const struct store_intent *intent)
         consider(engine, intent);
     }
     return false;
-}
-
-// ---- overlap: replace ---------------------------------------------------------------------------
-
-struct replacing {
-    struct store_op_intent_put put; // first
-    struct engine *engine;
-    char *job;
-    char params[64];
-};
-
-static void put_on_done(struct store_op *op)
-{
-    struct replacing *replacing = CONTAINER_OF(op, struct replacing, put.op);
-    replacing->engine->operations--;
-    link_answered(replacing->engine, op);
-    store_op_release(op);
-    free(replacing->job);
-    free(replacing);
-}
-
-// The same for the same slot, whoever asks for it: of the job, the slot, the time since, and this
-// purpose.
-static struct uuid replacing_id(const struct engine *engine, const struct engine_job *job)
-{
-    uint64_t due = (uint64_t)instant_ms(job->waiting_due);
-    int64_t since = instant_since(engine_now(engine), job->waiting_due).us;
-    uint64_t asking = (uint64_t)(since < 0 ? 0 : since / REPLACE_EVERY.us);
-    uint64_t number = (uint64_t)job->job_id | asking << 40;
-    uint8_t rest[10] = {'r', 'e'};
-    for (int i = 0; i < 8; i++) {
-        rest[9 - i] = (uint8_t)(number >> (8 * i));
-    }
-    return uuid_v7((int64_t)due, rest);
-}
-
-void intents_replace(struct engine *engine, struct engine_job *job)
-{
-    struct replacing *replacing = alloc_zero(1, sizeof *replacing);
-    replacing->engine = engine;
-    replacing->job = alloc_string(job->job->name);
-    snprintf(replacing->params, sizeof replacing->params, "{\"replaced_by\":\"%lld\"}",
-             (long long)instant_ms(job->waiting_due));
-    replacing->put =
-        (struct store_op_intent_put){.op = {.kind = STORE_INTENT_PUT, .done = put_on_done},
-                                     .intent = {.intent_id = replacing_id(engine, job),
-                                                .kind = INTENT_CANCEL,
-                                                .job = replacing->job,
-                                                .params = replacing->params,
-                                                .actor = "overlap: replace"}};
-    job->replace_again = instant_add(engine_now(engine), REPLACE_EVERY);
-    engine->operations++;
-    store_submit(engine->options.store, &replacing->put.op);
-}
-
-void intents_replace_again(struct engine *engine, struct engine_job *job)
-{
-    bool waits = job->wait == WAIT_OVERLAP && job->job->overlap == JOB_OVERLAP_REPLACE;
-    if (waits && (job->runs_elsewhere || job->waits_elsewhere) &&
-        !instant_before(engine_now(engine), job->replace_again)) {
-        intents_replace(engine, job);
-    }
 }

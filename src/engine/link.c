@@ -28,17 +28,15 @@ bool link_is_open(const struct engine *engine)
 
 struct audit {
     struct store_op_audit audit; // first
-    struct engine *engine;
     char detail[128];
 };
 
 static void audit_on_done(struct store_op *op)
 {
-    struct audit *audit = CONTAINER_OF(op, struct audit, audit.op);
-    if (link_settled(audit->engine, op)) {
-        audit->engine->unsealed = true;
-        store_op_release(op);
-        free(audit);
+    struct engine *engine = op->context;
+    if (link_settled(op)) {
+        engine->unsealed = true;
+        link_free(op);
     }
 }
 
@@ -47,7 +45,6 @@ static void audit_submit(struct engine *engine, const struct engine_outage *outa
 {
     struct audit *audit = alloc_zero(1, sizeof *audit);
     char since[FORMAT_TIME_SIZE];
-    audit->engine = engine;
     format_utc_ms(outage->since, since);
     snprintf(audit->detail, sizeof audit->detail, "{\"lasted_ms\":%lld,\"since\":\"%s\"}",
              (long long)duration_ms(outage->lasted), since);
@@ -55,8 +52,7 @@ static void audit_submit(struct engine *engine, const struct engine_outage *outa
                                            .node = engine->options.node,
                                            .event = "STORE_BACK",
                                            .detail = audit->detail};
-    engine->operations++;
-    store_submit(engine->options.store, &audit->audit.op);
+    link_submit(engine, &audit->audit.op);
 }
 
 // A server may do some things and fail at others, as with a full table of locks: its trouble is one
@@ -88,8 +84,17 @@ static void tell(struct engine *engine, const struct store_op *op)
     }
 }
 
-void link_answered(struct engine *engine, const struct store_op *op)
+void link_submit(struct engine *engine, struct store_op *op)
 {
+    op->context = engine;
+    engine->operations++;
+    store_submit(engine->options.store, op);
+}
+
+void link_answered(struct store_op *op)
+{
+    struct engine *engine = op->context;
+    engine->operations--;
     tell(engine, op);
     if (op->result == STORE_OK || op->result == STORE_REFUSED) {
         if (engine->store_down) {
@@ -111,33 +116,43 @@ void link_answered(struct engine *engine, const struct store_op *op)
     }
 }
 
-void link_hold(struct engine *engine, struct store_op *op)
+void link_free(struct store_op *op)
 {
+    store_op_release(op);
+    free(op); // the first of what was allocated
+}
+
+void link_hold(struct store_op *op)
+{
+    struct engine *engine = op->context;
+    engine->operations++;
     store_op_release(op);
     ARRAY_RESERVE(engine->held, engine->held_count, engine->held_capacity);
     engine->held[engine->held_count++] = op;
 }
 
-void link_hold_back(struct engine *engine, struct store_op *op)
+void link_hold_back(struct store_op *op)
 {
+    struct engine *engine = op->context;
     engine->held_until = mono_add(clock_mono(engine->options.clock), HELD_BACK);
-    link_hold(engine, op);
+    link_hold(op);
 }
 
-bool link_settled(struct engine *engine, struct store_op *op)
+bool link_settled(struct store_op *op)
 {
+    struct engine *engine = op->context;
     if (op->locked_out) { // the store does everything else
+        engine->operations--;
         tell(engine, op);
-        link_hold_back(engine, op);
+        link_hold_back(op);
         return false;
     }
-    link_answered(engine, op);
-    if (op->result == STORE_UNAVAILABLE || op->result == STORE_UNKNOWN) {
-        link_hold(engine, op);
-        return false;
+    link_answered(op);
+    bool settled = op->result == STORE_OK || op->result == STORE_REFUSED;
+    if (!settled) {
+        link_hold(op);
     }
-    engine->operations--;
-    return true;
+    return settled;
 }
 
 // A claim that is settled after a long silence is of no use before the store has acknowledged that
@@ -157,33 +172,22 @@ void link_resubmit(struct engine *engine)
     }
 }
 
-struct beat {
-    struct store_op_beat beat; // first
-    struct engine *engine;
-};
-
 static void beat_on_done(struct store_op *op)
 {
-    struct beat *beat = CONTAINER_OF(op, struct beat, beat.op);
-    beat->engine->operations--;
-    link_answered(beat->engine, op);
-    store_op_release(op);
-    free(beat);
+    link_answered(op);
+    link_free(op);
 }
 
 static void beat_submit(struct engine *engine)
 {
-    struct beat *beat = alloc_zero(1, sizeof *beat);
-    beat->engine = engine;
-    beat->beat.op.kind = STORE_BEAT;
-    beat->beat.op.done = beat_on_done;
-    beat->beat.node = engine->options.node;
-    beat->beat.running = engine->running;
-    beat->beat.draining = engine_rests(engine);
+    struct store_op_beat *beat = alloc_zero(1, sizeof *beat);
+    *beat = (struct store_op_beat){.op = {.kind = STORE_BEAT, .done = beat_on_done},
+                                   .node = engine->options.node,
+                                   .running = engine->running,
+                                   .draining = engine_rests(engine)};
     engine->beaten_at = clock_mono(engine->options.clock);
     engine->worked = false;
-    engine->operations++;
-    store_submit(engine->options.store, &beat->beat.op);
+    link_submit(engine, &beat->op);
 }
 
 // A node that works says so every twentieth of its lease, with what it has to write anyway; an idle

@@ -18,7 +18,6 @@
 
 struct marks_batch {
     struct store_op_marks marks; // first
-    struct engine *engine;
     struct engine_job **jobs;
 };
 
@@ -40,6 +39,19 @@ static struct instant turn_of(struct instant due, int rank, struct instant now)
     struct instant look = first_look(due, rank);
     bool looked = rank > 1 && !instant_before(now, look);
     return looked ? instant_add(look, fleet_delay(rank - 1)) : look;
+}
+
+// When a slot that nobody has decided yet may be decided here, as far as is known now.
+static struct instant own_turn(const struct engine_job *job, int rank, struct instant now)
+{
+    enum job_overlap overlap = job->job->overlap;
+    bool elsewhere = job->runs_elsewhere || job->waits_elsewhere;
+    bool stands = overlap == JOB_OVERLAP_QUEUE || overlap == JOB_OVERLAP_REPLACE;
+    if (rank < 0) {
+        return next_look(instant_add(now, LAST_WORD));
+    }
+    return rank > 0 && elsewhere && stands ? next_look(instant_add(now, BLOCKED))
+                                           : turn_of(planner_due(job), rank, now);
 }
 
 // ---- what the store knows -----------------------------------------------------------------------
@@ -86,28 +98,18 @@ static void understand(struct engine *engine, struct engine_job *job, const stru
     struct instant now = engine_now(engine);
     take_over(engine, job, mark);
     verdict_go_on(engine, job);
-    intents_replace_again(engine, job);
+    replace_again(engine, job);
     if (!heap_contains(&job->planned)) {
         return; // it waits for something here, or something of it is in the store
     }
     bool elsewhere = job->runs_elsewhere || job->waits_elsewhere;
-    if (instant_before(now, job->wake)) {
-        if (elsewhere && job->wait == WAIT_NONE) {
-            follow(engine, job, now);
-        }
-        return;
-    }
-    int rank = fleet_rank(engine, job->job);
-    struct instant turn = turn_of(planner_due(job), rank, now);
-    enum job_overlap overlap = job->job->overlap;
-    bool stands = overlap == JOB_OVERLAP_QUEUE || overlap == JOB_OVERLAP_REPLACE;
-    if (rank < 0) {
-        planner_postpone(engine, job, next_look(instant_add(now, LAST_WORD)));
-    } else if (rank > 0 && elsewhere && stands) {
-        planner_postpone(engine, job, next_look(instant_add(now, BLOCKED)));
-    } else if (instant_before(now, turn)) {
+    bool due = !instant_before(now, job->wake);
+    struct instant turn = due ? own_turn(job, fleet_rank(engine, job->job), now) : INSTANT_NONE;
+    if (!due && elsewhere && job->wait == WAIT_NONE) {
+        follow(engine, job, now);
+    } else if (due && instant_before(now, turn)) {
         planner_postpone(engine, job, turn);
-    } else {
+    } else if (due) {
         job->open_due = job->next_due;
     }
 }
@@ -115,10 +117,9 @@ static void understand(struct engine *engine, struct engine_job *job, const stru
 static void marks_on_done(struct store_op *op)
 {
     struct marks_batch *batch = CONTAINER_OF(op, struct marks_batch, marks.op);
-    struct engine *engine = batch->engine;
-    engine->operations--;
+    struct engine *engine = op->context;
     engine->busy = true;
-    link_answered(engine, op);
+    link_answered(op);
     for (size_t i = 0; i < batch->marks.mark_count; i++) {
         struct engine_job *job = batch->jobs[i];
         job->in_flight--;
@@ -129,10 +130,9 @@ static void marks_on_done(struct store_op *op)
             verdict_go_on(engine, job);
         }
     }
-    store_op_release(op);
     free(batch->marks.marks);
     free(batch->jobs);
-    free(batch);
+    link_free(op);
 }
 
 // ---- asking -------------------------------------------------------------------------------------
@@ -142,15 +142,13 @@ static void flush(struct engine *engine)
     struct marks_batch *batch = engine->fleet.marks;
     if (batch != NULL) {
         engine->fleet.marks = NULL;
-        engine->operations++;
-        store_submit(engine->options.store, &batch->marks.op);
+        link_submit(engine, &batch->marks.op);
     }
 }
 
-static struct marks_batch *batch_new(struct engine *engine)
+static struct marks_batch *batch_new(void)
 {
     struct marks_batch *batch = alloc_zero(1, sizeof *batch);
-    batch->engine = engine;
     batch->marks.op.kind = STORE_MARKS;
     batch->marks.op.done = marks_on_done;
     batch->marks.marks = alloc_zero(STORE_BATCH_MAX, sizeof *batch->marks.marks);
@@ -166,7 +164,7 @@ static void ask(struct engine *engine, struct engine_job *job)
         flush(engine);
     }
     if (fleet->marks == NULL) {
-        fleet->marks = batch_new(engine);
+        fleet->marks = batch_new();
     }
     struct marks_batch *batch = fleet->marks;
     batch->jobs[batch->marks.mark_count] = job;

@@ -33,8 +33,7 @@ static void ask(struct publication *p, struct store_op *op, void (*done)(struct 
 {
     p->step = STEP_ASKS;
     op->done = done;
-    p->engine->operations++;
-    store_submit(p->engine->options.store, op);
+    link_submit(p->engine, op);
 }
 
 static void give_up(struct publication *p)
@@ -45,12 +44,11 @@ static void give_up(struct publication *p)
 }
 
 // False: it goes no further.
-static bool was_done(struct publication *p, const struct store_op *op, const char *what)
+static bool was_done(struct publication *p, struct store_op *op, const char *what)
 {
     struct engine *engine = p->engine;
-    engine->operations--;
     engine->busy = true;
-    link_answered(engine, op);
+    link_answered(op);
     if (engine->draining) {
         give_up(p);
         return false;
@@ -308,9 +306,11 @@ void engine_reload_done(struct engine *engine, const struct error *err)
 {
     size_t answered = engine->reload_begun;
     for (size_t i = 0; i < answered; i++) {
-        control_answer(engine, engine->reload_intents[i],
-                       err == NULL ? INTENT_DONE : INTENT_REFUSED, (struct uuid){{0}},
-                       err == NULL ? "reloaded" : err->text);
+        if (err == NULL) {
+            answer_done(engine, engine->reload_intents[i], "reloaded");
+        } else {
+            answer_refuse(engine, engine->reload_intents[i], err->text);
+        }
     }
     engine->reload_count -= answered;
     engine->reload_begun = 0;

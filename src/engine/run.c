@@ -241,7 +241,6 @@ static void run_forget_texts(struct engine_run_live *run)
 
 struct finish_batch {
     struct store_op_finish finish; // first
-    struct engine *engine;
     struct engine_run_live **runs;
 };
 
@@ -298,9 +297,8 @@ static void run_finished(struct engine_run_live *run, bool stale, struct instant
 }
 
 // Not taken: back to the head of the queue, in the same order.
-static void finish_again(struct finish_batch *batch)
+static void finish_again(struct engine *engine, const struct finish_batch *batch)
 {
-    struct engine *engine = batch->engine;
     for (size_t i = batch->finish.end_count; i-- > 0;) {
         struct engine_run_live *run = batch->runs[i];
         run->next_ended = engine->ended_first;
@@ -359,11 +357,10 @@ static void take_later(struct engine *engine)
 static void finish_on_done(struct store_op *op)
 {
     struct finish_batch *batch = CONTAINER_OF(op, struct finish_batch, finish.op);
-    struct engine *engine = batch->engine;
+    struct engine *engine = op->context;
     engine->busy = true;
     engine->finishing = false;
-    engine->operations--;
-    link_answered(engine, op);
+    link_answered(op);
     if (op->result == STORE_OK) {
         engine->unsealed = true;
         for (size_t i = 0; i < batch->finish.end_count; i++) {
@@ -375,12 +372,11 @@ static void finish_on_done(struct store_op *op)
         for (size_t i = 0; i < batch->finish.end_count && op->result == STORE_REFUSED; i++) {
             run_forget_texts(batch->runs[i]);
         }
-        finish_again(batch);
+        finish_again(engine, batch);
     }
-    store_op_release(op);
     free(batch->finish.ends);
     free(batch->runs);
-    free(batch);
+    link_free(op);
 }
 
 static size_t ended_count(const struct engine *engine)
@@ -401,7 +397,6 @@ static void finish_flush(struct engine *engine)
         return;
     }
     struct finish_batch *batch = alloc_zero(1, sizeof *batch);
-    batch->engine = engine;
     batch->finish.op.kind = STORE_FINISH;
     batch->finish.op.done = finish_on_done;
     batch->finish.node = engine->options.node;
@@ -428,31 +423,28 @@ static void finish_flush(struct engine *engine)
     }
     batch->finish.end_count = count;
     engine->finishing = true;
-    engine->operations++;
-    store_submit(engine->options.store, &batch->finish.op);
+    link_submit(engine, &batch->finish.op);
 }
 
 // ---- output in the store ------------------------------------------------------------------------
 
 struct output_batch {
     struct store_op_output output; // first
-    struct engine *engine;
     struct buf bytes;
 };
 
 static void output_on_done(struct store_op *op)
 {
     struct output_batch *batch = CONTAINER_OF(op, struct output_batch, output.op);
-    struct engine *engine = batch->engine;
+    struct engine *engine = op->context;
     engine->busy = true;
-    if (!link_settled(engine, op)) {
+    if (!link_settled(op)) {
         return;
     }
     engine->storing_output = false;
-    store_op_release(op);
     free(batch->output.chunks);
     buf_release(&batch->bytes);
-    free(batch);
+    link_free(op);
 }
 
 static void output_flush(struct engine *engine)
@@ -461,7 +453,6 @@ static void output_flush(struct engine *engine)
         return;
     }
     struct output_batch *batch = alloc_zero(1, sizeof *batch);
-    batch->engine = engine;
     batch->output.op.kind = STORE_OUTPUT;
     batch->output.op.done = output_on_done;
     batch->bytes = engine->output;
@@ -476,8 +467,7 @@ static void output_flush(struct engine *engine)
         at += batch->output.chunks[i].length;
     }
     engine->storing_output = true;
-    engine->operations++;
-    store_submit(engine->options.store, &batch->output.op);
+    link_submit(engine, &batch->output.op);
 }
 
 // Output first, so that who reads an end finds all its output.

@@ -13,10 +13,9 @@
 
 static void batch_free(struct decide_batch *batch)
 {
-    store_op_release(&batch->decide.op);
     free(batch->proposals);
     free(batch->decide.slots);
-    free(batch);
+    link_free(&batch->decide.op);
 }
 
 // What the verdict on one proposal leads to; the caller has taken it out of the counts.
@@ -27,7 +26,7 @@ static void verdict_claimed(struct engine *engine, const struct proposal *p,
     if (p->manual != NULL) {
         char id[UUID_TEXT_SIZE];
         uuid_format(slot->run_id, id);
-        control_answer(engine, p->manual->intent_id, INTENT_DONE, slot->run_id, id);
+        answer_run(engine, p->manual->intent_id, slot->run_id, id);
     }
     run_start(run, p->manual == NULL ? NULL : p->manual->params);
 }
@@ -59,7 +58,7 @@ static void verdict_written(struct engine *engine, const struct proposal *p,
                                    .started_at = slot->started_at};
         events->on_ended(events->context, &facts, RUN_DRY_RUN, FAILURE_NONE, DURATION_S(0), NULL);
         if (p->manual != NULL) {
-            control_answer(engine, p->manual->intent_id, INTENT_DONE, slot->run_id, "dry-run");
+            answer_run(engine, p->manual->intent_id, slot->run_id, "dry-run");
         }
         return;
     }
@@ -81,7 +80,7 @@ static void verdict_overlap(struct engine *engine, const struct proposal *p,
                  "a run of this job is going on, and with overlap: %s a manual one does not start "
                  "beside it; wait for it, or end it: ironcron runs cancel --job %s",
                  job_overlap_name(job->job->overlap), job->job->name);
-        control_answer(engine, p->manual->intent_id, INTENT_REFUSED, (struct uuid){{0}}, why);
+        answer_refuse(engine, p->manual->intent_id, why);
     } else if (p->backfill != NULL) {
         return; // it looks for another gap by itself
     } else if (p->retry != NULL) {
@@ -97,7 +96,7 @@ static void verdict_overlap(struct engine *engine, const struct proposal *p,
         decide_wait(engine, job, slot->due_at, slot->trigger, WAIT_OVERLAP);
         if (job->runs_elsewhere && job->job->overlap == JOB_OVERLAP_REPLACE &&
             slot->trigger == TRIGGER_SCHEDULE) {
-            decide_replace(engine, job);
+            replace_older(engine, job);
         }
     }
 }
@@ -110,11 +109,12 @@ static void verdict_taken(struct engine *engine, const struct proposal *p,
     if (p->manual == NULL) {
         return;
     }
-    bool claimed = p->manual->attempt == 0 || slot->fence > 0;
-    control_answer(engine, p->manual->intent_id, claimed ? INTENT_DONE : INTENT_REFUSED,
-                   claimed ? slot->run_id : (struct uuid){{0}},
-                   claimed ? "claimed by a node that died since"
-                           : "its slot has not ended badly, or has been tried again meanwhile");
+    if (p->manual->attempt == 0 || slot->fence > 0) {
+        answer_run(engine, p->manual->intent_id, slot->run_id, "claimed by a node that died since");
+    } else {
+        answer_refuse(engine, p->manual->intent_id,
+                      "its slot has not ended badly, or has been tried again meanwhile");
+    }
 }
 
 static void proposal_close(struct engine *engine, const struct proposal *p)
@@ -191,8 +191,7 @@ static void proposal_undo(struct engine *engine, const struct proposal *p,
         events->on_lock(events->context, job->job, LOCK_ERROR);
     }
     if (p->manual != NULL) {
-        control_answer(engine, p->manual->intent_id, INTENT_REFUSED, (struct uuid){{0}},
-                       op->err.text);
+        answer_refuse(engine, p->manual->intent_id, op->err.text);
     } else if (p->retry != NULL) {
         retry_add(engine, job, slot->due_at, slot->attempt,
                   instant_add(engine_now(engine), DURATION_S(1)));
@@ -301,8 +300,8 @@ static void keep_in_doubt(struct engine *engine, struct decide_batch *batch)
         batch_free(rest);
         return;
     }
-    engine->operations++;
-    link_hold_back(engine, &rest->decide.op);
+    rest->decide.op.context = engine;
+    link_hold_back(&rest->decide.op);
 }
 
 // The first of a job's items comes last: it sets the job back the furthest.
@@ -338,10 +337,9 @@ static void batch_judge(struct engine *engine, struct decide_batch *batch)
 void verdict_on_done(struct store_op *op)
 {
     struct decide_batch *batch = CONTAINER_OF(op, struct decide_batch, decide.op);
-    struct engine *engine = batch->engine;
+    struct engine *engine = op->context;
     engine->busy = true;
-    engine->operations--;
-    link_answered(engine, op);
+    link_answered(op);
     if (op->result == STORE_REFUSED) {
         fleet_tell(engine); // was this node fenced?
     }
@@ -350,8 +348,7 @@ void verdict_on_done(struct store_op *op)
     if (batch->doubtful && unanswered) {
         // Settled by submitting the very same once more: it conflicts with what may have been done.
         // That this did not reach the store says nothing of the time before.
-        engine->operations++;
-        link_hold(engine, op);
+        link_hold(op);
         return;
     }
     if (batch->doubtful) {

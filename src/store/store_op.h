@@ -45,6 +45,7 @@ enum store_result {
 struct store_op {
     enum store_op_kind kind;
     void (*done)(struct store_op *op);
+    void *context;            // the caller's own
     enum store_result result; // out
     struct error err;         // out, unless STORE_OK
     // out: UNAVAILABLE, and only because somebody else's transaction has rows in hand that it needs
