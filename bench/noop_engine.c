@@ -3,7 +3,6 @@
 // when the last one's work is done.
 #include "noop_engine.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -182,22 +181,13 @@ static struct job *make_jobs(size_t count)
     return jobs;
 }
 
-static void wait_for(const struct store_wants *wants)
-{
-    struct pollfd fd = {.fd = wants->fd,
-                        .events = (short)(wants->writable ? POLLIN | POLLOUT : POLLIN)};
-    (void)poll(&fd, 1, 1000);
-}
-
 // Whether anything is left to do at this instant.
 static bool turn(struct engine *engine, struct store *store, struct noop_runner *noop)
 {
-    struct store_wants wants;
     engine_turn(engine);
     bool progress = store_pump(store);
     progress |= noop_deliver(noop);
-    if (!progress && store->ops->wants != NULL && store->ops->wants(store, &wants)) {
-        wait_for(&wants);
+    if (!progress && store_wait(store, 1000)) {
         return true;
     }
     return progress || engine_is_busy(engine);

@@ -39,16 +39,21 @@ bool store_watch_open(struct store_watch *watch, uv_loop_t *loop, struct store *
     return true;
 }
 
+static void arm(struct store_watch *watch, const struct store_wants *wants)
+{
+    struct epoll_event event = {.events =
+                                    EPOLLIN | EPOLLONESHOT | (wants->writable ? EPOLLOUT : 0u)};
+    if (epoll_ctl(watch->epoll_fd, EPOLL_CTL_MOD, wants->fd, &event) != 0 && errno == ENOENT) {
+        (void)epoll_ctl(watch->epoll_fd, EPOLL_CTL_ADD, wants->fd, &event);
+    }
+}
+
 void store_watch_arm(struct store_watch *watch)
 {
-    struct store_wants wants;
-    if (watch->epoll_fd < 0 || !watch->store->ops->wants(watch->store, &wants)) {
-        return;
-    }
-    struct epoll_event event = {.events =
-                                    EPOLLIN | EPOLLONESHOT | (wants.writable ? EPOLLOUT : 0u)};
-    if (epoll_ctl(watch->epoll_fd, EPOLL_CTL_MOD, wants.fd, &event) != 0 && errno == ENOENT) {
-        (void)epoll_ctl(watch->epoll_fd, EPOLL_CTL_ADD, wants.fd, &event);
+    struct store_wants wants[STORE_WANTS_MAX];
+    size_t count = watch->epoll_fd < 0 ? 0 : watch->store->ops->wants(watch->store, wants);
+    for (size_t i = 0; i < count; i++) {
+        arm(watch, &wants[i]);
     }
 }
 

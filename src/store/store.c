@@ -39,16 +39,25 @@ static void call_done(struct store_op *op)
     op->done = NULL;
 }
 
+bool store_wait(struct store *store, int most_ms)
+{
+    struct store_wants wants[STORE_WANTS_MAX];
+    struct pollfd fds[STORE_WANTS_MAX];
+    size_t count = store->ops->wants == NULL ? 0 : store->ops->wants(store, wants);
+    for (size_t i = 0; i < count; i++) {
+        fds[i] = (struct pollfd){.fd = wants[i].fd,
+                                 .events = (short)(POLLIN | (wants[i].writable ? POLLOUT : 0))};
+    }
+    if (count > 0) {
+        (void)poll(fds, (nfds_t)count, most_ms);
+    }
+    return count > 0;
+}
+
 // Until something comes, but not for ever: deadlines are the pump's. False: nothing is on its way.
 static bool wait_for(struct store *store)
 {
-    struct store_wants wants;
-    if (store->ops->wants == NULL || !store->ops->wants(store, &wants)) {
-        return false;
-    }
-    struct pollfd fd = {.fd = wants.fd, .events = (short)(POLLIN | (wants.writable ? POLLOUT : 0))};
-    (void)poll(&fd, 1, CALL_LOOK_MS);
-    return true;
+    return store_wait(store, CALL_LOOK_MS);
 }
 
 void store_settle(struct store *store)

@@ -353,15 +353,17 @@ struct store_wants { // what pump waits for
     int fd;
     bool writable; // besides readable
 };
+#define STORE_WANTS_MAX 2
 
 struct store_ops {
     const char *name; // "sqlite", "model"
     void (*submit)(struct store *store, struct store_op *op);
     // Carries out what is queued and calls `done` for what ended. Returns true when work is left.
     bool (*pump)(struct store *store);
-    // True while something is on its way: the descriptor for which to call pump again, since pump
-    // itself never waits. NULL: pump carries everything out.
-    bool (*wants)(struct store *store, struct store_wants *wants_out);
+    // While something is on its way: the descriptors for which to call pump again, since pump
+    // itself never waits. Answers their number, at most STORE_WANTS_MAX. NULL: pump carries
+    // everything out.
+    size_t (*wants)(struct store *store, struct store_wants wants_out[]);
     void (*close)(struct store *store); // queued operations must have ended
     // Somebody else changed the store since the last call of this. Cheap.
     bool (*changed)(struct store *store);
@@ -404,6 +406,8 @@ static inline void store_close(struct store *store)
 }
 
 void store_op_release(struct store_op *op); // frees the outputs
+// Waits until something comes, `most_ms` at most. False: nothing is on its way.
+bool store_wait(struct store *store, int most_ms);
 // Pumps until nothing is left: for start-up, the command line and tests, never on the loop.
 void store_settle(struct store *store);
 // Submits and pumps until it has ended: for start-up and the command line, never on the loop.

@@ -13,6 +13,7 @@
 #define POSTGRES_VERSION_MIN 150000
 #define SETTINGS_SIZE        700
 #define LOCK_WAIT_MS         2000
+#define LEFT_TO_OTHERS       10 // connections
 #define MIGRATE              "run `ironcron migrate deploy --store`"
 
 static bool ask(struct postgres_store *store, PGconn *connection, const char *sql,
@@ -87,7 +88,7 @@ static bool is_primary(struct postgres_store *store, const PGresult *result, con
         return error_mend(err, "give the primary's address in `store:`, or those of all servers "
                                "with ?target_session_attrs=read-write");
     }
-    if (field_bool(result, 0, 1) && !store->only_reads) {
+    if (field_bool(result, 0, 1) && store->purpose != FOR_READING) {
         (void)error_set(err, ERROR_UNAVAILABLE,
                         "the store (%s) is read-only (default_transaction_read_only is on)", where);
         return error_mend(err, "turn that off for the user of ironcron");
@@ -130,6 +131,17 @@ static bool is_same(const struct postgres_identity *before, const struct postgre
     return true;
 }
 
+// A connection that can be done without: to the very server of the other one, and not one of the
+// last.
+static bool fits_beside(const struct postgres_store *store, const char *where, struct error *err)
+{
+    const struct connections *has = &store->connections;
+    return (store->found.timeline == store->seen.timeline &&
+            has->used + LEFT_TO_OTHERS <= has->maximum - has->reserved) ||
+           error_set(err, ERROR_UNAVAILABLE, "the store (%s) is another one, or nearly full",
+                     where);
+}
+
 static bool take_server(struct postgres_store *store, const PGresult *result, struct error *err)
 {
     char where[300];
@@ -145,7 +157,7 @@ static bool take_server(struct postgres_store *store, const PGresult *result, st
     store->connections = (struct connections){.maximum = (int)field_int(result, 0, 8),
                                               .reserved = (int)field_int(result, 0, 9),
                                               .used = (int)field_int(result, 0, 10)};
-    return true;
+    return store->purpose != FOR_ENDS || fits_beside(store, where, err);
 }
 
 // ---- the tables ---------------------------------------------------------------------------------
@@ -228,7 +240,7 @@ static bool take_prover(struct postgres_store *store, const PGresult *result, st
     return apart || fail_proof(store, "gives a lock of this session to another one too", err);
 }
 
-static bool ask_unlock(struct postgres_store *store, struct error *err)
+static bool ask_proof(struct postgres_store *store, struct error *err)
 {
     char sql[200];
     snprintf(sql, sizeof sql,
@@ -238,7 +250,7 @@ static bool ask_unlock(struct postgres_store *store, struct error *err)
     return ask(store, store->connection, sql, err);
 }
 
-static bool take_unlock(struct postgres_store *store, const PGresult *result, struct error *err)
+static bool take_proof(struct postgres_store *store, const PGresult *result, struct error *err)
 {
     PQfinish(store->prover);
     store->prover = NULL;
@@ -282,15 +294,16 @@ static const struct {
     enum { ALWAYS, TO_WORK, TO_WRITE } when;
     bool on_prover;
 } steps[] = {
-    {ask_server, take_server, ALWAYS, false},  {ask_schema, take_schema, ALWAYS, false},
-    {ask_lock, take_lock, TO_WORK, false},     {ask_prover, take_prover, TO_WORK, true},
-    {ask_unlock, take_unlock, TO_WORK, false}, {ask_locks, take_locks, TO_WRITE, false},
+    {ask_server, take_server, ALWAYS, false}, {ask_schema, take_schema, ALWAYS, false},
+    {ask_lock, take_lock, TO_WORK, false},    {ask_prover, take_prover, TO_WORK, true},
+    {ask_proof, take_proof, TO_WORK, false},  {ask_locks, take_locks, TO_WRITE, false},
 };
 
-// What is read needs no session of its own; who only tries leaves no trace.
+// Who reads, or ends runs by rows alone, needs no session of its own; who only tries leaves no
+// trace.
 static bool is_left_out(const struct postgres_store *store)
 {
-    return (steps[store->step].when >= TO_WORK && store->only_reads) ||
+    return (steps[store->step].when >= TO_WORK && store->purpose != FOR_ALL) ||
            (steps[store->step].when >= TO_WRITE && store->options.only_tries);
 }
 

@@ -28,14 +28,21 @@ struct seen {
     int64_t jobs[SEEN_SIZE]; // 0 = free
 };
 
-static bool seen_before(struct seen *seen, int64_t job_id)
+// Where it is, or would be.
+static int64_t *seen_at(struct seen *seen, int64_t job_id)
 {
     size_t at = (size_t)((uint64_t)job_id * 0x9e3779b97f4a7c15U >> 52);
     while (seen->jobs[at] != 0 && seen->jobs[at] != job_id) {
         at = (at + 1) % SEEN_SIZE;
     }
-    bool before = seen->jobs[at] == job_id;
-    seen->jobs[at] = job_id;
+    return &seen->jobs[at];
+}
+
+static bool seen_before(struct seen *seen, int64_t job_id)
+{
+    int64_t *at = seen_at(seen, job_id);
+    bool before = *at == job_id;
+    *at = job_id;
     return before;
 }
 
@@ -58,6 +65,34 @@ static struct groups *groups_new(const struct store_op_decide *op)
     groups->from[groups->count] = op->slot_count;
     free(seen);
     return groups;
+}
+
+// ---- beside ends --------------------------------------------------------------------------------
+
+bool decide_is_scheduled(const struct store_op_decide *op)
+{
+    for (size_t i = 0; i < op->slot_count; i++) {
+        if (!is_scheduled(&op->slots[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool decide_meets_held(const struct postgres_store *store, const struct store_op_decide *op)
+{
+    struct seen *seen = alloc_zero(1, sizeof *seen);
+    bool meets = false;
+    for (size_t i = 0; i < op->slot_count; i++) {
+        if (slot_wants_lock(&op->slots[i])) {
+            (void)seen_before(seen, op->slots[i].job_id);
+        }
+    }
+    for (size_t i = 0; i < store->held_count && !meets; i++) {
+        meets = *seen_at(seen, store->held[i].job_id) != 0;
+    }
+    free(seen);
+    return meets;
 }
 
 // ---- sending ------------------------------------------------------------------------------------

@@ -132,7 +132,7 @@ static void take_later(struct postgres_store *store, struct store_op_finish *op,
     }
     if (later > 0) {
         locks_passed(store);
-        store->locks_in_doubt = true;
+        owner_of(store)->locks_in_doubt = true;
     }
     free(told);
 }

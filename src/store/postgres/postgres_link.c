@@ -131,6 +131,11 @@ void link_explain(const struct postgres_store *store, const PGresult *result, st
     }
 }
 
+bool link_flush(struct postgres_store *store)
+{
+    return store->link != LINK_UP || PQflush(store->connection) >= 0;
+}
+
 void link_close(struct postgres_store *store)
 {
     PQfinish(store->prover);
@@ -320,7 +325,7 @@ bool link_reader(struct postgres_store *store, struct error *err)
     twin.connection = NULL;
     twin.prover = NULL;
     twin.link = LINK_DOWN;
-    twin.only_reads = true;
+    twin.purpose = FOR_READING;
     while (twin.link != LINK_UP) {
         if (!link_advance(&twin, err)) {
             PQfinish(twin.connection);

@@ -72,15 +72,10 @@ void locks_settled(struct postgres_store *store)
 
 void locks_passed(struct postgres_store *store)
 {
-    store->passing_until = mono_add(clock_mono(store->options.clock), PASSING_FOR);
+    owner_of(store)->passing_until = mono_add(clock_mono(store->options.clock), PASSING_FOR);
 }
 
 // ---- claims -------------------------------------------------------------------------------------
-
-static bool wants_lock(const struct store_slot *slot)
-{
-    return slot->decision == DECIDE_RUN && slot->forbid_overlap;
-}
 
 void locks_take_stranger(struct postgres_store *store, const PGresult *remark)
 {
@@ -123,7 +118,7 @@ void decide_ended(struct postgres_store *store, struct store_op *base, enum stor
     name_strangers(store, op);
     for (size_t i = 0; i < op->slot_count; i++) {
         const struct store_slot *slot = &op->slots[i];
-        if (!wants_lock(slot)) {
+        if (!slot_wants_lock(slot)) {
             continue;
         }
         if (result != STORE_OK) {
@@ -162,19 +157,74 @@ static void let_go(struct postgres_store *store, struct held *held)
 void finish_ended(struct postgres_store *store, struct store_op *base, enum store_result result)
 {
     struct store_op_finish *op = CONTAINER_OF(base, struct store_op_finish, op);
+    struct postgres_store *owner = owner_of(store);
     for (size_t i = 0; i < op->end_count; i++) {
-        struct held *held = held_by(store, op->ends[i].fence);
+        struct held *held = held_by(owner, op->ends[i].fence);
         if (held == NULL) {
             continue;
         }
         held->releasing = false;
         if (result != STORE_OK) {
-            store->locks_in_doubt = true;
+            owner->locks_in_doubt = true;
         } else if (!op->ends[i].later) {
-            let_go(store, held);
+            let_go(owner, held);
         }
     }
     store->stranger_count = 0;
+}
+
+// ---- ends that go apart -------------------------------------------------------------------------
+
+struct unlock {
+    struct store_op op; // first
+    const struct store_op_finish *finish;
+};
+
+static void unlock_done(struct store_op *op)
+{
+    free(CONTAINER_OF(op, struct unlock, op));
+}
+
+static bool have_locks(struct postgres_store *store, const struct store_op_finish *op)
+{
+    for (size_t i = 0; i < op->end_count && store->held_count > 0; i++) {
+        if (held_by(store, op->ends[i].fence) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct store_op *locks_unlock(struct postgres_store *store, const struct store_op_finish *op)
+{
+    if (!have_locks(store, op)) {
+        return NULL;
+    }
+    struct unlock *unlock = alloc_zero(1, sizeof *unlock);
+    unlock->op = (struct store_op){.kind = STORE_UNLOCK, .done = unlock_done};
+    unlock->finish = op;
+    return &unlock->op;
+}
+
+void send_unlock(struct postgres_store *store, struct task *task)
+{
+    const struct store_op_finish *op = CONTAINER_OF(task->op, struct unlock, op)->finish;
+    struct parameters parameters;
+    parameters_init(&parameters);
+    list_released(&parameters, store, op->ends, op->end_count);
+    task_send(store, PG_UNLOCK, &parameters);
+}
+
+void take_unlock(struct postgres_store *store, struct task *task, const PGresult *result)
+{
+    (void)task;
+    store->locks_in_doubt |= field_int(result, 0, 0) > 0;
+}
+
+void unlock_ended(struct postgres_store *store, struct store_op *op, enum store_result result)
+{
+    (void)op;
+    store->locks_in_doubt |= result != STORE_OK;
 }
 
 // ---- a node begins ------------------------------------------------------------------------------

@@ -25,6 +25,13 @@ enum postgres_statement {
 
 const char *postgres_statement_name(enum postgres_statement statement);
 
+// What a connection is for.
+enum purpose {
+    FOR_ALL,
+    FOR_ENDS,   // ends of runs and their output, beside another one (postgres_apart.c)
+    FOR_READING // of one who changes nothing
+};
+
 enum postgres_link {
     LINK_DOWN,
     LINK_CONNECTING,
@@ -44,6 +51,8 @@ struct task {
     bool over;            // nothing more will be sent
     bool not_replicated;  // committed, but the standby may not have it
     bool failing_is_fine; // what this round does may be left undone
+    bool beside;          // of what goes apart nothing matters to it (postgres_apart.c)
+    bool may_be_done;     // it was sent before, on a connection that is gone
     bool broken_off;      // the server undid it for the sake of others: it may be sent again
     bool locked_out;      // it waited in vain for what somebody has in hand …
     bool passes;          // … and goes again without waiting: that is passed over
@@ -82,11 +91,20 @@ struct stranger {
     char who[300];
 };
 
-// The last of this node's writes that was acknowledged: one of these.
+// The last of this node's writes that was acknowledged on a connection: one of these.
 struct witness {
     struct instant seen;      // a sign of life
     struct uuid begun, ended; // a run
     struct mono at;
+};
+
+// Of the first connection: the one that takes ends from it while there is much to do.
+struct apart {
+    struct postgres_store *store; // NULL = there is none
+    struct mono counted_from;     // in the second since then, …
+    size_t ends;                  // … so many ends found the first one at work
+    struct mono used_at;          // when ends last did
+    struct mono not_before;       // it could not be had: until then it is not tried again
 };
 
 struct postgres_store {
@@ -98,8 +116,8 @@ struct postgres_store {
     enum postgres_link link;
     PostgresPollingStatusType polling;
     struct mono link_deadline;
-    size_t step;     // of the checks
-    bool only_reads; // a connection for reading
+    size_t step; // of the checks
+    enum purpose purpose;
     PGconn *prover;  // the second connection of the checks
     int64_t backend; // process number of the session
     struct postgres_identity seen, found;
@@ -118,6 +136,9 @@ struct postgres_store {
     struct task *first, *last;    // sent, in order
     struct task *again;           // to be sent again, before the queue
     size_t in_flight;
+    size_t in_order; // of these, what must neither overtake an end nor be overtaken by one
+    struct apart apart;
+    struct postgres_store *owner; // FOR_ENDS: the store whose ends these are
     PGconn *reader; // for the port's synchronous reading; closed when nobody has read for a while
     struct mono read_at;
 };
@@ -215,6 +236,50 @@ void put_witness(struct parameters *parameters, const struct postgres_store *sto
 // The database does not know of it. Always false.
 bool witness_fail(struct postgres_store *store, const PGresult *result, struct error *err);
 
+// Sends what libpq has kept back. False: the connection is gone.
+bool link_flush(struct postgres_store *store);
+
+// ---- postgres_sending.c: which goes next, and where ---------------------------------------------
+
+struct task *task_new(struct store_op *op);
+// The operation that is to be sent next; NULL = none waits.
+struct store_op *next_op(const struct postgres_store *store);
+bool may_send(struct postgres_store *store); // that one, now
+// Sends it: on the connection that takes it, or on this one.
+void task_goes(struct postgres_store *store, struct task *task);
+void task_sent(struct postgres_store *store, struct task *task);
+void send_round(struct postgres_store *store, struct task *task);
+bool send_queued(struct postgres_store *store); // what may go; true when something did
+
+// ---- postgres_answers.c: how they end -----------------------------------------------------------
+
+bool take_answers(struct postgres_store *store); // those that are there; true when one was
+// The first one of what was sent has ended.
+void task_end(struct postgres_store *store, enum store_result result, const struct error *err);
+// The connection is gone, or nothing on it can be believed: all that is not done ends.
+void link_lost(struct postgres_store *store, const struct error *err);
+
+// ---- postgres_apart.c: a second connection for ends ---------------------------------------------
+
+// Whose rows and locks these are.
+static inline struct postgres_store *owner_of(struct postgres_store *store)
+{
+    return store->owner == NULL ? store : store->owner;
+}
+// Which connection takes it now.
+struct postgres_store *apart_taker(struct postgres_store *store, const struct store_op *op);
+// Whether it may go on that one before what is on its way on the other has ended.
+bool apart_fits(struct postgres_store *store, const struct postgres_store *taker,
+                const struct store_op *op);
+// It has nothing to do with ends that are on their way.
+bool apart_is_beside(const struct postgres_store *store, const struct store_op *op);
+bool apart_is_idle(const struct postgres_store *store); // nothing is on its way there
+void apart_open(struct postgres_store *store);          // begins to; there is none yet
+// Ends are about to be sent: opens the second connection when that is worth while.
+void apart_note(struct postgres_store *store, const struct store_op *op);
+bool apart_pump(struct postgres_store *store);
+void apart_close(struct postgres_store *store); // nothing may be on its way there
+
 // ---- postgres_task.c: sending -------------------------------------------------------------------
 
 // Puts one statement into the pipeline; releases the parameters.
@@ -241,8 +306,11 @@ struct task_kind {
     bool takes_rounds;
     task_ended_fn *ended;
 };
-#define STORE_LOCK_ONLY STORE_OP_COUNT // the store's own operation
-extern const struct task_kind postgres_tasks[STORE_OP_COUNT + 1];
+// The store's own operations.
+#define STORE_LOCK_ONLY     STORE_OP_COUNT
+#define STORE_UNLOCK        (STORE_OP_COUNT + 1)
+#define POSTGRES_KIND_COUNT (STORE_OP_COUNT + 2)
+extern const struct task_kind postgres_tasks[POSTGRES_KIND_COUNT];
 // Whether its SQLSTATE, five characters, begins so.
 bool has_state(const PGresult *answer, const char *beginning);
 enum store_result task_result(const PGresult *failure);
@@ -266,9 +334,20 @@ task_take_fn take_identity;
 
 // ---- postgres_locks.c: session locks of jobs ----------------------------------------------------
 
-task_send_fn send_lock_only;
-task_take_fn take_lock_only;
-task_ended_fn join_ended, decide_ended, finish_ended;
+task_send_fn send_lock_only, send_unlock;
+task_take_fn take_lock_only, take_unlock;
+task_ended_fn join_ended, decide_ended, finish_ended, unlock_ended;
+// An operation that lets the locks of these ends go, which must stay until it is sent; NULL = they
+// have none.
+struct store_op *locks_unlock(struct postgres_store *store, const struct store_op_finish *op);
+static inline bool slot_wants_lock(const struct store_slot *slot)
+{
+    return slot->decision == DECIDE_RUN && slot->forbid_overlap;
+}
+// It claims a run of a job that forbids overlap and of which the session has one.
+bool decide_meets_held(const struct postgres_store *store, const struct store_op_decide *op);
+// Nothing in it but slots that follow a schedule.
+bool decide_is_scheduled(const struct store_op_decide *op);
 // Who has a job, as the server has remarked (in `arena`); NULL = it has not.
 const char *locks_stranger(const struct postgres_store *store, int64_t job_id, struct arena *arena);
 // Some of an operation was passed over: for a while others do not wait for the like either.

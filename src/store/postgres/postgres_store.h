@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The store on PostgreSQL 15: schema ironcron, one direct connection (two while it is made),
-// everything asynchronous and pipelined. The tables and what is done to them are schema_1.sql and
-// functions_*_1.sql; here their calls are sent and their answers taken.
+// The store on PostgreSQL 15: schema ironcron, one direct connection (two while it is made, and
+// while very many runs end), everything asynchronous and pipelined. The tables and what is done to
+// them are schema_1.sql and functions_*_1.sql; here their calls are sent and their answers taken.
 #pragma once
 
 #include "base/error.h"

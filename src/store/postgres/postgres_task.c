@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-const struct task_kind postgres_tasks[STORE_OP_COUNT + 1] = {
+const struct task_kind postgres_tasks[POSTGRES_KIND_COUNT] = {
     [STORE_JOIN] = {send_join, take_join, true, join_ended},
     [STORE_LOAD] = {send_load, take_load, false, NULL},
     [STORE_PUBLISH] = {send_publish, take_publish, false, NULL},
@@ -28,9 +28,57 @@ const struct task_kind postgres_tasks[STORE_OP_COUNT + 1] = {
     [STORE_VERSION] = {send_version, take_version, false, NULL},
     [STORE_DEFINITIONS] = {send_definitions, take_definitions, false, NULL},
     [STORE_LOCK_ONLY] = {send_lock_only, take_lock_only, true, NULL},
+    [STORE_UNLOCK] = {send_unlock, take_unlock, false, unlock_ended},
     [STORE_IDENTITY] = {send_identity, take_identity, false, NULL},
     [STORE_REPORT] = {send_report, take_nothing, false, NULL},
 };
+
+// ---- sending ------------------------------------------------------------------------------------
+
+void put_now(const struct postgres_store *store, struct parameters *parameters)
+{
+    if (store->options.store_clock != NULL) {
+        put_instant(parameters, clock_now(store->options.store_clock));
+    } else {
+        put_null(parameters);
+    }
+}
+
+// A statement that cannot be queued means that the connection is gone, which shows when it is read.
+void task_send(struct postgres_store *store, enum postgres_statement statement,
+               struct parameters *parameters)
+{
+    const char *values[PARAMETERS_MAX] = {NULL};
+    int lengths[PARAMETERS_MAX] = {0};
+    int formats[PARAMETERS_MAX] = {0};
+    for (int i = 0; i < parameters->count; i++) {
+        values[i] =
+            parameters->at[i] == SIZE_MAX ? NULL : parameters->text.data + parameters->at[i];
+        lengths[i] = (int)parameters->list_lengths[i];
+        formats[i] = lengths[i] > 0;
+    }
+    PGconn *connection = store->connection;
+    (void)PQsendQueryPrepared(connection, postgres_statement_name(statement), parameters->count,
+                              values, lengths, formats, parameters->wants_binary);
+    parameters_release(parameters);
+}
+
+void task_send_plain(struct postgres_store *store, enum postgres_statement statement)
+{
+    struct parameters none;
+    parameters_init(&none);
+    task_send(store, statement, &none);
+}
+
+void task_begin(struct postgres_store *store, struct task *task)
+{
+    task_send_plain(store, PG_BEGIN);
+    task->in_block = true;
+    task->committing = false;
+    task->over = false;
+}
+
+// ---- failures -----------------------------------------------------------------------------------
 
 bool has_state(const PGresult *answer, const char *beginning)
 {

@@ -31,7 +31,8 @@ static void note_ends(struct postgres_store *store, const struct store_op_finish
     }
 }
 
-// One is enough: a server keeps the order of its commits, so who has the last has all before it.
+// One is enough: a server keeps the order of its commits, so who has the last has all before it. Of
+// two connections each has its own, since they may tell of theirs in another order.
 void witness_note(struct postgres_store *store, const struct store_op *op)
 {
     switch (op->kind) {
@@ -55,14 +56,28 @@ void witness_note(struct postgres_store *store, const struct store_op *op)
     }
 }
 
+static bool is_kept(const struct postgres_store *store, const struct witness *witness)
+{
+    return mono_since(clock_mono(store->options.clock), witness->at).us < RUNS_KEPT.us;
+}
+
+// The later one of both.
+static struct uuid last_ended(const struct postgres_store *store)
+{
+    const struct witness *last = &store->witness;
+    const struct postgres_store *apart = store->apart.store;
+    if (apart != NULL && (uuid_is_nil(last->ended) || mono_before(last->at, apart->witness.at))) {
+        last = &apart->witness;
+    }
+    return is_kept(store, last) ? last->ended : (struct uuid){{0}};
+}
+
 void put_witness(struct parameters *parameters, const struct postgres_store *store)
 {
     const struct witness *witness = &store->witness;
-    struct duration age = mono_since(clock_mono(store->options.clock), witness->at);
-    bool kept = age.us < RUNS_KEPT.us;
     put_instant(parameters, witness->seen);
-    put_uuid(parameters, kept ? witness->begun : (struct uuid){{0}});
-    put_uuid(parameters, kept ? witness->ended : (struct uuid){{0}});
+    put_uuid(parameters, is_kept(store, witness) ? witness->begun : (struct uuid){{0}});
+    put_uuid(parameters, last_ended(store));
 }
 
 // ---- what it came to ----------------------------------------------------------------------------

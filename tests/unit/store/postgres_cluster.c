@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "sqlite_file.h"
-#include "store/postgres/postgres_store.h"
+#include "store/postgres/postgres_private.h"
 
 #define BIN "/usr/lib/postgresql/15/bin"
 
@@ -182,6 +182,31 @@ static void close_store(struct store *store, void *context)
     postgres_cluster_drop(context);
     free(context);
 }
+
+void postgres_cluster_apart(struct store *port)
+{
+    struct postgres_store *store = postgres_of(port);
+    struct store_op_identity identity = {.op.kind = STORE_IDENTITY};
+    struct error err = ERROR_INIT;
+    if (!store_call(port, &identity.op, &err)) {
+        fail_msg("%s", err.text);
+    }
+    store_op_release(&identity.op);
+    store->apart.used_at = clock_mono(clock_system());
+    apart_open(store);
+    store_settle(port);
+    assert_int_equal(store->apart.store->link, LINK_UP);
+}
+
+static struct store *open_apart(struct clock *clock, void **context)
+{
+    struct store *store = open_store(clock, context);
+    postgres_cluster_apart(store);
+    return store;
+}
+
+const struct contract_backend postgres_apart_backend = {
+    .name = "postgresql, ends apart", .open = open_apart, .close = close_store, .fleet = true};
 
 const struct contract_backend postgres_backend = {
     .name = "postgresql", .open = open_store, .close = close_store, .fleet = true};

@@ -26,3 +26,6 @@ void postgres_cluster_stop(void);                                   // at once, 
 void postgres_cluster_again(void);
 
 extern const struct contract_backend postgres_backend;
+// The same, with a second connection for ends from the beginning.
+extern const struct contract_backend postgres_apart_backend;
+void postgres_cluster_apart(struct store *store); // makes it; returns when it is there

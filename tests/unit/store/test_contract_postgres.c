@@ -5,5 +5,6 @@
 int main(void)
 {
     postgres_cluster_start();
-    return contract_run(&postgres_backend);
+    int failed = contract_run(&postgres_backend);
+    return failed + contract_run(&postgres_apart_backend);
 }

@@ -6,5 +6,6 @@
 int main(void)
 {
     postgres_cluster_start();
-    return random_run(&postgres_backend, 5);
+    int failed = random_run(&postgres_backend, 5);
+    return failed + random_run(&postgres_apart_backend, 3);
 }
