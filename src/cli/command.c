@@ -48,6 +48,19 @@ int64_t invocation_number(const struct invocation *invocation, const char *name,
     return use != NULL ? use->number : otherwise;
 }
 
+const struct command *next_command(size_t *at)
+{
+    size_t left = (*at)++;
+    for (const struct command_group *group = command_groups; group->title != NULL; group++) {
+        for (const struct command *command = group->commands; command->name != NULL; command++) {
+            if (left-- == 0) {
+                return command;
+            }
+        }
+    }
+    return NULL;
+}
+
 // How many of the words the name takes; 0 = they do not name it.
 static size_t words_matched(const char *name, char *const *words, size_t count)
 {
@@ -69,11 +82,12 @@ const struct command *command_find(char *const *words, size_t count, size_t *use
 {
     const struct command *found = NULL;
     size_t best = 0;
-    for (size_t i = 0; i < command_count; i++) {
-        size_t used = words_matched(command_table[i].name, words, count);
+    size_t at = 0;
+    for (const struct command *command; (command = next_command(&at)) != NULL;) {
+        size_t used = words_matched(command->name, words, count);
         if (used > best) {
             best = used;
-            found = &command_table[i];
+            found = command;
         }
     }
     *used_out = best;
@@ -82,12 +96,12 @@ const struct command *command_find(char *const *words, size_t count, size_t *use
 
 const struct command *command_by_name(const char *name)
 {
-    for (size_t i = 0; i < command_count; i++) {
-        if (strcmp(command_table[i].name, name) == 0) {
-            return &command_table[i];
-        }
-    }
-    return NULL;
+    const struct command *command;
+    size_t at = 0;
+    do {
+        command = next_command(&at);
+    } while (command != NULL && strcmp(command->name, name) != 0);
+    return command;
 }
 
 static const struct option *in_list(const struct option *list, const char *name, size_t length,

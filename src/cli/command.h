@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What a command is: one row of the table in commands.c. Dispatch, usage errors, help, completion
-// and docs/cli.md are all made from these rows, so that none of them can say something else.
+// What a command is: one row of the table, which is in commands.c and, heading by heading, in
+// commands_GROUP.c. Dispatch, usage errors, help, completion and docs/cli.md are all made from
+// these rows, so that none of them can say something else.
 #pragma once
 
 #include <stdbool.h>
@@ -59,8 +60,7 @@ struct argument {
 struct invocation;
 
 struct command {
-    const char *name;  // "runs show"
-    const char *group; // heading in the help
+    const char *name; // "runs show"; NULL ends a group
     bool hidden;
     struct argument arguments[4];
     const struct option *options; // NULL = none
@@ -104,9 +104,16 @@ int64_t invocation_number(const struct invocation *invocation, const char *name,
 
 // ---- the table ----------------------------------------------------------------------------------
 
-extern const struct command command_table[];
-extern const size_t command_count;
+struct command_group {
+    const char *title; // in the help; NULL ends the table
+    const struct command *commands;
+};
+
+extern const struct command_group command_groups[];
 extern const struct option global_options[];
+
+// All of them, in this order; NULL = there are no more.
+const struct command *next_command(size_t *at);
 
 // The command that the words name: the longest match; *used_out = how many words it took. NULL =
 // none.

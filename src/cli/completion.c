@@ -107,9 +107,10 @@ static void offer(const struct typing *typing, const char *word, const char *des
 static const struct option *option_anywhere(const char *word)
 {
     const struct option *found = NULL;
-    for (size_t i = 0; i < command_count && found == NULL; i++) {
-        found = word[1] == '-' ? option_by_name(&command_table[i], word + 2, strlen(word + 2))
-                               : option_by_letter(&command_table[i], word[1]);
+    size_t at = 0;
+    for (const struct command *command; found == NULL && (command = next_command(&at)) != NULL;) {
+        found = word[1] == '-' ? option_by_name(command, word + 2, strlen(word + 2))
+                               : option_by_letter(command, word[1]);
     }
     return found;
 }
@@ -181,8 +182,9 @@ static void offer_options(const struct typing *typing)
 // The next word of every command whose name begins with the words so far.
 static void offer_commands(const struct typing *typing, size_t skip)
 {
-    for (size_t i = 0; i < command_count; i++) {
-        const char *name = command_table[i].name;
+    size_t at = 0;
+    for (const struct command *command; (command = next_command(&at)) != NULL;) {
+        const char *name = command->name;
         size_t k = skip;
         while (k < typing->word_count && strncmp(name, typing->words[k], strcspn(name, " ")) == 0 &&
                strlen(typing->words[k]) == strcspn(name, " ")) {
@@ -191,8 +193,8 @@ static void offer_commands(const struct typing *typing, size_t skip)
             k++;
         }
         bool is_last_word = *name != '\0' && strchr(name, ' ') == NULL;
-        if (k == typing->word_count && is_last_word && !command_table[i].hidden) {
-            offer(typing, name, command_table[i].summary);
+        if (k == typing->word_count && is_last_word && !command->hidden) {
+            offer(typing, name, command->summary);
         }
     }
 }

@@ -119,23 +119,12 @@ static void add_options(struct buf *out, const struct option *list)
     }
 }
 
-static void add_group(struct buf *out, const char *group)
+static void add_group(struct buf *out, const struct command_group *group)
 {
-    buf_printf(out, "\n%s\n", group);
-    for (size_t i = 0; i < command_count; i++) {
-        if (!command_table[i].hidden && strcmp(command_table[i].group, group) == 0) {
-            buf_printf(out, "  %-14s %s\n", command_table[i].name, command_table[i].summary);
-        }
-    }
-}
-
-// Calls for each group once, in the table's order.
-static void each_group(struct buf *out, void (*add)(struct buf *out, const char *group))
-{
-    for (size_t i = 0; i < command_count; i++) {
-        if (!command_table[i].hidden &&
-            (i == 0 || strcmp(command_table[i].group, command_table[i - 1].group) != 0)) {
-            add(out, command_table[i].group);
+    buf_printf(out, "\n%s\n", group->title);
+    for (const struct command *command = group->commands; command->name != NULL; command++) {
+        if (!command->hidden) {
+            buf_printf(out, "  %-14s %s\n", command->name, command->summary);
         }
     }
 }
@@ -145,7 +134,9 @@ void help_overview(struct buf *out)
     buf_add_string(out, "ironcron runs scheduled jobs: each slot is claimed once, recorded, and "
                         "accounted for.\n\nUsage: ironcron [-c FILE] [--json] [--no-color] "
                         "COMMAND …\n");
-    each_group(out, add_group);
+    for (const struct command_group *group = command_groups; group->title != NULL; group++) {
+        add_group(out, group);
+    }
     buf_add_string(out, "\nOptions of all commands\n");
     add_options(out, global_options);
     buf_add_string(out, "\nExit codes\n");
@@ -189,11 +180,11 @@ void help_command(const struct command *command, struct buf *out)
     add_options(out, global_options);
     add_examples(out, command);
     bool first = true;
-    for (size_t i = 0; i < command_count; i++) {
-        if (is_below(&command_table[i], command)) {
+    size_t at = 0;
+    for (const struct command *other; (other = next_command(&at)) != NULL;) {
+        if (is_below(other, command)) {
             buf_add_string(out, first ? "\nSee also\n" : "");
-            buf_printf(out, "  ironcron help %-14s %s\n", command_table[i].name,
-                       command_table[i].summary);
+            buf_printf(out, "  ironcron help %-14s %s\n", other->name, other->summary);
             first = false;
         }
     }
@@ -236,12 +227,12 @@ static void markdown_command(struct buf *out, const struct command *command)
     buf_add_string(out, command->examples != NULL ? "```\n\n" : "");
 }
 
-static void markdown_group(struct buf *out, const char *group)
+static void markdown_group(struct buf *out, const struct command_group *group)
 {
-    buf_printf(out, "## %s\n\n", group);
-    for (size_t i = 0; i < command_count; i++) {
-        if (!command_table[i].hidden && strcmp(command_table[i].group, group) == 0) {
-            markdown_command(out, &command_table[i]);
+    buf_printf(out, "## %s\n\n", group->title);
+    for (const struct command *command = group->commands; command->name != NULL; command++) {
+        if (!command->hidden) {
+            markdown_command(out, command);
         }
     }
 }
@@ -262,7 +253,9 @@ void help_markdown(struct buf *out)
         buf_printf(out, "| %d | %s |\n", code->code, code->meaning);
     }
     buf_add_string(out, "\n");
-    each_group(out, markdown_group);
+    for (const struct command_group *group = command_groups; group->title != NULL; group++) {
+        markdown_group(out, group);
+    }
 }
 
 // ---- the command --------------------------------------------------------------------------------
@@ -271,9 +264,10 @@ static bool unknown_topic(const char *name, struct error *err)
 {
     struct nearest nearest;
     nearest_init(&nearest, name);
-    for (size_t i = 0; i < command_count; i++) {
-        if (!command_table[i].hidden) {
-            nearest_offer(&nearest, command_table[i].name);
+    size_t at = 0;
+    for (const struct command *command; (command = next_command(&at)) != NULL;) {
+        if (!command->hidden) {
+            nearest_offer(&nearest, command->name);
         }
     }
     nearest_offer(&nearest, "configuration");

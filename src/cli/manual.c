@@ -53,17 +53,13 @@ static void add_command(struct buf *out, const struct command *command)
 
 static void add_commands(struct buf *out)
 {
-    const char *group = "";
-    for (size_t i = 0; i < command_count; i++) {
-        const struct command *command = &command_table[i];
-        if (command->hidden) {
-            continue;
+    for (const struct command_group *group = command_groups; group->title != NULL; group++) {
+        buf_printf(out, ".SS %s\n", group->title);
+        for (const struct command *command = group->commands; command->name != NULL; command++) {
+            if (!command->hidden) {
+                add_command(out, command);
+            }
         }
-        if (strcmp(command->group, group) != 0) {
-            group = command->group;
-            buf_printf(out, ".SS %s\n", group);
-        }
-        add_command(out, command);
     }
 }
 

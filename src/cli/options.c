@@ -37,9 +37,10 @@ static void scan_release(struct scan *scan)
 static bool takes_value(const struct typed *typed)
 {
     const struct option *found = NULL;
-    for (size_t i = 0; i < command_count && found == NULL; i++) {
-        found = typed->name != NULL ? option_by_name(&command_table[i], typed->name, typed->length)
-                                    : option_by_letter(&command_table[i], typed->letter);
+    size_t at = 0;
+    for (const struct command *command; found == NULL && (command = next_command(&at)) != NULL;) {
+        found = typed->name != NULL ? option_by_name(command, typed->name, typed->length)
+                                    : option_by_letter(command, typed->letter);
     }
     return found != NULL && found->kind != VALUE_NONE;
 }
@@ -87,9 +88,10 @@ static bool unknown_command(const struct scan *scan, struct error *err)
     struct nearest nearest;
     nearest_init(&nearest, scan->words[0]);
     size_t length = strlen(scan->words[0]);
-    for (size_t i = 0; i < command_count; i++) {
-        const char *name = command_table[i].name;
-        if (!command_table[i].hidden) {
+    size_t at = 0;
+    for (const struct command *command; (command = next_command(&at)) != NULL;) {
+        const char *name = command->name;
+        if (!command->hidden) {
             nearest_offer(&nearest, name);
         }
         bool begins = strncmp(name, scan->words[0], length) == 0 && name[length] == ' ';
@@ -242,10 +244,10 @@ static bool word_too_much(const struct command *command, const char *word, struc
     struct nearest nearest;
     nearest_init(&nearest, word);
     size_t length = strlen(command->name);
-    for (size_t i = 0; i < command_count; i++) {
-        if (strncmp(command_table[i].name, command->name, length) == 0 &&
-            command_table[i].name[length] == ' ') {
-            nearest_offer(&nearest, command_table[i].name + length + 1);
+    size_t at = 0;
+    for (const struct command *other; (other = next_command(&at)) != NULL;) {
+        if (strncmp(other->name, command->name, length) == 0 && other->name[length] == ' ') {
+            nearest_offer(&nearest, other->name + length + 1);
         }
     }
     char before[64];

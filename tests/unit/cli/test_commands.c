@@ -16,16 +16,17 @@
 static void test_an_option_means_one_thing(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < command_count; i++) {
-        const struct option *a = command_table[i].options;
+    size_t at = 0;
+    for (const struct command *command; (command = next_command(&at)) != NULL;) {
+        const struct option *a = command->options;
         for (; a != NULL && a->name != NULL; a++) {
             assert_true((a->kind == VALUE_NONE) == (a->placeholder == NULL));
-            for (size_t j = 0; j < command_count; j++) {
-                const struct option *b =
-                    option_by_name(&command_table[j], a->name, strlen(a->name));
+            size_t other_at = 0;
+            for (const struct command *other; (other = next_command(&other_at)) != NULL;) {
+                const struct option *b = option_by_name(other, a->name, strlen(a->name));
                 if (b != NULL && (b->kind == VALUE_NONE) != (a->kind == VALUE_NONE)) {
-                    fail_msg("--%s takes a value in %s or %s only", a->name, command_table[i].name,
-                             command_table[j].name);
+                    fail_msg("--%s takes a value in %s or %s only", a->name, command->name,
+                             other->name);
                 }
             }
         }
@@ -35,15 +36,16 @@ static void test_an_option_means_one_thing(void **state)
 static void test_names_are_unique(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < command_count; i++) {
-        assert_ptr_equal(command_by_name(command_table[i].name), &command_table[i]);
-        const struct option *option = command_table[i].options;
+    size_t at = 0;
+    for (const struct command *command; (command = next_command(&at)) != NULL;) {
+        assert_ptr_equal(command_by_name(command->name), command);
+        const struct option *option = command->options;
         for (; option != NULL && option->name != NULL; option++) {
-            if (option_by_name(&command_table[i], option->name, strlen(option->name)) != option) {
-                fail_msg("%s has --%s twice", command_table[i].name, option->name);
+            if (option_by_name(command, option->name, strlen(option->name)) != option) {
+                fail_msg("%s has --%s twice", command->name, option->name);
             }
             if (option_by_name(NULL, option->name, strlen(option->name)) != NULL) {
-                fail_msg("%s hides the global --%s", command_table[i].name, option->name);
+                fail_msg("%s hides the global --%s", command->name, option->name);
             }
         }
     }
@@ -52,8 +54,8 @@ static void test_names_are_unique(void **state)
 static void test_every_command_is_explained(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < command_count; i++) {
-        const struct command *command = &command_table[i];
+    size_t at = 0;
+    for (const struct command *command; (command = next_command(&at)) != NULL;) {
         assert_non_null(command->run);
         size_t length = strlen(command->summary);
         if (length == 0 || command->summary[length - 1] == '.' ||
@@ -81,13 +83,14 @@ static void test_help_and_manual_are_whole(void **state)
     buf_init(&manual, 1024 * 1024);
     help_overview(&overview);
     help_markdown(&manual);
-    for (size_t i = 0; i < command_count; i++) {
+    size_t at = 0;
+    for (const struct command *command; (command = next_command(&at)) != NULL;) {
         AUTO(buf_release) struct buf usage;
         buf_init(&usage, 4096);
-        help_usage(&command_table[i], &usage);
-        if (contains(&overview, command_table[i].summary) == command_table[i].hidden ||
-            contains(&manual, buf_string(&usage)) == command_table[i].hidden) {
-            fail_msg("%s is missing, or shown though it is hidden", command_table[i].name);
+        help_usage(command, &usage);
+        if (contains(&overview, command->summary) == command->hidden ||
+            contains(&manual, buf_string(&usage)) == command->hidden) {
+            fail_msg("%s is missing, or shown though it is hidden", command->name);
         }
     }
     assert_false(overview.overflow || manual.overflow);
