@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "time/format.h"
 
 #define LEASE  DURATION_S(60)
 #define MARGIN DURATION_S(15)
@@ -46,21 +45,7 @@ static struct mono node_mono(struct clock *clock)
 
 void fleet_random(void *bytes, size_t size)
 {
-    uint8_t *at = bytes;
-    for (size_t i = 0; i < size; i++) {
-        the_fleet->random = the_fleet->random * 6364136223846793005u + 1442695040888963407u;
-        at[i] = (uint8_t)(the_fleet->random >> 56);
-    }
-}
-
-struct instant fleet_time(const char *text)
-{
-    struct instant t;
-    struct error err = ERROR_INIT;
-    if (!format_parse_time(text, instant_from_unix(0), &t, &err)) {
-        fail_msg("%s", err.text);
-    }
-    return t;
+    ground_random(&the_fleet->random, bytes, size);
 }
 
 // ---- the runner ---------------------------------------------------------------------------------
@@ -232,24 +217,9 @@ static void open_store(struct fleet_node *node)
 
 struct job *fleet_job(struct fleet *fleet, const char *name, const char *schedule)
 {
-    static const struct job_retries no_retries;
-    static const struct job_command no_command;
-    const struct zone *zone;
-    struct error err = ERROR_INIT;
     fleet->jobs = alloc_resize(fleet->jobs, fleet->job_count + 1, sizeof *fleet->jobs);
     struct job *job = &fleet->jobs[fleet->job_count++];
-    *job = (struct job){.name = name,
-                        .schedule_text = schedule,
-                        .timezone = "UTC",
-                        .kill_after = DURATION_S(10),
-                        .missed_within = DURATION_S(86400),
-                        .retries = &no_retries,
-                        .command = &no_command,
-                        .missed = JOB_MISSED_LAST};
-    assert_true(zone_cache_get(fleet->zones, "UTC", &zone, &err));
-    if (!schedule_parse(schedule, zone, SCHEDULE_DST_RUN, name, &job->schedule, &err)) {
-        fail_msg("%s", err.text);
-    }
+    ground_job(job, name, schedule, fleet->zones);
     return job;
 }
 
@@ -264,24 +234,6 @@ static struct job_set set_of(const struct fleet *fleet, int64_t version)
                             .zones = fleet->zones,
                             .owner = jobs,
                             .release = free};
-}
-
-void fleet_publish(struct fleet *fleet)
-{
-    char hash[16];
-    struct error err = ERROR_INIT;
-    snprintf(hash, sizeof hash, "h%d", ++fleet->published);
-    const struct fleet_node *by = &fleet->nodes[0];
-    for (int i = 0; i < FLEET_NODES && by->engine == NULL; i++) {
-        by = &fleet->nodes[i];
-    }
-    struct store_op_version version = {
-        .op = {.kind = STORE_VERSION}, .node = by->id, .actor = "op", .hash = hash, .text = "t"};
-    if (!store_call(fleet->store, &version.op, &err)) {
-        fail_msg("publishing: %s", err.text);
-    }
-    fleet->version = version.version;
-    store_op_release(&version.op);
 }
 
 // ---- nodes --------------------------------------------------------------------------------------
@@ -464,7 +416,7 @@ struct fleet *fleet_new(const char *start)
     *fleet = (struct fleet){.random = 1, .takes = DURATION_MS(200)};
     the_fleet = fleet;
     fleet->clock = (struct clock){store_now, store_mono};
-    fleet->now = fleet_time(start);
+    fleet->now = ground_time(start);
     fleet->mono = (struct mono){(int64_t)1000 * 1000000};
     fleet->store = model_store_new(&fleet->clock);
     fleet->zones = zone_cache_new();

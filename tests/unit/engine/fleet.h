@@ -5,6 +5,7 @@
 #pragma once
 
 #include "engine/engine.h"
+#include "ground.h"
 #include "store/model/model_store.h"
 
 #define FLEET_NODES 4
@@ -85,7 +86,10 @@ void fleet_drain(struct fleet *fleet, int node);
 void fleet_leave(struct fleet *fleet, int node);
 void fleet_advance(struct fleet *fleet, struct duration by);
 void fleet_publish(struct fleet *fleet); // the definitions as they are now become the active ones
+void fleet_control(struct fleet *fleet, const char *job, enum store_control_kind kind, int value);
 struct uuid fleet_wish(struct fleet *fleet, const struct store_intent *wish);
+struct uuid fleet_wish_run(struct fleet *fleet, const char *job);
+struct uuid fleet_wish_of_node(struct fleet *fleet, enum store_intent_kind kind, struct uuid node);
 const char *fleet_answer(struct fleet *fleet, struct uuid intent);
 const char *fleet_outcome(struct fleet *fleet, const char *job, const char *due);
 // The node that ran a job last; -1 = none has. How often it was run, by that node; -1 = by any.
@@ -94,5 +98,4 @@ int fleet_count(const struct fleet *fleet, const char *job, int node);
 int fleet_overlaps(const struct fleet *fleet, const char *job); // pairs of runs at once
 // How many operations of a kind a node has sent since the last call.
 int fleet_operations(struct fleet *fleet, int node, enum store_op_kind kind);
-struct instant fleet_time(const char *text);
 void fleet_random(void *bytes, size_t size);

@@ -12,58 +12,70 @@
 #include <stdio.h>
 #include <string.h>
 
-struct uuid fleet_wish(struct fleet *fleet, const struct store_intent *wish)
+static void operate(struct fleet *fleet, struct store_op *op)
 {
     struct error err = ERROR_INIT;
+    if (!store_call(fleet->store, op, &err)) {
+        fail_msg("%s", err.text);
+    }
+    store_op_release(op);
+}
+
+void fleet_publish(struct fleet *fleet)
+{
+    char hash[16];
+    snprintf(hash, sizeof hash, "h%d", ++fleet->published);
+    const struct fleet_node *by = &fleet->nodes[0];
+    for (int i = 0; i < FLEET_NODES && by->engine == NULL; i++) {
+        by = &fleet->nodes[i];
+    }
+    struct store_op_version version = {
+        .op = {.kind = STORE_VERSION}, .node = by->id, .actor = "op", .hash = hash, .text = "t"};
+    operate(fleet, &version.op);
+    fleet->version = version.version;
+}
+
+void fleet_control(struct fleet *fleet, const char *job, enum store_control_kind kind, int value)
+{
+    struct store_op_control control = {
+        .op = {.kind = STORE_CONTROL}, .job = job, .kind = kind, .value = value, .actor = "op"};
+    operate(fleet, &control.op);
+}
+
+struct uuid fleet_wish(struct fleet *fleet, const struct store_intent *wish)
+{
     uint8_t bytes[10];
     fleet_random(bytes, sizeof bytes);
     struct store_op_intent_put put = {.op = {.kind = STORE_INTENT_PUT}, .intent = *wish};
     put.intent.intent_id = uuid_v7(instant_ms(fleet->now), bytes);
     put.intent.actor = "op@sim";
-    if (!store_call(fleet->store, &put.op, &err)) {
-        fail_msg("%s", err.text);
-    }
-    store_op_release(&put.op);
+    operate(fleet, &put.op);
     return put.intent.intent_id;
+}
+
+struct uuid fleet_wish_run(struct fleet *fleet, const char *job)
+{
+    return fleet_wish(fleet, &(struct store_intent){.kind = INTENT_RUN, .job = job});
+}
+
+struct uuid fleet_wish_of_node(struct fleet *fleet, enum store_intent_kind kind, struct uuid node)
+{
+    char id[UUID_TEXT_SIZE];
+    char params[STORE_INTENT_NODE_SIZE];
+    uuid_format(node, id);
+    store_intent_for_node(id, params);
+    return fleet_wish(fleet,
+                      &(struct store_intent){.kind = kind, .params = params, .reason = "new disk"});
 }
 
 const char *fleet_answer(struct fleet *fleet, struct uuid intent)
 {
-    static const char *const states[] = {"PENDING", "DONE", "REFUSED"};
-    static char text[300];
-    struct store_intent found;
-    struct arena arena;
-    struct error err = ERROR_INIT;
-    arena_init(&arena, (size_t)1 << 20);
-    if (!fleet->store->ops->read_intent(fleet->store, intent, &arena, &found, &err)) {
-        fail_msg("%s", err.text);
-    }
-    snprintf(text, sizeof text, "%s %s", states[found.state],
-             found.answer == NULL ? "" : found.answer);
-    arena_release(&arena);
-    return text;
-}
-
-static bool outcome_row(void *context, const struct store_slot_row *row)
-{
-    const char *outcome = slot_outcome_name(row->outcome);
-    snprintf(context, 64, "%s%s%s", outcome == NULL ? "open" : outcome,
-             row->reason == REASON_NONE ? "" : " ", slot_reason_name(row->reason));
-    return true;
+    return ground_answer(fleet->store, intent);
 }
 
 const char *fleet_outcome(struct fleet *fleet, const char *job, const char *due)
 {
-    static char text[64];
-    struct error err = ERROR_INIT;
-    struct store_slot_filter filter = {.job = job,
-                                       .since = fleet_time(due),
-                                       .until = instant_add(fleet_time(due), DURATION_MS(1))};
-    text[0] = '\0';
-    if (!fleet->store->ops->read_slots(fleet->store, &filter, outcome_row, text, &err)) {
-        fail_msg("%s", err.text);
-    }
-    return text;
+    return ground_outcome(fleet->store, job, due);
 }
 
 int fleet_runner(const struct fleet *fleet, const char *job)

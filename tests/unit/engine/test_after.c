@@ -47,7 +47,7 @@ static void waits_until_the_other_has_succeeded(void **state)
     world_verify(&w);
     world_advance(&w, MINUTES(2));
     assert_string_equal(world_outcome(&w, "then", AT("02:20")), "SUCCESS");
-    assert_int_equal(w.runs[1].started.us, world_time("2026-03-10T02:25:00Z").us); // at once
+    assert_int_equal(w.runs[1].started.us, ground_time("2026-03-10T02:25:00Z").us); // at once
     world_stop(&w);
     world_verify(&w);
     world_release(&w);

@@ -59,7 +59,7 @@ static void runs_what_has_no_success_oldest_first(void **state)
     assert_int_equal(world_count(&w, NULL), 8);
     for (size_t i = 4; i < 8; i++) {
         assert_true(instant_equal(w.runs[i].due_at,
-                                  instant_add(world_time(AT("03:00")), HOURS((int)i - 4))));
+                                  instant_add(ground_time(AT("03:00")), HOURS((int)i - 4))));
         assert_int_equal(w.runs[i].attempt, 1);
     }
     assert_outcomes(&w, 1, 8, "SUCCESS");

@@ -42,25 +42,16 @@ static void what_a_node_left_is_due_for_the_next_one(void **state)
     fleet_free(f);
 }
 
-static void set_pause(struct fleet *f, int value)
-{
-    struct error err = ERROR_INIT;
-    struct store_op_control op = {
-        .op = {.kind = STORE_CONTROL}, .job = "a", .kind = CONTROL_PAUSE, .value = value};
-    assert_true(store_call(f->store, &op.op, &err));
-    store_op_release(&op.op);
-}
-
 // Nor is what was passed over made up by the next node, or what came later than the boot.
 static void what_was_decided_is_over(void **state)
 {
     (void)state;
     struct fleet *f = booted(JOB_OVERLAP_SKIP);
-    set_pause(f, 1);
+    fleet_control(f, "a", CONTROL_PAUSE, 1);
     fleet_start(f, 0);
     fleet_advance(f, DURATION_S(20));
     fleet_kill(f, 0);
-    set_pause(f, 0);
+    fleet_control(f, "a", CONTROL_PAUSE, 0);
     fleet_job(f, "new", "@reboot");
     fleet_publish(f);
     fleet_start(f, 0);

@@ -11,18 +11,6 @@
 
 #define START "2026-03-10T00:00:30Z"
 
-static void set_pause(struct fleet *f, const char *job, int value)
-{
-    struct error err = ERROR_INIT;
-    struct store_op_control op = {.op = {.kind = STORE_CONTROL},
-                                  .job = job,
-                                  .kind = CONTROL_PAUSE,
-                                  .value = value,
-                                  .actor = "op"};
-    assert_true(store_call(f->store, &op.op, &err));
-    store_op_release(&op.op);
-}
-
 // A slot comes due while the node cannot reach the store, and so does a pause: when it is back, the
 // pause is what it reads first.
 static void a_pause_while_cut_off(void **state)
@@ -35,7 +23,7 @@ static void a_pause_while_cut_off(void **state)
     assert_int_equal(f->run_count, 1);
     f->nodes[0].cut = true;
     fleet_advance(f, DURATION_S(5));
-    set_pause(f, "a", 1);
+    fleet_control(f, "a", CONTROL_PAUSE, 1);
     fleet_advance(f, DURATION_S(8)); // 00:01:58
     f->nodes[0].cut = false;         // it notices a few seconds later
     fleet_advance(f, DURATION_S(30));
@@ -55,7 +43,7 @@ static void a_pause_while_cut_off_and_waiting(void **state)
     fleet_advance(f, DURATION_S(95));
     f->nodes[0].cut = true;
     fleet_advance(f, DURATION_S(2));
-    set_pause(f, "a", 1);
+    fleet_control(f, "a", CONTROL_PAUSE, 1);
     fleet_advance(f, DURATION_S(6));
     f->nodes[0].cut = false;
     fleet_advance(f, DURATION_S(30));
@@ -74,14 +62,14 @@ static void a_pause_that_began_and_ended_while_cut_off(void **state)
     fleet_job(f, "b", "* * * * *")->missed = JOB_MISSED_ALL;
     fleet_start(f, 0);
     fleet_advance(f, DURATION_S(60));
-    set_pause(f, "b", 1);
+    fleet_control(f, "b", CONTROL_PAUSE, 1);
     fleet_advance(f, DURATION_S(15)); // 00:01:45
     f->nodes[0].cut = true;
     fleet_advance(f, DURATION_S(5));
-    set_pause(f, "a", 1);
+    fleet_control(f, "a", CONTROL_PAUSE, 1);
     fleet_advance(f, DURATION_S(40));
-    set_pause(f, "a", 0);
-    set_pause(f, "b", 0);
+    fleet_control(f, "a", CONTROL_PAUSE, 0);
+    fleet_control(f, "b", CONTROL_PAUSE, 0);
     fleet_advance(f, DURATION_S(130)); // 00:04:40
     f->nodes[0].cut = false;
     fleet_advance(f, DURATION_S(30));

@@ -15,26 +15,16 @@
 
 #define START "2026-03-10T00:00:30Z"
 
-static struct uuid order(struct fleet *f, struct uuid node, enum store_intent_kind kind)
-{
-    char id[UUID_TEXT_SIZE];
-    char params[UUID_TEXT_SIZE + 16];
-    uuid_format(node, id);
-    snprintf(params, sizeof params, "{\"node\":\"%s\"}", id);
-    return fleet_wish(f,
-                      &(struct store_intent){.kind = kind, .params = params, .reason = "new disk"});
-}
-
 static void answers(struct fleet *f, int node, enum store_intent_kind kind, const char *expected)
 {
-    struct uuid id = order(f, f->nodes[node].id, kind);
+    struct uuid id = fleet_wish_of_node(f, kind, f->nodes[node].id);
     fleet_advance(f, DURATION_S(3));
     assert_string_equal(fleet_answer(f, id), expected);
 }
 
 static void drain(struct fleet *f, int node)
 {
-    struct uuid id = order(f, f->nodes[node].id, INTENT_DRAIN);
+    struct uuid id = fleet_wish_of_node(f, INTENT_DRAIN, f->nodes[node].id);
     fleet_advance(f, DURATION_S(3));
     assert_memory_equal(fleet_answer(f, id), "DONE", 4);
 }
@@ -113,13 +103,13 @@ static void it_is_told_what_it_should_know(void **state)
     int first = fleet_runner(f, "a");
     answers(f, first, INTENT_RESUME, "DONE it was not draining");
     answers(f, first, INTENT_DRAIN, "DONE 1 run goes on there");
-    struct uuid again = order(f, f->nodes[first].id, INTENT_DRAIN);
+    struct uuid again = fleet_wish_of_node(f, INTENT_DRAIN, f->nodes[first].id);
     fleet_advance(f, DURATION_S(3));
     assert_memory_equal(fleet_answer(f, again), "DONE it drains already, since 2026-03-10", 40);
     assert_non_null(strstr(fleet_answer(f, again), " by op@sim; 1 run goes on there"));
     answers(f, 1 - first, INTENT_DRAIN,
             "DONE 0 runs go on there; no other node takes jobs: nothing starts until one does");
-    struct uuid gone = order(f, (struct uuid){{9}}, INTENT_DRAIN);
+    struct uuid gone = fleet_wish_of_node(f, INTENT_DRAIN, (struct uuid){{9}});
     fleet_advance(f, DURATION_S(8));
     assert_string_equal(fleet_answer(f, gone),
                         "REFUSED that node is not there any more. All nodes: ironcron nodes");
@@ -144,7 +134,7 @@ static void a_slot_that_waits_for_its_run(void **state)
             drain(f, 1 - first);
             fleet_advance(f, DURATION_S(60));
             assert_int_equal(f->run_count, 1);
-            order(f, f->nodes[first].id, INTENT_RESUME);
+            fleet_wish_of_node(f, INTENT_RESUME, f->nodes[first].id);
         }
         fleet_advance(f, DURATION_S(60));
         assert_int_equal(fleet_overlaps(f, "a"), 0);
@@ -183,7 +173,7 @@ static void attempts_are_made_elsewhere(void **state)
     f->takes = DURATION_S(30);
     fleet_advance(f, DURATION_S(100)); // 00:04:33: the third goes on
     assert_int_equal(fleet_count(f, "a", 1 - first), 2);
-    order(f, f->nodes[first].id, INTENT_RESUME);
+    fleet_wish_of_node(f, INTENT_RESUME, f->nodes[first].id);
     drain(f, 1 - first);
     fleet_advance(f, DURATION_S(150));
     assert_int_equal(fleet_count(f, "a", first), 2); // the first and the last
@@ -205,7 +195,7 @@ static void what_only_it_may_run_waits(void **state)
     drain(f, 0);
     fleet_advance(f, DURATION_S(300));
     assert_int_equal(f->run_count, 1);
-    order(f, f->nodes[0].id, INTENT_RESUME);
+    fleet_wish_of_node(f, INTENT_RESUME, f->nodes[0].id);
     fleet_advance(f, DURATION_S(5));
     assert_int_equal(fleet_count(f, "a", 0), 2);
     fleet_advance(f, DURATION_S(300));
@@ -261,14 +251,14 @@ static void a_backfill_goes_on_elsewhere(void **state)
     fleet_advance(f, DURATION_S(20));
     assert_int_equal(f->run_count, all_drain);
     assert_memory_equal(fleet_answer(f, id), "PENDING", 7);
-    order(f, f->nodes[first].id, INTENT_RESUME);
+    fleet_wish_of_node(f, INTENT_RESUME, f->nodes[first].id);
     fleet_advance(f, DURATION_S(100));
     assert_memory_equal(fleet_answer(f, id), "DONE", 4);
     assert_true(before < all_drain && all_drain < f->run_count);
     int slots[10] = {0};
     for (size_t i = 12; i < f->run_count; i++) { // behind those of the schedule
         int64_t slot =
-            (instant_unix(f->runs[i].due_at) - instant_unix(fleet_time("2026-03-10T00:10:00Z"))) /
+            (instant_unix(f->runs[i].due_at) - instant_unix(ground_time("2026-03-10T00:10:00Z"))) /
             300;
         if (slot >= 0 && slot < 9) {
             slots[slot]++;
@@ -294,7 +284,7 @@ static void where_all_drain(void **state)
     size_t before = f->run_count;
     fleet_operations(f, 0, STORE_SEAL);
     fleet_operations(f, 1, STORE_SEAL);
-    struct uuid run = fleet_wish(f, &(struct store_intent){.kind = INTENT_RUN, .job = "a"});
+    struct uuid run = fleet_wish_run(f, "a");
     fleet_advance(f, DURATION_S(600));
     assert_string_equal(fleet_answer(f, run),
                         "REFUSED all live nodes that may run it are draining; let one take jobs "
@@ -319,7 +309,7 @@ static void a_wish_goes_to_another(void **state)
     fleet_start_all(f, 2);
     fleet_advance(f, DURATION_S(2));
     drain(f, 0);
-    struct uuid run = fleet_wish(f, &(struct store_intent){.kind = INTENT_RUN, .job = "a"});
+    struct uuid run = fleet_wish_run(f, "a");
     fleet_advance(f, DURATION_S(3));
     assert_memory_equal(fleet_answer(f, run), "DONE", 4);
     assert_int_equal(fleet_count(f, "a", 1), 1);

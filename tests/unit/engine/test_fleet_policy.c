@@ -43,7 +43,7 @@ static void a_backfill_gives_way(void **state)
 
 static void run_by_hand(struct fleet *f, const char *job)
 {
-    fleet_wish(f, &(struct store_intent){.kind = INTENT_RUN, .job = job});
+    fleet_wish_run(f, job);
     fleet_advance(f, DURATION_S(3));
 }
 
@@ -164,7 +164,7 @@ static void labels_bind(void **state)
     fleet_leave(f, 1);
     fleet_advance(f, DURATION_S(120));
     assert_int_equal(f->run_count, 9);
-    struct uuid id = fleet_wish(f, &(struct store_intent){.kind = INTENT_RUN, .job = "a"});
+    struct uuid id = fleet_wish_run(f, "a");
     fleet_advance(f, DURATION_S(10));
     assert_memory_equal(fleet_answer(f, id), "REFUSED no live node with the labels", 36);
     for (size_t i = 0; i < f->run_count; i++) {
@@ -383,16 +383,9 @@ static void a_throttle_is_counted_together(void **state)
 {
     (void)state;
     struct fleet *f = fleet_new(START);
-    struct error err = ERROR_INIT;
     fleet_job(f, "a", "* * * * *");
     fleet_start_all(f, 3);
-    struct store_op_control control = {.op = {.kind = STORE_CONTROL},
-                                       .job = "a",
-                                       .kind = CONTROL_THROTTLE,
-                                       .value = 4,
-                                       .actor = "op"};
-    assert_true(store_call(f->store, &control.op, &err));
-    store_op_release(&control.op);
+    fleet_control(f, "a", CONTROL_THROTTLE, 4);
     fleet_advance(f, DURATION_S(180)); // three are passed over
     assert_int_equal(f->run_count, 0);
     assert_int_equal(f->passed_over[REASON_THROTTLED], 3);

@@ -95,7 +95,7 @@ static void an_end_is_written_when_it_may_be(void **state)
     fleet_advance(f, DURATION_S(10));
     assert_int_equal(f->ended[RUN_SUCCESS], 1);
     assert_int_equal(f->kept_back, 1);
-    struct uuid again = fleet_wish(f, &(struct store_intent){.kind = INTENT_RUN, .job = "a"});
+    struct uuid again = fleet_wish_run(f, "a");
     fleet_advance(f, DURATION_S(4));
     static const char refused[] = "REFUSED another session has the job in hand in the store, in a "
                                   "transaction that is open (" STRANGER ")";

@@ -15,7 +15,6 @@
 
 #include "base/alloc.h"
 #include "store/sqlite/sqlite_store.h"
-#include "time/format.h"
 
 static struct world *the_world; // randomness has no context
 
@@ -29,23 +28,9 @@ static struct mono world_mono(struct clock *clock)
     return CONTAINER_OF(clock, struct world, clock)->mono;
 }
 
-static void world_random(void *bytes, size_t size)
+void world_random(void *bytes, size_t size)
 {
-    uint8_t *at = bytes;
-    for (size_t i = 0; i < size; i++) {
-        the_world->random = the_world->random * 6364136223846793005u + 1442695040888963407u;
-        at[i] = (uint8_t)(the_world->random >> 56);
-    }
-}
-
-struct instant world_time(const char *text)
-{
-    struct instant t;
-    struct error err = ERROR_INIT;
-    if (!format_parse_time(text, instant_from_unix(0), &t, &err)) {
-        fail_msg("%s", err.text);
-    }
-    return t;
+    ground_random(&the_world->random, bytes, size);
 }
 
 // ---- the runner ---------------------------------------------------------------------------------
@@ -229,7 +214,7 @@ void world_init(struct world *world, const char *start)
     *world = (struct world){.max_running = 64, .random = 1, .booted_at = INSTANT_NONE};
     the_world = world;
     world->clock = (struct clock){world_now, world_mono};
-    world->now = world_time(start);
+    world->now = ground_time(start);
     world->mono = (struct mono){(int64_t)1000 * 1000000};
     world->store = open_store(world);
     world->runner.ops = &fake_ops;
@@ -264,23 +249,8 @@ void world_script(struct world *world, const struct world_script *scripts, size_
 
 struct job *world_job(struct world *world, const char *name, const char *schedule)
 {
-    static const struct job_retries no_retries;
-    static const struct job_command no_command;
-    const struct zone *zone;
-    struct error err = ERROR_INIT;
     struct job *job = &world->jobs[world->job_count++];
-    *job = (struct job){.name = alloc_string(name),
-                        .schedule_text = schedule,
-                        .timezone = "UTC",
-                        .kill_after = DURATION_S(10),
-                        .missed_within = DURATION_S(86400),
-                        .retries = &no_retries,
-                        .command = &no_command,
-                        .missed = JOB_MISSED_LAST};
-    assert_true(zone_cache_get(world->zones, "UTC", &zone, &err));
-    if (!schedule_parse(schedule, zone, SCHEDULE_DST_RUN, name, &job->schedule, &err)) {
-        fail_msg("%s", err.text);
-    }
+    ground_job(job, alloc_string(name), schedule, world->zones);
     return job;
 }
 
@@ -448,52 +418,4 @@ void world_stop(struct world *world)
     }
     engine_free(world->engine);
     world->engine = NULL;
-}
-
-// An operator whose command fails says it once more.
-static void operate(struct world *world, struct store_op *op)
-{
-    struct error err = ERROR_INIT;
-    for (int i = 0; i < 50; i++) {
-        if (store_call(world->store, op, &err)) {
-            store_op_release(op);
-            return;
-        }
-    }
-    fail_msg("%s", err.text);
-}
-
-void world_control(struct world *world, const char *job, enum store_control_kind kind, int value)
-{
-    struct store_op_control control = {
-        .op = {.kind = STORE_CONTROL}, .job = job, .kind = kind, .value = value, .actor = "op@sim"};
-    operate(world, &control.op);
-    if (world->engine != NULL && !world->is_deaf) {
-        engine_store_changed(world->engine);
-    }
-}
-
-struct uuid world_wish(struct world *world, enum store_intent_kind kind, const char *job,
-                       const char *params, bool dry_run)
-{
-    uint8_t bytes[10];
-    world_random(bytes, sizeof bytes);
-    struct uuid id = uuid_v7(instant_ms(world->now), bytes);
-    struct store_op_intent_put put = {.op = {.kind = STORE_INTENT_PUT},
-                                      .intent = {.intent_id = id,
-                                                 .kind = kind,
-                                                 .job = job,
-                                                 .params = params,
-                                                 .dry_run = dry_run,
-                                                 .actor = "op@sim"}};
-    operate(world, &put.op);
-    if (world->engine != NULL) {
-        engine_store_changed(world->engine);
-    }
-    return id;
-}
-
-struct uuid world_intent(struct world *world, enum store_intent_kind kind, const char *job)
-{
-    return world_wish(world, kind, job, NULL, false);
 }

@@ -5,6 +5,7 @@
 
 #include "audit/verify.h"
 #include "engine/engine.h"
+#include "ground.h"
 #include "store/model/model_store.h"
 
 #define WORLD_RUNS_MAX 200000
@@ -68,7 +69,7 @@ struct world {
     uint64_t random;
 };
 
-struct instant world_time(const char *text);             // RFC 3339, or the test fails
+void world_random(void *bytes, size_t size);
 void world_init(struct world *world, const char *start); // RFC 3339
 void world_release(struct world *world);
 void world_script(struct world *world, const struct world_script *scripts, size_t count);

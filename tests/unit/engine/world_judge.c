@@ -144,39 +144,3 @@ void world_verify(struct world *world)
     assert_int_equal(world->too_early, 0);
     assert_int_equal(world_findings(world, VERIFY_KIND_COUNT), 0);
 }
-
-static bool slot_row(void *context, const struct store_slot_row *row)
-{
-    char *out = context;
-    const char *outcome = slot_outcome_name(row->outcome);
-    snprintf(out, 64, "%s%s%s", outcome == NULL ? "open" : outcome,
-             row->reason == REASON_NONE ? "" : " ", slot_reason_name(row->reason));
-    return true;
-}
-
-const char *world_outcome(struct world *world, const char *job, const char *due)
-{
-    static char text[64];
-    text[0] = '\0';
-    struct store_slot_filter filter = {.job = job,
-                                       .since = world_time(due),
-                                       .until = instant_add(world_time(due), DURATION_MS(1))};
-    struct error err = ERROR_INIT;
-    assert_true(world->store->ops->read_slots(world->store, &filter, slot_row, text, &err));
-    return text;
-}
-
-const char *world_answer(struct world *world, struct uuid intent_id)
-{
-    static char text[1024];
-    static const char *const states[] = {"PENDING", "DONE", "REFUSED"};
-    struct arena arena;
-    struct store_intent intent;
-    struct error err = ERROR_INIT;
-    arena_init(&arena, 1 << 20);
-    assert_true(world->store->ops->read_intent(world->store, intent_id, &arena, &intent, &err));
-    snprintf(text, sizeof text, "%s %s", states[intent.state],
-             intent.answer == NULL ? "" : intent.answer);
-    arena_release(&arena);
-    return text;
-}
