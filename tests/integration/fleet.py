@@ -128,6 +128,23 @@ class Fleet:
         self.node(number).wait_logged(IDENTITY)
         return re.findall(IDENTITY, self.node(number).log())[-1]
 
+    # ---- the ways to the server ----
+
+    def ways(self):
+        return [*self.proxies.values(), *([self.app] if self.app else [])]
+
+    def hang_up(self):
+        """Nobody reaches the server, until all are led to one."""
+        for proxy in self.ways():
+            proxy.refuses = True
+            proxy.cut()
+
+    def lead_to(self, cluster):
+        self.cluster = self.database.cluster = cluster
+        for proxy in self.ways():
+            proxy.to = cluster.port
+            proxy.refuses = False
+
     # ---- what is seen ----
 
     def value(self, statement):
@@ -223,7 +240,7 @@ class Fleet:
     def remove(self):
         for host in self.hosts:
             host.clean_up()
-        for proxy in [*self.proxies.values(), *([self.app] if self.app else [])]:
+        for proxy in self.ways():
             proxy.stop()
         self.cluster.remove()
 

@@ -56,17 +56,11 @@ def test_a_standby_is_promoted_while_the_old_primary_still_answers(fleets):
         old.psql("select pg_reload_conf()")
         fleet.resumes()
         # As a virtual address that moves: all at once, and the old one goes on answering.
-        everybody = [*fleet.proxies.values(), fleet.app]
-        for proxy in everybody:
-            proxy.refuses = True
-            proxy.cut()
+        fleet.hang_up()
         standby.promote()
         old.psql("alter system reset synchronous_standby_names")
         old.psql("select pg_reload_conf()")
-        fleet.cluster = fleet.database.cluster = standby
-        for proxy in everybody:
-            proxy.to = standby.port
-            proxy.refuses = False
+        fleet.lead_to(standby)
         fleet.resumes()
         # One is led back to the old primary, which would take its writes.
         count = "select count(*) from ironcron.job_runs"

@@ -43,19 +43,13 @@ def test_a_standby_is_promoted_without_the_last_commits(fleets):
         fleet.resumes()  # acknowledged, and on the primary only
         assert fleet.node(2).stop() == 0  # it comes back when all is over
         fleet.resumes()
-        everybody = [*fleet.proxies.values(), fleet.app]
-        for proxy in everybody:  # so that nothing more is acknowledged
-            proxy.refuses = True
-            proxy.cut()
+        fleet.hang_up()  # so that nothing more is acknowledged
         forgotten = {row[0] for row in fleet.database.execute(RUNS)}
         os.kill(old.process.pid, signal.SIGKILL)
         old.process.wait()
         until(lambda: not lives_on(old), "all of its processes are gone")
         standby.promote()
-        fleet.cluster = fleet.database.cluster = standby
-        for proxy in everybody:
-            proxy.to = standby.port
-            proxy.refuses = False
+        fleet.lead_to(standby)
         kept = {row[0] for row in fleet.database.execute(RUNS)}
         assert kept < forgotten, "it lacks some"
         for number in (0, 1):
