@@ -59,7 +59,7 @@ static bool fork_runner(struct node *node, struct error *err)
     if (!process_runner_new(&options, &node->runner, err)) {
         return false;
     }
-    lite_runner_set_processes(&node->lite, node->runner);
+    sqlite_runner_set_processes(&node->sqlite, node->runner);
     // Signed before anything can be started under the new mark.
     return node_place_sign(node, process_runner_mark(node->runner), err);
 }
@@ -79,7 +79,7 @@ static bool start_engine(struct node *node, struct error *err)
 {
     const struct config *config = node->loaded->config;
     bool alone = config->store_url == NULL; // the file's lock is ours
-    lite_runner_protect(&node->lite, alone ? config->store_path : NULL);
+    sqlite_runner_protect(&node->sqlite, alone ? config->store_path : NULL);
     node->labels = labels_of(config);
     struct engine_options options = {.node = node->id,
                                      .host = node->host,

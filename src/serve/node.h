@@ -15,7 +15,7 @@
 #include "runner/router.h"
 #include "serve/store_watch.h"
 #include "store/store.h"
-#include "worker/lite_runner.h"
+#include "worker/sqlite_runner.h"
 
 // A configuration that several hold: the node, and the engine for the runs that were started under
 // it.
@@ -57,12 +57,12 @@ struct node {
     struct loaded *file;    // what this node's own files say; often the same
     struct loaded *coming;  // what comes into force; NULL = nothing
     int lock_fd;
-    struct runner *runner;   // the runner process: command and shell jobs
-    struct lite_runner lite; // in front of it: sql jobs on SQLite databases
-    struct runner *calls;    // http jobs
-    struct runner *sql;      // sql jobs; hands those on SQLite databases to the one above
-    struct uuid predecessor; // nil, or whose lock this was: it is dead
-    struct uuid *left;       // nodes before this one that may have left SQL at work
+    struct runner *runner;       // the runner process: command and shell jobs
+    struct sqlite_runner sqlite; // in front of it: sql jobs on SQLite databases
+    struct runner *calls;        // http jobs
+    struct runner *sql;          // sql jobs; hands those on SQLite databases to the one above
+    struct uuid predecessor;     // nil, or whose lock this was: it is dead
+    struct uuid *left;           // nodes before this one that may have left SQL at work
     size_t left_count, left_capacity;
     struct runner_router router;
     struct store *store;

@@ -11,15 +11,15 @@
 static void use_databases(struct node *node)
 {
     const struct config *config = node->loaded->config;
-    lite_runner_set_databases(&node->lite, config->databases, config->database_count);
+    sqlite_runner_set_databases(&node->sqlite, config->databases, config->database_count);
 }
 
 // What is behind it, the runner process, may be replaced.
 void node_runners_init(struct node *node)
 {
-    lite_runner_init(&node->lite);
-    runner_router_set(&node->router, JOB_COMMAND, &node->lite.port);
-    runner_router_set(&node->router, JOB_SHELL, &node->lite.port);
+    sqlite_runner_init(&node->sqlite);
+    runner_router_set(&node->router, JOB_COMMAND, &node->sqlite.port);
+    runner_router_set(&node->router, JOB_SHELL, &node->sqlite.port);
     use_databases(node);
 }
 
@@ -76,7 +76,7 @@ static void open_sql(struct node *node, void (*on_told)(void *context))
                                          .context = node};
     node->sql = sql_runner_new(&options);
     sql_runner_set_databases(node->sql, config->databases, config->database_count);
-    sql_runner_set_sqlite(node->sql, &node->lite.port);
+    sql_runner_set_sqlite(node->sql, &node->sqlite.port);
     if (node->memory.system[0] != '\0') {
         sql_runner_set_store(node->sql, node->memory.system, node->memory.database);
     }

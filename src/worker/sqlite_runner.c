@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "worker/lite_runner.h"
+#include "worker/sqlite_runner.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,15 +13,15 @@
 // The program that runs, even where the file that it was started from has been replaced since.
 #define OURSELVES "/proc/self/exe"
 
-static struct lite_runner *from_port(struct runner *port)
+static struct sqlite_runner *from_port(struct runner *port)
 {
-    return CONTAINER_OF(port, struct lite_runner, port);
+    return CONTAINER_OF(port, struct sqlite_runner, port);
 }
 
 // ---- towards the processes ----------------------------------------------------------------------
 
-static bool start_worker(struct lite_runner *runner, const struct runner_start *start, char *input,
-                         struct error *err)
+static bool start_worker(struct sqlite_runner *runner, const struct runner_start *start,
+                         char *input, struct error *err)
 {
     const char *const argv[] = {OURSELVES, "worker", start->job->name, NULL};
     struct job_command command = *start->job->command;
@@ -37,7 +37,7 @@ static bool start_worker(struct lite_runner *runner, const struct runner_start *
     return runner->processes->ops->start(runner->processes, &derived, err);
 }
 
-static bool start_sql(struct lite_runner *runner, const struct runner_start *start,
+static bool start_sql(struct sqlite_runner *runner, const struct runner_start *start,
                       struct error *err)
 {
     const char *name = start->job->sql->database;
@@ -60,7 +60,7 @@ static bool start_sql(struct lite_runner *runner, const struct runner_start *sta
 
 static bool start(struct runner *port, const struct runner_start *start, struct error *err)
 {
-    struct lite_runner *runner = from_port(port);
+    struct sqlite_runner *runner = from_port(port);
     return start->job->kind == JOB_SQL
                ? start_sql(runner, start, err)
                : runner->processes->ops->start(runner->processes, start, err);
@@ -82,13 +82,13 @@ static void feed(struct runner *port, struct mono deadline)
 
 static void on_started(void *context, uint64_t run, int pid)
 {
-    const struct runner_events *events = &((struct lite_runner *)context)->port.events;
+    const struct runner_events *events = &((struct sqlite_runner *)context)->port.events;
     events->on_started(events->context, run, pid);
 }
 
 static void on_output(void *context, uint64_t run, const char *bytes, size_t length)
 {
-    const struct runner_events *events = &((struct lite_runner *)context)->port.events;
+    const struct runner_events *events = &((struct sqlite_runner *)context)->port.events;
     events->on_output(events->context, run, bytes, length);
 }
 
@@ -161,7 +161,7 @@ static void judge(struct runner_end *end, const struct report *report, char *tex
 
 static void on_end(void *context, uint64_t run, const struct runner_end *end)
 {
-    const struct runner_events *events = &((struct lite_runner *)context)->port.events;
+    const struct runner_events *events = &((struct sqlite_runner *)context)->port.events;
     if (end->report == NULL) { // a command, or it never ran
         events->on_end(events->context, run, end);
         return;
@@ -175,13 +175,13 @@ static void on_end(void *context, uint64_t run, const struct runner_end *end)
     events->on_end(events->context, run, &judged);
 }
 
-void lite_runner_init(struct lite_runner *runner)
+void sqlite_runner_init(struct sqlite_runner *runner)
 {
     static const struct runner_ops ops = {.start = start, .stop = stop, .feed = feed};
-    *runner = (struct lite_runner){.port = {.ops = &ops}};
+    *runner = (struct sqlite_runner){.port = {.ops = &ops}};
 }
 
-void lite_runner_protect(struct lite_runner *runner, const char *store_path)
+void sqlite_runner_protect(struct sqlite_runner *runner, const char *store_path)
 {
     struct stat status;
     // By name only: opening it would cost the node its locks.
@@ -190,15 +190,15 @@ void lite_runner_protect(struct lite_runner *runner, const char *store_path)
     }
 }
 
-void lite_runner_set_processes(struct lite_runner *runner, struct runner *processes)
+void sqlite_runner_set_processes(struct sqlite_runner *runner, struct runner *processes)
 {
     runner->processes = processes;
     processes->events = (struct runner_events){
         .context = runner, .on_started = on_started, .on_output = on_output, .on_end = on_end};
 }
 
-void lite_runner_set_databases(struct lite_runner *runner, const struct database *databases,
-                               size_t count)
+void sqlite_runner_set_databases(struct sqlite_runner *runner, const struct database *databases,
+                                 size_t count)
 {
     runner->databases = databases;
     runner->database_count = count;

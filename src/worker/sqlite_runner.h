@@ -9,7 +9,7 @@
 #include "runner/runner.h"
 #include "worker/order.h"
 
-struct lite_runner {
+struct sqlite_runner {
     struct runner port; // first: the port is the whole; its events are the owner's
     struct runner *processes;
     const struct database *databases; // borrowed
@@ -17,11 +17,11 @@ struct lite_runner {
     struct order_store store;
 };
 
-void lite_runner_init(struct lite_runner *runner);
+void sqlite_runner_init(struct sqlite_runner *runner);
 // The store's file, which is there by now: no job writes to it. NULL where it is no file.
-void lite_runner_protect(struct lite_runner *runner, const char *store_path);
+void sqlite_runner_protect(struct sqlite_runner *runner, const char *store_path);
 // At first, and when the runner process was replaced. Takes over its events.
-void lite_runner_set_processes(struct lite_runner *runner, struct runner *processes);
+void sqlite_runner_set_processes(struct sqlite_runner *runner, struct runner *processes);
 // At first, and with a new configuration, which must live until the next.
-void lite_runner_set_databases(struct lite_runner *runner, const struct database *databases,
-                               size_t count);
+void sqlite_runner_set_databases(struct sqlite_runner *runner, const struct database *databases,
+                                 size_t count);

@@ -13,9 +13,9 @@
 #include <unistd.h>
 
 #include "base/attributes.h"
-#include "worker/lite_runner.h"
 #include "worker/order.h"
 #include "worker/report.h"
+#include "worker/sqlite_runner.h"
 
 // ---- a runner of processes that only remembers --------------------------------------------------
 
@@ -68,12 +68,12 @@ static void record_end(void *context, uint64_t run, const struct runner_end *end
 
 static const struct runner_ops record_ops = {record_start, record_stop, record_feed};
 
-static void connect(struct lite_runner *lite, struct recorder *recorder)
+static void connect(struct sqlite_runner *sqlite, struct recorder *recorder)
 {
     *recorder = (struct recorder){.port = {.ops = &record_ops}};
-    lite_runner_init(lite);
-    lite_runner_set_processes(lite, &recorder->port);
-    lite->port.events = (struct runner_events){.context = recorder, .on_end = record_end};
+    sqlite_runner_init(sqlite);
+    sqlite_runner_set_processes(sqlite, &recorder->port);
+    sqlite->port.events = (struct runner_events){.context = recorder, .on_end = record_end};
 }
 
 // ---- tests --------------------------------------------------------------------------------------
@@ -122,9 +122,9 @@ static void what_a_worker_left_decides(void **state)
         {RUNNER_GONE, NULL, RUNNER_GONE, 0, "why"},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
-        struct lite_runner lite;
+        struct sqlite_runner sqlite;
         struct recorder recorder;
-        connect(&lite, &recorder);
+        connect(&sqlite, &recorder);
         struct runner_end end = {.kind = rows[i].kind,
                                  .exit_code = rows[i].kind == RUNNER_EXITED ? 70 : 0,
                                  .signal = rows[i].kind == RUNNER_SIGNALLED ? 9 : 0,
@@ -172,12 +172,12 @@ static void a_run_becomes_a_worker(void **state)
     job.timeout = DURATION_S(90);
     struct job_variable params[] = {{"tenant", "top secret"}, {NULL, NULL}};
     struct runner_start start = {.run = 7, .job = &job, .fence = 12, .params = params};
-    struct lite_runner lite;
+    struct sqlite_runner sqlite;
     struct recorder recorder;
-    connect(&lite, &recorder);
-    lite_runner_set_databases(&lite, databases, ARRAY_LENGTH(databases));
+    connect(&sqlite, &recorder);
+    sqlite_runner_set_databases(&sqlite, databases, ARRAY_LENGTH(databases));
     struct error err = ERROR_INIT;
-    assert_true(lite.port.ops->start(&lite.port, &start, &err));
+    assert_true(sqlite.port.ops->start(&sqlite.port, &start, &err));
     assert_string_equal(recorder.arguments, "/proc/self/exe worker sum ");
     struct order order;
     assert_true(order_decode(recorder.input, strlen(recorder.input), &order, &err));
@@ -191,15 +191,15 @@ static void a_run_becomes_a_worker(void **state)
     assert_string_equal(order.params[0].value, "top secret");
     assert_null(order.params[1].name);
     order_release(&order);
-    lite.port.ops->stop(&lite.port, 7, false);
+    sqlite.port.ops->stop(&sqlite.port, 7, false);
     assert_int_equal(recorder.stopped, 7);
 
     sql.database = "pg";
-    assert_false(lite.port.ops->start(&lite.port, &start, &err));
+    assert_false(sqlite.port.ops->start(&sqlite.port, &start, &err));
     assert_non_null(strstr(err.text, "there is no SQLite database pg"));
     sql.database = "app";
     params[0].value = "\xff";
-    bool started = lite.port.ops->start(&lite.port, &start, &err);
+    bool started = sqlite.port.ops->start(&sqlite.port, &start, &err);
     assert_false(started && strstr(recorder.input, "tenant") != NULL);
     free(recorder.input);
 }
