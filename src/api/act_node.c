@@ -14,7 +14,7 @@ struct search {
     char host[256];
 };
 
-static bool look_at_node(void *context, const struct store_node_row *row)
+static bool note_if_meant(void *context, const struct store_node_row *row)
 {
     struct search *search = context;
     search->is_known = uuid_equal(row->node, search->node);
@@ -34,7 +34,7 @@ static bool find(struct api *api, const char *id, struct http_response *response
         http_problem(response, 400, "node must be the UUID of a node.");
         return false;
     }
-    if (!api->store->ops->read_nodes(api->store, look_at_node, &search, &err)) {
+    if (!api->store->ops->read_nodes(api->store, note_if_meant, &search, &err)) {
         api_fail(response, &err);
         return false;
     }

@@ -5,6 +5,7 @@
 #include "api/api.h"
 #include "document/control_set.h"
 #include "document/json.h"
+#include "document/node_state.h"
 #include "http/problem.h"
 
 #define PIECE      5000 // rows looked at in one go
@@ -109,14 +110,8 @@ struct nodes {
 
 const char *api_node_state(const struct api *api, const struct store_node_row *row)
 {
-    bool is_other = !uuid_equal(row->node, api->node);
-    if (!is_other || strcmp(row->state, "live") != 0) {
-        return row->state;
-    }
-    if (instant_is_none(row->valid_until)) {
-        return "gone";
-    }
-    return instant_before(clock_now(api->clock), row->valid_until) ? "live" : "overdue";
+    bool is_this = uuid_equal(row->node, api->node);
+    return is_this ? row->state : node_state_of(row, clock_now(api->clock));
 }
 
 static bool lives(const void *context, const struct store_node_row *row)

@@ -169,7 +169,7 @@ static bool count_run(void *context, const struct store_run_row *row)
     return true;
 }
 
-static bool look_at_node(void *context, const struct store_node_row *row)
+static bool note_node(void *context, const struct store_node_row *row)
 {
     struct look *look = context;
     bool found = uuid_equal(row->node, look->order->node.row.node);
@@ -209,7 +209,7 @@ static bool look_again(struct order *order, struct error *err)
     struct store_run_filter running = {
         .by_state = true, .state = RUN_STARTED, .since = INSTANT_NONE, .until = INSTANT_NONE};
     session_look_for_node(session);
-    if (!ops->read_nodes(session->store, look_at_node, &look, err) ||
+    if (!ops->read_nodes(session->store, note_node, &look, err) ||
         !ops->read_runs(session->store, &running, count_run, &look, err)) {
         return false;
     }

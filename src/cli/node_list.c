@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "document/node_state.h"
 #include "time/format.h"
 
 #define NODE_LIST_BYTES ((size_t)16 * 1024 * 1024)
@@ -12,14 +13,11 @@ const char *node_list_state_of(const struct session *session, const struct store
 {
     char id[UUID_TEXT_SIZE];
     uuid_format(row->node, id);
-    bool has_lock = session->node_is_here && strcmp(session->node.node, id) == 0;
-    if (strcmp(row->state, "live") != 0 || has_lock) {
+    if (session->node_is_here && strcmp(session->node.node, id) == 0) {
         return row->state;
     }
-    if (instant_is_none(row->valid_until) || strcmp(session->last.node, id) == 0) {
-        return "gone";
-    }
-    return instant_before(session_now(session), row->valid_until) ? "live" : "overdue";
+    bool is_dead = strcmp(row->state, "live") == 0 && strcmp(session->last.node, id) == 0;
+    return is_dead ? "gone" : node_state_of(row, session_now(session));
 }
 
 bool node_list_lives(const struct listed_node *node_or_null)

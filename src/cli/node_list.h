@@ -45,6 +45,5 @@ void node_list_describe_drain(const struct listed_node *node, const struct zone 
 // Live nodes drain, and no other one takes jobs.
 bool node_list_all_drain(const struct node_list *fleet);
 
-// "live", "stopped", "lost" as written down; "overdue": past its lease, and nobody has declared it
-// dead yet; "gone": proven to be dead.
+// As node_state_of, but for what this host's lock proves.
 const char *node_list_state_of(const struct session *session, const struct store_node_row *row);

@@ -141,7 +141,7 @@ struct node_search {
     bool is_found;
 };
 
-static bool look_at_node(void *context, const struct store_node_row *row)
+static bool note_if_live(void *context, const struct store_node_row *row)
 {
     struct node_search *search = context;
     const struct session *session = search->session;
@@ -168,7 +168,7 @@ static void look_into_store(struct session *session)
                                     session->clock, &own, &ignored)) {
         store = own;
     }
-    if (store != NULL && store->ops->read_nodes(store, look_at_node, &search, &ignored)) {
+    if (store != NULL && store->ops->read_nodes(store, note_if_live, &search, &ignored)) {
         session->has_node = search.is_found;
         session->node = search.found;
     }
