@@ -58,6 +58,11 @@ begin
     return array(select run_id from ironcron.run_started where run_id = any(v_runs) and job_id = any(v_jobs));
 end $$;
 
+-- Those of these numbers, in their order.
+create function pick(p_of anyarray, p_ord int[]) returns anyarray language sql immutable as $$
+    select array(select p_of[o] from unnest(p_ord) o);
+$$;
+
 -- ---- deciding ------------------------------------------------------------------------------------
 
 -- What is passed over stays so for the whole operation, so that no later slot goes before an earlier one.
@@ -88,14 +93,11 @@ begin
     if v_ord = '{}' then
         return a;
     end if;
-    d := ironcron.decide_scheduled(p_no, p_node, p_now, p_actor,
-        array(select p_job[o] from unnest(v_ord) o), array(select p_due[o] from unnest(v_ord) o),
-        array(select p_decision[o] from unnest(v_ord) o), array(select p_trigger[o] from unnest(v_ord) o),
-        array(select p_attempt[o] from unnest(v_ord) o), array(select p_run[o] from unnest(v_ord) o),
-        array(select p_reason[o] from unnest(v_ord) o), array(select p_forbids[o] from unnest(v_ord) o),
-        array(select p_skips[o] from unnest(v_ord) o), array(select p_throttle[o] from unnest(v_ord) o),
-        array(select p_wait[o] from unnest(v_ord) o), array(select p_detail[o] from unnest(v_ord) o),
-        array(select p_overlap_detail[o] from unnest(v_ord) o));
+    d := ironcron.decide_scheduled(p_no, p_node, p_now, p_actor, ironcron.pick(p_job, v_ord),
+        ironcron.pick(p_due, v_ord), ironcron.pick(p_decision, v_ord), ironcron.pick(p_trigger, v_ord),
+        ironcron.pick(p_attempt, v_ord), ironcron.pick(p_run, v_ord), ironcron.pick(p_reason, v_ord),
+        ironcron.pick(p_forbids, v_ord), ironcron.pick(p_skips, v_ord), ironcron.pick(p_throttle, v_ord),
+        ironcron.pick(p_wait, v_ord), ironcron.pick(p_detail, v_ord), ironcron.pick(p_overlap_detail, v_ord));
     for k in 1 .. cardinality(v_ord) loop
         a.verdicts[v_ord[k]] := d.verdicts[k];
         a.fences[v_ord[k]] := d.fences[k];
@@ -129,16 +131,14 @@ begin
     select coalesce(array_agg(i.ord), '{}'), coalesce(array_agg(r.job_id), '{}') into later, later_jobs
     from unnest(p_run) with ordinality as i (run_id, ord) join ironcron.run_started r using (run_id)
     where r.run_id <> all (v_held);
-    perform ironcron.tell_strangers(later_jobs, array(select p_run[o] from unnest(later) o));
+    perform ironcron.tell_strangers(later_jobs, ironcron.pick(p_run, later));
     v_ord := array(select o from generate_series(1, cardinality(p_run)) o where o <> all (later));
-    select * into f from ironcron.finish(p_node, p_now,
-        array(select p_run[o] from unnest(v_ord) o), array(select p_fence[o] from unnest(v_ord) o),
-        array(select p_state[o] from unnest(v_ord) o), array(select p_failure[o] from unnest(v_ord) o),
-        array(select p_exit[o] from unnest(v_ord) o), array(select p_error[o] from unnest(v_ord) o),
-        array(select p_duration[o] from unnest(v_ord) o), array(select p_retry[o] from unnest(v_ord) o),
-        array(select p_detail[o] from unnest(v_ord) o), array(select p_settles[o] from unnest(v_ord) o));
-    stale := array(select v_ord[o] from unnest(f.stale) o);
-    succeeded := array(select v_ord[o] from unnest(f.succeeded) o);
+    select * into f from ironcron.finish(p_node, p_now, ironcron.pick(p_run, v_ord),
+        ironcron.pick(p_fence, v_ord), ironcron.pick(p_state, v_ord), ironcron.pick(p_failure, v_ord),
+        ironcron.pick(p_exit, v_ord), ironcron.pick(p_error, v_ord), ironcron.pick(p_duration, v_ord),
+        ironcron.pick(p_retry, v_ord), ironcron.pick(p_detail, v_ord), ironcron.pick(p_settles, v_ord));
+    stale := ironcron.pick(v_ord, f.stale);
+    succeeded := ironcron.pick(v_ord, f.succeeded);
     at := f.at;
     return next;
 end $$;
