@@ -44,7 +44,7 @@ static void give_up(struct publication *p)
 }
 
 // False: it goes no further.
-static bool was_done(struct publication *p, struct store_op *op, const char *what)
+static bool goes_on(struct publication *p, struct store_op *op, const char *what)
 {
     struct engine *engine = p->engine;
     engine->busy = true;
@@ -108,7 +108,7 @@ static void take_marks(struct publication *p)
 static void marks_on_done(struct store_op *op)
 {
     struct publication *p = CONTAINER_OF(op, struct publication, since.op);
-    if (was_done(p, op, "loading the store")) {
+    if (goes_on(p, op, "loading the store")) {
         take_marks(p);
     }
 }
@@ -128,7 +128,7 @@ static void publish_on_done(struct store_op *op)
 {
     struct publication *p = CONTAINER_OF(op, struct publication, publish.op);
     struct engine *engine = p->engine;
-    if (!was_done(p, op, "publishing the job definitions")) {
+    if (!goes_on(p, op, "publishing the job definitions")) {
         return;
     }
     engine->unsealed = true;
@@ -171,7 +171,7 @@ static void close_old(struct publication *p)
 static void close_on_done(struct store_op *op)
 {
     struct publication *p = CONTAINER_OF(op, struct publication, closing.decide.op);
-    if (was_done(p, op, "closing the last slots of the schedules before")) {
+    if (goes_on(p, op, "closing the last slots of the schedules before")) {
         store_op_release(op);
         close_old(p);
     }
@@ -190,7 +190,7 @@ static void go(struct publication *p, const struct store_op_load *load, struct i
 static void load_on_done(struct store_op *op)
 {
     struct publication *p = CONTAINER_OF(op, struct publication, before.op);
-    if (was_done(p, op, "loading the store")) {
+    if (goes_on(p, op, "loading the store")) {
         go(p, &p->before, engine_now(p->engine));
     }
 }

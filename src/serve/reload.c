@@ -194,21 +194,13 @@ static void have_version(struct serve *serve, int64_t version)
     reload->is_active = true;
 }
 
-static void on_version(struct store_op *op)
+// One question at a time; the next one a moment later.
+static struct serve *answered(struct reload *reload)
 {
-    struct reload *reload = CONTAINER_OF(op, struct reload, version.op);
     struct serve *serve = CONTAINER_OF(reload, struct serve, reload);
     reload->is_asking = false;
     reload->again_at = mono_add(clock_mono(serve->node.clock), ASK_AGAIN);
-    if (op->result == STORE_OK) {
-        have_version(serve, reload->version.version);
-    } else if (op->result == STORE_REFUSED && !reload->is_stopped) {
-        reload->is_asked = false;
-        end(serve, &op->err);
-    } else if (!reload->is_stopped) {
-        tell_waiting(serve, op->err.text);
-    }
-    store_op_release(op);
+    return serve;
 }
 
 static void ask(struct serve *serve, struct store_op *op, void (*done)(struct store_op *op))
@@ -224,6 +216,21 @@ static bool may_ask(const struct serve *serve)
     const struct reload *reload = &serve->reload;
     bool later = mono_before(clock_mono(serve->node.clock), reload->again_at);
     return !reload->is_asking && !later && engine_store_is_up(serve->node.engine);
+}
+
+static void on_version(struct store_op *op)
+{
+    struct reload *reload = CONTAINER_OF(op, struct reload, version.op);
+    struct serve *serve = answered(reload);
+    if (op->result == STORE_OK) {
+        have_version(serve, reload->version.version);
+    } else if (op->result == STORE_REFUSED && !reload->is_stopped) {
+        reload->is_asked = false;
+        end(serve, &op->err);
+    } else if (!reload->is_stopped) {
+        tell_waiting(serve, op->err.text);
+    }
+    store_op_release(op);
 }
 
 // What a reload does next: in a fleet the store gets the files first, for all nodes; then they come
@@ -326,10 +333,8 @@ static bool are_own(struct serve *serve, const struct store_version *row)
 static void on_definitions(struct store_op *op)
 {
     struct reload *reload = CONTAINER_OF(op, struct reload, definitions.op);
-    struct serve *serve = CONTAINER_OF(reload, struct serve, reload);
+    struct serve *serve = answered(reload);
     bool anew = reload->is_anew;
-    reload->is_asking = false;
-    reload->again_at = mono_add(clock_mono(serve->node.clock), ASK_AGAIN);
     if (op->result == STORE_OK && !reload->is_stopped) {
         reload->is_anew = false;
         if (!are_own(serve, &reload->definitions.text)) {
