@@ -171,7 +171,7 @@ struct instant engine_turn(struct engine *engine)
     }
     decide_flush(engine);
     publish_turn(engine);
-    run_flush(engine);
+    finish_flush(engine);
     housekeeping_turn(engine);
     adopt_sweep(engine);
     return engine_wall(engine, next_wake(engine));

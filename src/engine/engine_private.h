@@ -40,6 +40,8 @@
 #define BACKFILL_MAX 10000
 // Output that waits for a store that does not take it; more is dropped and counted.
 #define OUTPUT_WAITING_MAX ((size_t)64 * 1024 * 1024)
+// What somebody else's transaction has in hand is tried again.
+#define LOCKED_AGAIN DURATION_S(1)
 
 // One loaded set of definitions, shared by the engine and the runs that were started under it.
 struct engine_set {
@@ -271,8 +273,11 @@ void end_text(const struct job *job, const char *cancelled_by, bool has_process,
               const struct runner_end *end, char *out, size_t size);
 void run_cancel(struct engine_run_live *run, const char *by, bool at_once);
 void run_free(struct engine_run_live *run);
-void run_flush(struct engine *engine); // outputs and ends into the store
 void run_connect(struct engine *engine);
+
+// finish.c
+void finish_add(struct engine_run_live *run); // it has ended
+void finish_flush(struct engine *engine);     // outputs and ends into the store
 
 // retry.c
 void retry_init(struct engine *engine);

@@ -9,8 +9,6 @@
 #include "base/alloc.h"
 #include "base/check.h"
 
-#define LOCKED_AGAIN DURATION_S(1)
-
 static void batch_free(struct decide_batch *batch)
 {
     free(batch->proposals);
