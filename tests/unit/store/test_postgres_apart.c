@@ -322,6 +322,116 @@ static void many_ends_open_it(void **state)
     store_op_release(&finish[1].op);
 }
 
+// ---- whatever is lost, and when -----------------------------------------------------------------
+
+#define TRACKS 6  // jobs that begin and end one run after the other …
+#define LOSSES 20 // … until so many sessions were ended, of either connection
+
+struct track {
+    struct store_slot slot;
+    struct store_op_decide decide;
+    struct ending ending;
+    bool ends; // the run is there, its end is on its way
+    int done;
+};
+
+static void begin_next(struct fleet *fleet, struct track *track)
+{
+    int64_t job_id = track->slot.job_id;
+    track->slot = fleet_slot(fleet, (track->done + 1) * 1000, true);
+    track->slot.job_id = job_id;
+    track->decide = fleet_decide(&fleet->nodes[0], &track->slot);
+    track->ends = false;
+    store_submit(fleet->nodes[0].store, &track->decide.op);
+}
+
+// What is not known or not done comes again.
+static void go_on(struct fleet *fleet, struct track *track, bool to_the_end)
+{
+    struct store_op *op = track->ends ? &track->ending.finish.op : &track->decide.op;
+    if (op->done != NULL) { // on its way
+        return;
+    }
+    if (op->result != STORE_OK) {
+        assert_int_not_equal(op->result, STORE_REFUSED);
+        op->done = fleet_ended;
+        store_submit(fleet->nodes[0].store, op);
+    } else if (!track->ends) {
+        assert_int_equal(track->slot.verdict, VERDICT_CLAIMED);
+        store_op_release(op);
+        track->ends = true;
+        submit_end(fleet, &track->ending, &track->slot);
+    } else if (!to_the_end) {
+        assert_false(track->ending.end.stale || track->ending.end.later);
+        store_op_release(op);
+        track->done++;
+        begin_next(fleet, track);
+    }
+}
+
+static bool all_rest(const struct track *tracks)
+{
+    for (int i = 0; i < TRACKS; i++) {
+        const struct store_op *op = &tracks[i].ending.finish.op;
+        if (!tracks[i].ends || op->done != NULL || op->result != STORE_OK) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void lose_a_session(struct fleet *fleet, int number)
+{
+    struct postgres_store *store = store_of(fleet);
+    bool apart = number % 3 != 0 && store->apart.store != NULL;
+    char sql[80];
+    snprintf(sql, sizeof sql, "select pg_terminate_backend(%lld)",
+             (long long)(apart ? store->apart.store->backend : store->backend));
+    free(postgres_cluster_try(fleet->url, sql));
+}
+
+static void each_run_ends_once_whatever_is_lost(void **state)
+{
+    struct fleet *fleet = *state;
+    struct postgres_store *store = store_of(fleet);
+    struct track tracks[TRACKS] = {{.done = 0}};
+    char name[] = "b";
+    int losses = 0;
+    int done = 0;
+    for (int i = 0; i < TRACKS; i++, name[0]++) {
+        tracks[i].slot.job_id = contract_publish(&fleet->nodes[0], name, "s");
+        begin_next(fleet, &tracks[i]);
+    }
+    for (int turn = 1; losses < LOSSES || !all_rest(tracks); turn++) {
+        for (int i = 0; i < TRACKS; i++) {
+            go_on(fleet, &tracks[i], losses == LOSSES);
+        }
+        if (store->link == LINK_UP && store->apart.store == NULL) {
+            apart_open(store); // at once again
+        }
+        (void)store_pump(&store->store);
+        if (turn % 40 == 0 && losses < LOSSES) {
+            lose_a_session(fleet, ++losses);
+        }
+        (void)store_wait(&store->store, 1);
+    }
+    store_settle(&store->store);
+    for (int i = 0; i < TRACKS; i++) {
+        assert_false(tracks[i].ending.end.stale);
+        store_op_release(&tracks[i].ending.finish.op);
+        done += tracks[i].done + 1;
+    }
+    fleet_holds(fleet, fleet_job_locks, "-");
+    char expected[80];
+    snprintf(expected, sizeof expected, "%d|%d|%d|0", done, done, done);
+    fleet_holds(fleet,
+                "select count(*) filter (where event = 'STARTED'), "
+                "count(*) filter (where event = 'SUCCESS'), "
+                "count(distinct run_id) filter (where event = 'SUCCESS'), "
+                "count(*) filter (where event = 'STALE') from ironcron.audit_log",
+                expected);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, fleet_teardown)
 
 int main(void)
@@ -337,6 +447,7 @@ int main(void)
         TEST(an_end_that_has_to_wait_keeps_its_lock),
         TEST(another_server_is_not_worked_on),
         TEST(an_idle_node_has_one_connection),
+        TEST(each_run_ends_once_whatever_is_lost),
         cmocka_unit_test_setup_teardown(many_ends_open_it, fleet_setup, fleet_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -230,6 +230,7 @@ static void take(struct crowd *crowd, struct act *act)
 static void crowd_init(struct crowd *crowd, struct fleet *fleet)
 {
     *crowd = (struct crowd){.fleet = fleet, .random = 1};
+    postgres_cluster_apart(fleet->nodes[1].store); // its ends are another session's
     for (int i = 0; i < JOBS; i++) {
         snprintf(crowd->names[i], sizeof crowd->names[i], "j%d", i);
         crowd->jobs[i] = contract_publish(&fleet->nodes[0], crowd->names[i], "s");
