@@ -268,10 +268,13 @@ static void nodes_never_wait_in_a_ring(void **state)
 
 // ---- with somebody who keeps no order -----------------------------------------------------------
 
-// It holds the second job's row and then wants the first one's. The server sees the node's claim as
-// the one to break off.
+// It holds the second job's row, and wants the first one's as soon as somebody waits for that. The
+// server sees the node's claim as the one to break off.
 #define WAITS_AGAINST_ORDER                                                                        \
-    "begin; update ironcron.job set held = held where name = 'b'; select pg_sleep(0.4); "          \
+    "begin; update ironcron.job set held = held where name = 'b'; "                                \
+    "do 'begin while not exists (select from pg_stat_activity a where pg_backend_pid() = any "     \
+    "(pg_blocking_pids(a.pid))) loop perform pg_sleep(0.01); perform pg_stat_clear_snapshot(); "   \
+    "end loop; end'; "                                                                             \
     "set local deadlock_timeout = '20s'; update ironcron.job set held = held where name = 'a'; "   \
     "commit"
 
