@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Acting: the same intents and controls as the command line writes, by whoever was admitted. The
 // node takes its turn at once, so that the answer mostly tells the outcome already.
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 
 #define ANSWER_MAX   ((size_t)4 * 1024 * 1024)
 #define THROTTLE_MAX 1000
+#define LOOK_MS      20
 
 static struct uuid new_id(struct api *api)
 {
@@ -96,6 +98,20 @@ static bool is_same(const struct store_intent *asked, const struct store_intent 
            (asked->kind != INTENT_CANCEL || uuid_equal(asked->run_id, kept->run_id));
 }
 
+// As it is, or as it has become within the time that an answer may take.
+static bool read_intent(struct api *api, struct uuid id, struct arena *arena,
+                        struct store_intent *intent, struct error *err)
+{
+    struct mono until = mono_add(clock_mono(api->clock), api->patience);
+    while (api->store->ops->read_intent(api->store, id, arena, intent, err)) {
+        if (intent->state != INTENT_PENDING || !mono_before(clock_mono(api->clock), until)) {
+            return true;
+        }
+        (void)poll(NULL, 0, LOOK_MS);
+    }
+    return false;
+}
+
 static void answer_intent(struct api *api, const struct store_intent *asked,
                           struct http_response *response)
 {
@@ -104,7 +120,7 @@ static void answer_intent(struct api *api, const struct store_intent *asked,
     struct uuid id = asked->intent_id;
     AUTO(arena_release) struct arena arena;
     arena_init(&arena, ANSWER_MAX);
-    if (!api->store->ops->read_intent(api->store, id, &arena, &intent, &err)) {
+    if (!read_intent(api, id, &arena, &intent, &err)) {
         api_fail(response, &err);
     } else if (!is_same(asked, &intent)) {
         http_problem(response, 409,
@@ -203,7 +219,9 @@ static bool cancel_running(struct api *api, const struct http_request *request, 
     }
     for (size_t i = 0; i < running.count; i++) {
         struct store_intent intent = {.kind = INTENT_CANCEL, .run_id = running.list[i]};
-        engine_feed(api->engine); // there may be thousands
+        if (api->engine != NULL) {
+            engine_feed(api->engine); // there may be thousands
+        }
         if (!put(api, request, &intent, err)) {
             return false;
         }
@@ -269,8 +287,10 @@ static void set_control(struct api *api, const struct http_request *request,
         return;
     }
     api_send(response, 200, json_control_outcome(&outcome, &before));
-    if (outcome.changed) {
-        event_hub_control(&api->events, &outcome);
+    if (outcome.changed && api->tell != NULL) {
+        api->tell(api->context, "control", event_hub_json_control(&outcome));
+    } else if (outcome.changed) {
+        event_hub_add(&api->events, "control", event_hub_json_control(&outcome));
     }
     api->changed(api->context);
 }

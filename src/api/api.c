@@ -12,7 +12,7 @@
 
 void api_init(struct api *api, struct endpoints *endpoints, struct clock *clock)
 {
-    *api = (struct api){.endpoints = endpoints, .clock = clock};
+    *api = (struct api){.endpoints = endpoints, .clock = clock, .reading = API_READING};
     event_hub_init(&api->events, clock);
 }
 

@@ -19,11 +19,12 @@
 #define API_PAGE_MAX     1000
 #define API_PAGE_DEFAULT 100
 #define API_TEXT_MAX     1000 // bytes of a reason or a name
+#define API_READING      DURATION_MS(20) // on the node's loop
 
 struct api {
     struct endpoints *endpoints; // health, metrics and tokens; not owned
     struct store *store;         // not owned
-    struct engine *engine;       // not owned
+    struct engine *engine;       // not owned; NULL: somebody else feeds its runner
     const struct config *config; // in force; the owner sets it anew after a reload
     struct clock *clock;
     struct uuid node;
@@ -31,6 +32,18 @@ struct api {
     // Something was written to the store: the owner lets the node take a turn at once. After it
     // configuration and tokens may be others.
     void (*changed)(void *context);
+    // Calls a handler where it keeps nobody waiting: those that may take long, and all that ask a
+    // store on a server. NULL: they are called at once.
+    void (*aside)(void *context, const struct http_route *route, const struct http_request *request,
+                  struct http_response *response);
+    // Answers with the document of a command (`words`, up to NULL), as --json prints it. Blocks.
+    // `missing`: the status of what it says no to.
+    void (*run_command)(void *context, const char *const *words, int missing,
+                        struct http_response *response);
+    // Tells who listens to events; NULL: the hub here.
+    void (*tell)(void *context, const char *name, json_t *event);
+    struct duration reading;  // how long a page may be read, or the rest of a document
+    struct duration patience; // how long an answer may wait for what becomes of a wish
     http_handler_fn *end_run; // POST …/runs/{run}/end; gets `context`, too
     void *context;
     char actor[ACTOR_SIZE]; // of the request that is being answered
@@ -88,3 +101,6 @@ http_handler_fn api_post_run, api_post_cancel_run, api_post_cancel_job, api_post
 http_handler_fn api_post_pause, api_post_resume, api_post_throttle, api_post_dry_run;
 http_handler_fn api_post_drain_node, api_post_resume_node;
 http_handler_fn api_get_description;
+// By a command (read_by_command.c).
+http_handler_fn api_get_why, api_get_job_next, api_get_next, api_get_doctor, api_get_validate,
+    api_get_overview, api_get_verify;

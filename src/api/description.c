@@ -52,6 +52,25 @@ static const struct schema schemas[] = {
      "running:i checks:a "
      "definitions:i? active_definitions:i? refused:s? draining_since:t?",
      NULL},
+    {"Overview",
+     "ok:b at:t environment:s? mode:s node_is_dry_run:b store:o node:o? definitions_version:i? "
+     "definitions_difference:s? running:a cut_off:a failed:a late:a no_success_in_time:a missed:a "
+     "controls:a nodes:a next_hour:a problems:a",
+     NULL},
+    {"Doctor", "well:b todo:i checks:a", NULL},
+    {"Validation", "ok:b problems:a checks:a", NULL},
+    {"Next", "slots:a", NULL},
+    {"JobNext", "job:s? schedule:s timezone:s", "Next"},
+    {"Why",
+     "job:s at:t? is_slot:b cause:s known:b answer:s next:s outcome:s? reason:s? before:t? after:t? "
+     "high_water:t? trouble_at:t? node_is_live:b runs:a events:a controls:a other_run:o? "
+     "node_then:o? node_before:o? node_after:o? schedule:o? schedule_before:o? schedule_after:o? "
+     "clock_change:o? policy:o?",
+     NULL},
+    {"Verification",
+     "verdict:s audit_rows:i unsealed_rows:i runs:i running:i slots:i head:o anchor:o? jobs:a "
+     "findings:a finding_total:i",
+     NULL},
     {"Problem", "type:s title:s status:i detail:s", NULL},
 };
 

@@ -45,8 +45,7 @@ static bool is_wanted(const struct event_hub *hub)
     return hub->clients > 0 || mono_since(clock_mono(hub->clock), hub->listened).us < ABSENCE.us;
 }
 
-// Takes the document over.
-static void add(struct event_hub *hub, const char *name, json_t *document)
+void event_hub_add(struct event_hub *hub, const char *name, json_t *document)
 {
     CHECK(document != NULL);
     AUTO(buf_release) struct buf text;
@@ -78,7 +77,7 @@ static void on_started(void *context, const struct engine_run *run, struct durat
         return;
     }
     (void)delay;
-    add(context, "run_started", json_engine_run(run));
+    event_hub_add(context, "run_started", json_engine_run(run));
 }
 
 static void on_ended(void *context, const struct engine_run *run, enum run_state state,
@@ -93,7 +92,7 @@ static void on_ended(void *context, const struct engine_run *run, enum run_state
     json_object_set_new(document, "reason",
                         json_text(failure != FAILURE_NONE ? run_failure_label(failure) : NULL));
     json_object_set_new(document, "error", json_text(error));
-    add(context, "run_ended", document);
+    event_hub_add(context, "run_ended", document);
 }
 
 static void on_passed_over(void *context, const struct job *job, struct instant due_at,
@@ -102,14 +101,14 @@ static void on_passed_over(void *context, const struct job *job, struct instant 
     if (!is_wanted(context)) {
         return;
     }
-    add(context, "slot_passed_over",
+    event_hub_add(context, "slot_passed_over",
         json_pack("{s:s, s:o, s:s, s:s}", "job", job->name, "due_at", json_time(due_at), "outcome",
                   slot_outcome_name(outcome), "reason", slot_reason_name(reason)));
 }
 
 static void on_store(void *context, const struct error *err, const struct engine_outage *outage)
 {
-    add(context, err == NULL ? "store_up" : "store_down",
+    event_hub_add(context, err == NULL ? "store_up" : "store_down",
         json_pack("{s:o, s:o, s:o}", "error", json_text(err == NULL ? NULL : err->text), "since",
                   json_time(outage->since), "lasted_ms", json_duration(outage->lasted)));
 }
@@ -124,13 +123,12 @@ const struct engine_events *event_hub_events(struct event_hub *hub)
     return &hub->events;
 }
 
-void event_hub_control(struct event_hub *hub, const struct control_outcome *outcome)
+json_t *event_hub_json_control(const struct control_outcome *outcome)
 {
-    add(hub, "control",
-        json_pack("{s:s, s:o, s:i, s:o, s:s, s:o, s:o}", "control",
-                  store_control_name(outcome->kind), "job", json_text(outcome->job), "value",
-                  outcome->value, "at", json_time(outcome->at), "actor", outcome->actor, "as",
-                  json_text(outcome->as), "reason", json_text(outcome->reason)));
+    return json_pack("{s:s, s:o, s:i, s:o, s:s, s:o, s:o}", "control",
+                     store_control_name(outcome->kind), "job", json_text(outcome->job), "value",
+                     outcome->value, "at", json_time(outcome->at), "actor", outcome->actor, "as",
+                     json_text(outcome->as), "reason", json_text(outcome->reason));
 }
 
 // ---- clients ------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@
 // missed is in the audit log.
 #pragma once
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -32,7 +33,9 @@ void event_hub_init(struct event_hub *hub, struct clock *clock);
 void event_hub_release(struct event_hub *hub); // after its last client has gone
 // Runs, slots and the store, for a fanout; the hub must not move.
 const struct engine_events *event_hub_events(struct event_hub *hub);
-void event_hub_control(struct event_hub *hub, const struct control_outcome *outcome);
+// Takes the document over.
+void event_hub_add(struct event_hub *hub, const char *name, json_t *document);
+json_t *event_hub_json_control(const struct control_outcome *outcome); // of a "control"
 // True when the streams should be asked again (http_server_wake); clears that.
 bool event_hub_takes_wake(struct event_hub *hub);
 // A stream of its own for each client, from the event behind `last_id` on, where that is still

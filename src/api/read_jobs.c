@@ -12,7 +12,6 @@
 #define ARENA_MAX  ((size_t)64 * 1024 * 1024)
 #define NEXT_SHOWN 3
 #define NEXT_MAX   100
-#define TIME_LIMIT DURATION_MS(20) // for the strip of slots
 
 struct looking {
     struct job_view view;
@@ -174,7 +173,7 @@ void api_get_job(void *context, const struct http_request *request, struct http_
     }
     AUTO(slot_strip_release) struct slot_strip strip = {0};
     struct instant now = clock_now(api->clock);
-    if (!slot_strip_load(&strip, api->store, api->config->zones, &view, now, api->clock, TIME_LIMIT,
+    if (!slot_strip_load(&strip, api->store, api->config->zones, &view, now, api->clock, api->reading,
                          &err)) {
         api_fail(response, &err);
         return;

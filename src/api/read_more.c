@@ -9,7 +9,6 @@
 #include "http/problem.h"
 
 #define PIECE      5000 // rows looked at in one go
-#define TIME_LIMIT DURATION_MS(20)
 #define NODES_MAX  1000
 #define ANSWER_MAX ((size_t)4 * 1024 * 1024)
 
@@ -50,7 +49,7 @@ static bool read_page(struct api *api, struct store_audit_filter *filter, struct
                       int64_t *before_out, struct error *err)
 {
     struct store *store = api->store;
-    struct mono until = mono_add(clock_mono(api->clock), TIME_LIMIT);
+    struct mono until = mono_add(clock_mono(api->clock), api->reading);
     int64_t seq = 0;
     while (true) {
         if (!peek_below(store, filter->seq_before, &seq, err)) {

@@ -13,7 +13,6 @@
 #include "http/problem.h"
 
 #define PIECE      5000            // fences looked at in one go
-#define TIME_LIMIT DURATION_MS(20) // for a page
 #define CLOCK_SLACK                                                                                \
     DURATION_S(3600) // runs are in the order of claims, whose clock may have been set
 #define OUTPUT_MAX ((size_t)1024 * 1024)
@@ -63,7 +62,7 @@ static bool read_page(struct api *api, struct store_run_filter *filter, struct p
                       int64_t *before_out, struct error *err)
 {
     struct store *store = api->store;
-    struct mono until = mono_add(clock_mono(api->clock), TIME_LIMIT);
+    struct mono until = mono_add(clock_mono(api->clock), api->reading);
     int64_t before = filter->fence_before;
     struct peek peek;
     *before_out = 0;
@@ -172,7 +171,7 @@ void api_get_run(void *context, const struct http_request *request, struct http_
         return;
     }
     if (api_gone(api, &nodes, &err) &&
-        run_more_load(&more, api->store, &kept.row, api->clock, TIME_LIMIT, &err)) {
+        run_more_load(&more, api->store, &kept.row, api->clock, api->reading, &err)) {
         more.nodes = &nodes;
         api_send(response, 200, json_run_in_full(&more, config_zone(api->config)));
     } else {

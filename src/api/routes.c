@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "api/api.h"
+#include "base/attributes.h"
 #include "http/problem.h"
 
 #define END                                                                                        \
@@ -74,6 +75,32 @@ static const struct http_parameter slots[] = {
     LIMIT,
     {"after", HTTP_IN_QUERY, HTTP_TIME, false, "behind the slot that was due then"},
     END};
+static const struct http_parameter why[] = {
+    JOB, {"at", HTTP_IN_QUERY, HTTP_TIME, false, "the slot of this time; the newest that is due"}, END};
+#define FROM                                                                                       \
+    {                                                                                              \
+        "from", HTTP_IN_QUERY, HTTP_TIME, false, "slots after this time; now"                      \
+    }
+#define COUNT                                                                                      \
+    {                                                                                              \
+        "count", HTTP_IN_QUERY, HTTP_INTEGER, false, "so many; 5, of all jobs 20"                  \
+    }
+#define EXPLAIN                                                                                    \
+    {                                                                                              \
+        "explain", HTTP_IN_QUERY, HTTP_BOOLEAN, false,                                             \
+            "also in words, and what changes of the clock do"                                      \
+    }
+static const struct http_parameter job_next[] = {JOB, FROM, COUNT, EXPLAIN, END};
+static const struct http_parameter next[] = {
+    {"schedule", HTTP_IN_QUERY, HTTP_TEXT, false, "of this schedule; all jobs"},
+    {"tz", HTTP_IN_QUERY, HTTP_TEXT, false, "zone of the schedule; UTC"},
+    FROM,
+    COUNT,
+    EXPLAIN,
+    END};
+static const struct http_parameter doctor[] = {
+    {"deep", HTTP_IN_QUERY, HTTP_BOOLEAN, false, "read the whole store"}, END};
+static const struct http_parameter verify[] = {SINCE, END};
 static const struct http_parameter backfill[] = {
     JOB,
     {"from", HTTP_IN_BODY, HTTP_TIME, true, "the first slot"},
@@ -161,8 +188,20 @@ static const struct http_route routes[] = {
      "what happens, as server-sent events", NULL},
     {HTTP_GET, "/api/v1/status", api_get_status, HTTP_VIEWER, nothing, "the node in a few words",
      "Status"},
+    {HTTP_GET, "/api/v1/overview", api_get_overview, HTTP_VIEWER, nothing,
+     "what `ironcron status` shows", "Overview"},
+    {HTTP_GET, "/api/v1/doctor", api_get_doctor, HTTP_VIEWER, doctor, "what needs a hand",
+     "Doctor"},
+    {HTTP_GET, "/api/v1/validate", api_get_validate, HTTP_VIEWER, nothing,
+     "would the node's files start a node here?", "Validation"},
+    {HTTP_GET, "/api/v1/next", api_get_next, HTTP_VIEWER, next,
+     "the coming slots of a schedule, or of all jobs", "Next"},
     {HTTP_GET, "/api/v1/jobs", api_get_jobs, HTTP_VIEWER, jobs, "the jobs by name", "Job[]"},
     {HTTP_GET, "/api/v1/jobs/{job}", api_get_job, HTTP_VIEWER, job, "one job", "JobInFull"},
+    {HTTP_GET, "/api/v1/jobs/{job}/why", api_get_why, HTTP_VIEWER, why,
+     "why a slot did or did not run", "Why"},
+    {HTTP_GET, "/api/v1/jobs/{job}/next", api_get_job_next, HTTP_VIEWER, job_next,
+     "its coming slots", "JobNext"},
     {HTTP_POST, "/api/v1/jobs/{job}/run", api_post_run, HTTP_OPERATOR, start_run,
      "one manual run now", "Intent"},
     {HTTP_POST, "/api/v1/jobs/{job}/backfill", api_post_backfill, HTTP_OPERATOR, backfill,
@@ -202,6 +241,8 @@ static const struct http_route routes[] = {
      "the end of an http job's run, told by whoever carried it out", NULL},
     {HTTP_GET, "/api/v1/audit", api_get_audit, HTTP_VIEWER, audit,
      "sealed rows of the audit log, the newest first", "Audit[]"},
+    {HTTP_GET, "/api/v1/audit/verify", api_get_verify, HTTP_VIEWER, verify,
+     "is the ledger whole?", "Verification"},
     {HTTP_GET, "/api/v1/nodes", api_get_nodes, HTTP_VIEWER, nothing, "the nodes, the newest first",
      "Node[]"},
     {HTTP_POST, "/api/v1/nodes/{node}/drain", api_post_drain_node, HTTP_OPERATOR, order_node,
@@ -232,8 +273,47 @@ static bool admit(void *context, const struct http_route *route, const struct ht
     return true;
 }
 
+// The others answer out of what the node has at hand; and an end that is told needs what runs here.
+static bool asks_store(const struct http_route *route)
+{
+    static http_handler_fn *const others[] = {answer_endpoint, answer_events, answer_end,
+                                              api_get_description, api_get_status};
+    for (size_t i = 0; i < ARRAY_LENGTH(others); i++) {
+        if (route->handler == others[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool takes_a_command(const struct http_route *route)
+{
+    static http_handler_fn *const those[] = {api_get_why,    api_get_job_next, api_get_next,
+                                             api_get_doctor, api_get_validate, api_get_overview,
+                                             api_get_verify};
+    for (size_t i = 0; i < ARRAY_LENGTH(those); i++) {
+        if (route->handler == those[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// A store that is a file is read at once. One on a server may let anybody wait who asks it.
+static void call(void *context, const struct http_route *route, const struct http_request *request,
+                 struct http_response *response)
+{
+    struct api *api = context;
+    bool may_wait = api->store->ops->wants != NULL && asks_store(route);
+    if (api->aside != NULL && (may_wait || takes_a_command(route))) {
+        api->aside(api->context, route, request, response);
+    } else {
+        route->handler(context, request, response);
+    }
+}
+
 const struct http_router *api_router(void)
 {
-    static const struct http_router router = {routes, sizeof routes / sizeof *routes, admit};
+    static const struct http_router router = {routes, sizeof routes / sizeof *routes, admit, call};
     return &router;
 }

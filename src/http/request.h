@@ -45,6 +45,8 @@ struct http_request {
     size_t body_length;
     const json_t *json; // of a route with a JSON body: an object, checked against its parameters
     struct http_peer peer;
+    // The handler's own, from one asking to the next (http_response.later); NULL at first.
+    void **kept;
 };
 
 // The first header of that name in any case, or NULL.
@@ -67,6 +69,9 @@ struct http_stream {
 };
 
 struct http_response {
+    // There is no answer yet: after http_server_wake the same request is handled once more. All
+    // else here counts for nothing then.
+    bool later;
     int status;                       // 200 at first
     const char *content_type;         // static text; NULL = text/plain in UTF-8
     const char *allow;                // static text; the Allow header of a 405, else NULL

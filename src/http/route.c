@@ -130,7 +130,11 @@ void http_route(const struct http_router *router, void *context, const struct ht
         (router->admit == NULL || router->admit(context, route, &found, response)) &&
         (route->parameters == NULL || http_parameters_check(route, &found, &json, response))) {
         found.json = json;
-        route->handler(context, &found, response);
+        if (router->call != NULL) {
+            router->call(context, route, &found, response);
+        } else {
+            route->handler(context, &found, response);
+        }
     }
     json_decref(json);
 }

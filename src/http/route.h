@@ -57,6 +57,9 @@ struct http_router {
     // Who may? False: the response says why not. NULL: everybody.
     bool (*admit)(void *context, const struct http_route *route, const struct http_request *request,
                   struct http_response *response);
+    // Calls the route's handler, now or where it stands in nobody's way. NULL: at once.
+    void (*call)(void *context, const struct http_route *route, const struct http_request *request,
+                 struct http_response *response);
 };
 
 #define HTTP_PATH_PARAMS_MAX 4

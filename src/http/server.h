@@ -36,6 +36,9 @@ struct http_server_options {
     struct duration request_timeout; // for each half of an exchange, and idle; 0 = 30 s
     struct clock *clock;
     http_handler_fn *handler; // called from http_server_run only
+    // What a handler has kept of a request that is over: it was answered, or the client is gone.
+    // NULL: handlers keep nothing.
+    void (*forget)(void *context, void *kept);
     void *context;
 };
 
@@ -49,7 +52,8 @@ int http_server_fd(const struct http_server *server); // an epoll descriptor; th
 bool http_server_timeout(struct http_server *server, struct duration *timeout_out);
 // Handles what is ready without waiting, a bounded piece.
 void http_server_run(struct http_server *server);
-// Streams that said HTTP_STREAM_WAIT are asked again in the next http_server_run.
+// In the next http_server_run streams that said HTTP_STREAM_WAIT are asked again, and requests for
+// which there was no answer yet are handled again.
 void http_server_wake(struct http_server *server);
 
 int http_server_port(const struct http_server *server);

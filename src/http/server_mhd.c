@@ -34,6 +34,8 @@ struct exchange {
     struct buf body;
     bool has_begun; // the headers are here
     bool too_large;
+    void *kept;                 // the handler's
+    struct suspended suspended; // while there is no answer yet
 };
 
 struct connection {
@@ -47,6 +49,7 @@ struct http_server {
     struct http_listener listener;
     struct deadlines connections;
     struct streams streams;
+    struct suspended_list suspended; // what has nothing to send yet
     bool is_woken; // its descriptor does not always tell
     int epoll_fd;
     char *unix_path;           // NULL = TCP
@@ -215,7 +218,7 @@ static bool admit(const struct http_server *server, const struct http_request *r
 }
 
 static enum MHD_Result handle(struct http_server *server, struct MHD_Connection *mhd,
-                              const char *method, const struct exchange *exchange)
+                              const char *method, struct exchange *exchange)
 {
     struct headers headers = {.count = 0};
     MHD_get_connection_values(mhd, MHD_HEADER_KIND, collect_header, &headers);
@@ -229,11 +232,17 @@ static enum MHD_Result handle(struct http_server *server, struct MHD_Connection 
         .body = buf_string(&exchange->body),
         .body_length = exchange->body.length,
         .peer = connection_of(mhd)->peer,
+        .kept = &exchange->kept,
     };
     struct http_response response;
     http_response_init(&response);
     if (admit(server, &request, headers.too_many, exchange, &response)) {
         server->options.handler(server->options.context, &request, &response);
+    }
+    if (response.later) {
+        http_response_release(&response);
+        suspended_wait(&server->suspended, &exchange->suspended, mhd);
+        return MHD_YES; // the library asks again when it is woken
     }
     return answer(server, mhd, &response, strcmp(method, "HEAD") == 0);
 }
@@ -286,10 +295,15 @@ static void request_ended(void *context, struct MHD_Connection *mhd, void **slot
                           enum MHD_RequestTerminationCode code)
 {
     (void)code;
+    struct http_server *server = context;
     struct exchange *exchange = *slot;
     *slot = NULL;
-    request_moved(context, mhd, true);
+    request_moved(server, mhd, true);
     if (exchange != NULL) {
+        suspended_leave(&exchange->suspended);
+        if (exchange->kept != NULL) {
+            server->options.forget(server->options.context, exchange->kept);
+        }
         http_target_release(&exchange->target);
         buf_release(&exchange->body);
         free(exchange);
@@ -389,7 +403,7 @@ bool http_server_new(const struct http_server_options *options, struct http_serv
     server->connections.clock = options->clock;
     server->connections.limit = server->options.request_timeout;
     server->connections.from_one_most = server->options.connections_per_address_max * 3 / 4;
-    server->streams.deadlines = &server->connections;
+    server->streams = (struct streams){&server->connections, &server->suspended};
     server->unix_path = alloc_optional(options->unix_path);
     if (!open_server(server, err)) {
         free(server->unix_path);
@@ -410,7 +424,7 @@ void http_server_free(struct http_server *server)
     if (server->unix_path != NULL) {
         http_unlisten_unix(server->unix_path, &server->listener);
     }
-    streams_wake(&server->streams); // the library refuses to stop while connections are suspended
+    suspended_wake(&server->suspended); // the library refuses to stop while connections are suspended
     MHD_stop_daemon(server->daemon);
     CHECK(server->connections.count == 0);
     free(server->unix_path);
@@ -454,7 +468,7 @@ void http_server_run(struct http_server *server)
 
 void http_server_wake(struct http_server *server)
 {
-    streams_wake(&server->streams);
+    suspended_wake(&server->suspended);
     server->is_woken = true;
 }
 

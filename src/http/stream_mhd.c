@@ -7,44 +7,13 @@
 
 #define STREAM_BLOCK ((size_t)32 * 1024)
 
-// While it waits its connection is suspended, and listed.
 struct sending {
     struct streams *streams;
     struct http_stream stream;
     struct MHD_Connection *mhd;
     struct deadline *deadline;
-    struct sending *previous, *next; // of those that wait
-    bool waits;
+    struct suspended suspended; // while it waits
 };
-
-static void wait_more(struct sending *sending)
-{
-    struct streams *streams = sending->streams;
-    MHD_suspend_connection(sending->mhd);
-    sending->waits = true;
-    sending->next = streams->waiting;
-    sending->previous = NULL;
-    if (sending->next != NULL) {
-        sending->next->previous = sending;
-    }
-    streams->waiting = sending;
-}
-
-static void wait_no_more(struct sending *sending)
-{
-    if (!sending->waits) {
-        return;
-    }
-    sending->waits = false;
-    if (sending->previous != NULL) {
-        sending->previous->next = sending->next;
-    } else {
-        sending->streams->waiting = sending->next;
-    }
-    if (sending->next != NULL) {
-        sending->next->previous = sending->previous;
-    }
-}
 
 static ssize_t read_stream(void *context, uint64_t position, char *bytes, size_t size)
 {
@@ -54,7 +23,7 @@ static ssize_t read_stream(void *context, uint64_t position, char *bytes, size_t
     if (length == HTTP_STREAM_WAIT) {
         // What waits has been sent so far: the deadline is for those that do not take it.
         deadlines_push(sending->streams->deadlines, sending->deadline);
-        wait_more(sending);
+        suspended_wait(sending->streams->suspended, &sending->suspended, sending->mhd);
         return 0;
     }
     return length == 0 ? MHD_CONTENT_READER_END_OF_STREAM : (ssize_t)length;
@@ -63,18 +32,9 @@ static ssize_t read_stream(void *context, uint64_t position, char *bytes, size_t
 static void free_stream(void *context)
 {
     struct sending *sending = context;
-    wait_no_more(sending);
+    suspended_leave(&sending->suspended);
     sending->stream.free(sending->stream.context);
     free(sending);
-}
-
-void streams_wake(struct streams *streams)
-{
-    while (streams->waiting != NULL) {
-        struct sending *sending = streams->waiting;
-        wait_no_more(sending);
-        MHD_resume_connection(sending->mhd);
-    }
 }
 
 struct MHD_Response *streams_response(struct streams *streams, struct MHD_Connection *mhd,

@@ -7,14 +7,13 @@
 
 #include "http/deadlines.h"
 #include "http/request.h"
+#include "http/suspended_mhd.h"
 
 struct streams {
     struct deadlines *deadlines; // the server's
-    struct sending *waiting;
+    struct suspended_list *suspended; // the server's, too
 };
 
 // Takes the stream over. NULL when the library makes none.
 struct MHD_Response *streams_response(struct streams *streams, struct MHD_Connection *mhd,
                                       struct deadline *deadline, struct http_stream *stream);
-// All that wait are asked again.
-void streams_wake(struct streams *streams);

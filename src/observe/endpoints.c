@@ -140,6 +140,6 @@ void endpoints_answer(void *context, const struct http_request *request,
         {HTTP_GET, "/readyz", answer_readyz, HTTP_ANYBODY, NULL, NULL, NULL},
         {HTTP_GET, "/metrics", answer_metrics, HTTP_ANYBODY, NULL, NULL, NULL},
     };
-    static const struct http_router router = {routes, ARRAY_LENGTH(routes), admit};
+    static const struct http_router router = {routes, ARRAY_LENGTH(routes), admit, NULL};
     http_route(&router, context, request, response);
 }

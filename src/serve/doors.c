@@ -6,10 +6,15 @@
 
 #include "base/log.h"
 #include "http/problem.h"
+#include "serve/aside_command.h"
 #include "serve/callback_endpoint.h"
+#include "serve/open_store.h"
 
 // Of one turn of the loop.
 #define READING_MAX DURATION_MS(250)
+// Aside: how long a page may be read, and how long an answer may wait for what becomes of a wish.
+#define READING  DURATION_S(1)
+#define PATIENCE DURATION_MS(250)
 
 void doors_init(struct doors *doors, struct node *node, struct metrics *metrics,
                 struct health *health)
@@ -21,6 +26,7 @@ void doors_init(struct doors *doors, struct node *node, struct metrics *metrics,
 
 void doors_release(struct doors *doors)
 {
+    asides_release(&doors->asides);
     api_release(&doors->api);
     endpoints_release(&doors->endpoints);
 }
@@ -49,10 +55,12 @@ void doors_tick(struct doors *doors)
     if (doors->api.events.clients > 0) {
         wake(doors); // so that they tell that they are still there
     }
+    asides_tick(&doors->asides);
 }
 
 void doors_close(struct doors *doors)
 {
+    asides_close(&doors->asides);
     listener_close(&doors->listener);
     listener_close(&doors->local);
 }
@@ -71,6 +79,90 @@ static void on_changed(void *context)
     node_turn(doors->node);
 }
 
+// ---- aside --------------------------------------------------------------------------------------
+
+static void on_answer(void *context)
+{
+    wake(context);
+}
+
+static void on_event(void *context, const char *name, json_t *event)
+{
+    struct doors *doors = context;
+    event_hub_add(&doors->api.events, name, event);
+}
+
+// In a copy of the node: what it is called with there.
+struct aside_work {
+    struct doors *doors;
+    const struct http_route *route;
+    struct aside_channel *channel;
+};
+
+static void tell_written(void *context)
+{
+    aside_tell_written(((struct aside_work *)context)->channel);
+}
+
+static void tell_event(void *context, const char *name, json_t *event)
+{
+    aside_tell_event(((struct aside_work *)context)->channel, name, event);
+}
+
+static void run_command(void *context, const char *const *words, int missing,
+                        struct http_response *response)
+{
+    const struct node *node = ((struct aside_work *)context)->doors->node;
+    const struct loaded *files = node->file != NULL ? node->file : node->loaded;
+    aside_command(files->config->path, words, missing, response);
+}
+
+// With a connection of its own to a store on a server, as any command has; a store that is a file
+// is not touched here. The engine is the node's alone.
+static void answer_aside(void *context, struct aside_channel *channel,
+                         const struct http_request *request, struct http_response *response)
+{
+    struct aside_work *work = context;
+    struct api *api = &work->doors->api;
+    struct error err = ERROR_INIT;
+    bool acts = strcmp(request->method, "POST") == 0;
+    work->channel = channel;
+    api->context = work;
+    api->aside = NULL;
+    api->engine = NULL;
+    api->changed = tell_written;
+    api->tell = tell_event;
+    api->run_command = run_command;
+    api->reading = READING;
+    api->patience = PATIENCE;
+    if (api->config->store_url != NULL &&
+        !open_store(api->config, acts ? OPEN_STORE_WRITE : OPEN_STORE_READ, "api", api->clock,
+                    &api->store, &err)) {
+        api_fail(response, &err);
+        return;
+    }
+    work->route->handler(api, request, response);
+    if (api->config->store_url != NULL) {
+        store_close(api->store);
+    }
+}
+
+static void aside(void *context, const struct http_route *route, const struct http_request *request,
+                  struct http_response *response)
+{
+    struct doors *doors = context;
+    struct aside_work work = {.doors = doors, .route = route};
+    asides_answer(&doors->asides, answer_aside, &work, request, response);
+}
+
+static void forget(void *context, void *kept)
+{
+    struct doors *doors = context;
+    asides_forget(&doors->asides, kept);
+}
+
+// ---- requests -----------------------------------------------------------------------------------
+
 // Clients that read big pages all at once must not keep the scheduler from its turn: those who come
 // late in a turn of the loop are asked to come again.
 static bool admit_reader(struct doors *doors, const struct http_request *request,
@@ -82,7 +174,7 @@ static bool admit_reader(struct doors *doors, const struct http_request *request
         doors->spent = DURATION_US(0);
     }
     bool reads = strcmp(request->method, "GET") == 0 && strncmp(request->path, "/api/", 5) == 0;
-    if (!reads || doors->spent.us < READING_MAX.us) {
+    if (!reads || *request->kept != NULL || doors->spent.us < READING_MAX.us) {
         return true;
     }
     http_problem(response, 503, "Too many are reading at once. Ask again in a moment.");
@@ -102,7 +194,7 @@ static void answer(void *context, const struct http_request *request,
     struct mono began = clock_mono(doors->node->clock);
     api_answer(&doors->api, request, response);
     doors->spent.us += mono_since(clock_mono(doors->node->clock), began).us;
-    if (strcmp(request->method, "POST") == 0 && response->status < 300) {
+    if (strcmp(request->method, "POST") == 0 && response->status < 300 && !response->later) {
         struct log_field fields[] = {{"path", request->path},
                                      {"actor", doors->api.actor},
                                      {"by", request->peer.is_local ? "unix socket" : "http"},
@@ -118,7 +210,11 @@ static void open_local(struct doors *doors, const struct config *config)
     struct error err = ERROR_INIT;
     snprintf(path, sizeof path, "%s.sock", config->store_path);
     struct http_server_options options = {
-        .unix_path = path, .clock = clock_system(), .handler = answer, .context = doors};
+        .unix_path = path,
+        .clock = clock_system(),
+        .handler = answer,
+        .forget = forget,
+        .context = doors};
     if (!listener_open(&doors->local, &doors->node->loop, &options, &err)) {
         LOG(LOG_WARN, "no_unix_socket", "%s; commands act through the store instead", err.text);
     }
@@ -133,7 +229,14 @@ bool doors_open(struct doors *doors, const struct config *config, struct error *
     doors->api.config = doors->node->loaded->config;
     doors->api.node = doors->node->id;
     doors->api.changed = on_changed;
+    doors->api.aside = aside;
     doors->api.end_run = end_run;
+    doors->asides = (struct asides){.loop = &doors->node->loop,
+                                    .clock = clock_system(),
+                                    .on_answer = on_answer,
+                                    .on_written = on_changed,
+                                    .on_event = on_event,
+                                    .context = doors};
     doors->api.context = doors;
     open_local(doors, config);
     if (!http->enabled) {
@@ -146,6 +249,7 @@ bool doors_open(struct doors *doors, const struct config *config, struct error *
                                           .tls_key = http->tls_key,
                                           .clock = clock_system(),
                                           .handler = answer,
+                                          .forget = forget,
                                           .context = doors};
     if (!listener_open(&doors->listener, &doors->node->loop, &options, err)) {
         return false;

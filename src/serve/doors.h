@@ -4,6 +4,7 @@
 #pragma once
 
 #include "api/api.h"
+#include "serve/aside.h"
 #include "serve/listener.h"
 #include "serve/node.h"
 
@@ -11,6 +12,7 @@ struct doors {
     struct node *node;
     struct endpoints endpoints;
     struct api api;
+    struct asides asides;     // requests that would keep the loop waiting
     struct listener listener; // TCP; closed when http.listen is off
     struct listener local;    // the unix socket; closed where none can be made
     uint64_t turn;            // of the loop, by its own time

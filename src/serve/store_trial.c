@@ -60,15 +60,25 @@ bool store_trial_facts(const struct store_trial *trial, struct postgres_facts *f
     return postgres_facts_read(trial->store, trial->clock, trial->own, facts_out, err);
 }
 
+// One server may have several names: then it says itself who it is.
+static bool is_on_server(const struct store_trial *trial, const struct database *database)
+{
+    char system[POSTGRES_SYSTEM_SIZE];
+    if (database->url == NULL) {
+        return false;
+    }
+    return postgres_facts_same_server(database->url, trial->config->store_url) ||
+           (postgres_facts_system(database->url, trial->clock, system) &&
+            strcmp(system, trial->identity.system) == 0);
+}
+
 // Of each node, to databases on the store's server.
-static int beside_the_store(const struct config *config)
+static int beside_the_store(const struct store_trial *trial)
 {
     int connections = 0;
-    for (size_t i = 0; i < config->database_count; i++) {
-        const struct database *database = &config->databases[i];
-        bool is_there =
-            database->url != NULL && postgres_facts_same_server(database->url, config->store_url);
-        connections += is_there ? database->connections : 0;
+    for (size_t i = 0; i < trial->config->database_count; i++) {
+        const struct database *database = &trial->config->databases[i];
+        connections += is_on_server(trial, database) ? database->connections : 0;
     }
     return connections;
 }
@@ -77,7 +87,7 @@ bool store_trial_connections(const struct store_trial *trial, const struct postg
                              struct error *err)
 {
     int nodes = facts->nodes + 1;
-    int databases = beside_the_store(trial->config);
+    int databases = beside_the_store(trial);
     int wanted = nodes * (EACH_MOST + databases);
     if (wanted <= facts->connections_most) {
         return true;

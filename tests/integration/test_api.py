@@ -263,6 +263,49 @@ def test_documents_are_those_of_the_commands(api, ironcron):
     assert {job["job"]: job for job in ironcron.json("jobs")}["hello"] == jobs["hello"]
 
 
+BY_COMMAND = [
+    ("/api/v1/jobs/hello/why", ("why", "hello")),
+    ("/api/v1/jobs/hello/why?at=2098-01-01T00:00:00Z", ("why", "hello", "--at", "2098-01-01T00:00:00Z")),
+    ("/api/v1/jobs/hello/next?explain=true", ("next", "hello", "--explain")),
+    ("/api/v1/next?schedule=30%202%20*%20*%20*&tz=Europe/Berlin&from=2027-03-27T00:00:00Z&count=2&explain=true",
+     ("next", "30 2 * * *", "--tz", "Europe/Berlin", "--from", "2027-03-27T00:00:00Z", "--count", "2", "--explain")),
+    ("/api/v1/next?from=2098-12-31T00:00:00Z&count=3", ("next", "--all", "--from", "2098-12-31T00:00:00Z", "-n", "3")),
+]
+
+
+def test_what_commands_answer_is_answered_over_http(api, ironcron):
+    for path, command in BY_COMMAND:
+        assert without_time(api.get(path).json) == without_time(ironcron.json(*command, code=None)), path
+    for path, command in [("/api/v1/doctor", "doctor"), ("/api/v1/validate", "validate")]:
+        told, printed = api.get(path).json, ironcron.json(command, code=None)
+        assert told.keys() == printed.keys(), path
+        assert [check["check"] for check in told["checks"]] == [check["check"] for check in printed["checks"]], path
+    assert api.get("/api/v1/overview").json.keys() == ironcron.json("status", code=None).keys()
+    assert api.get("/api/v1/audit/verify").json["verdict"] == "PASS"
+
+
+def without_time(document):
+    """But for what goes on while it is looked at."""
+    policy = document.get("policy")
+    return {**document, "policy": policy and {**policy, "running": None}}
+
+
+def test_what_a_command_refuses_is_a_problem(api):
+    for path, status, word in [("/api/v1/jobs/nobody/why", 404, "nobody"),
+                               ("/api/v1/jobs/--accept-rewind/why", 400, "--accept-rewind"),
+                               ("/api/v1/jobs/nobody/next", 404, "nobody"),
+                               ("/api/v1/jobs/hello/why?at=soon", 400, "soon"),
+                               ("/api/v1/next?schedule=--explain", 400, "--explain"),
+                               ("/api/v1/next?schedule=61%20*%20*%20*%20*", 400, "61"),
+                               ("/api/v1/next?tz=Mars", 400, "Mars"),
+                               ("/api/v1/next?count=0", 400, "count"),
+                               ("/api/v1/doctor?deep=perhaps", 400, "deep"),
+                               ("/api/v1/audit/verify?since=soon", 400, "soon")]:
+        answer = api.get(path)
+        assert (answer.status, word in answer.json["detail"]) == (status, True), (path, answer.text)
+        assert "--json" not in answer.text
+
+
 def test_a_run_in_full_is_that_of_the_command(api, ironcron):
     manual = settled(api, "/api/v1/jobs/hello/run", {"as": "anna", "reason": "to see"}).json["run_id"]
     run_of(api, manual)

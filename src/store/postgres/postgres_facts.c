@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "store/postgres/postgres_facts.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,8 @@
 
 // A person waits for what a command reads, and history may be long. In ms.
 #define READING "600000"
+// For the word of another server.
+#define SYSTEM_MOST DURATION_S(3)
 
 // Of three limits the lowest one counts, in what is left and when nobody has any.
 static const char facts_sql[] =
@@ -125,6 +128,48 @@ bool postgres_facts_same_server(const char *url, const char *other)
     PQconninfoFree(a);
     PQconninfoFree(b);
     return same;
+}
+
+// Waits for what libpq waits for. False: the time is over.
+static bool wait_on(PGconn *connection, bool writes, struct clock *clock, struct mono until)
+{
+    struct pollfd fd = {.fd = PQsocket(connection), .events = (short)(writes ? POLLOUT : POLLIN)};
+    int64_t left = duration_ms(mono_since(until, clock_mono(clock)));
+    return left > 0 && poll(&fd, 1, (int)left) > 0;
+}
+
+static bool connect_until(PGconn *connection, struct clock *clock, struct mono until)
+{
+    PostgresPollingStatusType state = PGRES_POLLING_WRITING;
+    while (PQstatus(connection) != CONNECTION_BAD && state != PGRES_POLLING_OK &&
+           state != PGRES_POLLING_FAILED) {
+        if (!wait_on(connection, state == PGRES_POLLING_WRITING, clock, until)) {
+            return false;
+        }
+        state = PQconnectPoll(connection);
+    }
+    return PQstatus(connection) == CONNECTION_OK;
+}
+
+bool postgres_facts_system(const char *url, struct clock *clock, char out[POSTGRES_SYSTEM_SIZE])
+{
+    static const char *const keys[] = {"dbname", "application_name", NULL};
+    const char *const values[] = {url, "ironcron/validate", NULL};
+    struct mono until = mono_add(clock_mono(clock), SYSTEM_MOST);
+    PGconn *connection = PQconnectStartParams(keys, values, 1);
+    PGresult *result = NULL;
+    if (connect_until(connection, clock, until) &&
+        PQsendQuery(connection, "select system_identifier from pg_control_system()") == 1) {
+        while (PQisBusy(connection) && wait_on(connection, false, clock, until) &&
+               PQconsumeInput(connection) == 1) {
+        }
+        result = PQisBusy(connection) ? NULL : PQgetResult(connection);
+    }
+    bool tells = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1;
+    snprintf(out, POSTGRES_SYSTEM_SIZE, "%s", tells ? PQgetvalue(result, 0, 0) : "");
+    PQclear(result);
+    PQfinish(connection);
+    return tells;
 }
 
 // ---- an open store ------------------------------------------------------------------------------

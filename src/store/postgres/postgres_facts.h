@@ -30,6 +30,10 @@ bool postgres_facts_room(struct store *store, int max_running, struct uuid own,
                          struct error *err) MUST_USE;
 // Do two URLs name one server, as far as words can tell?
 bool postgres_facts_same_server(const char *url, const char *other);
+// Which server a URL leads to, by its own word (store_op_identity.system). False: it did not tell
+// within some seconds.
+#define POSTGRES_SYSTEM_SIZE 24
+bool postgres_facts_system(const char *url, struct clock *clock, char out[POSTGRES_SYSTEM_SIZE]);
 
 // The clock of an open store. The first thing that a command asks, since it says as well whether
 // the store can be reached and is one that we may use.

@@ -124,10 +124,15 @@ void link_explain(const struct postgres_store *store, const PGresult *result, st
                          "the tables; for one that only looks: grant usage on schema ironcron "
                          "to %s; grant select on all tables in schema ironcron to %s",
                          role_of(store), role_of(store));
-    } else if (state != NULL && strcmp(state, "55P03") == 0) {
+    } else if (has_state(result, "55P03")) {
+        err->code = ERROR_UNAVAILABLE;
         (void)error_mend(err, "end the transaction that somebody has left open: select pid, "
                               "application_name, xact_start from pg_stat_activity where state "
                               "like 'idle in transaction%%'");
+    } else if (has_state(result, "57014")) {
+        err->code = ERROR_UNAVAILABLE;
+        (void)error_mend(err, "the server is too slow for it at the moment, or it was cancelled; "
+                              "ironcron doctor says what burdens it");
     }
 }
 
@@ -219,6 +224,10 @@ const char *postgres_statement_name(enum postgres_statement statement)
 
 bool link_prepare(struct postgres_store *store, struct error *err)
 {
+    if (store->only_asks) {
+        store->link = LINK_UP;
+        return true;
+    }
     bool sent = PQenterPipelineMode(store->connection) == 1;
     for (size_t i = 0; i < POSTGRES_STATEMENT_COUNT && sent; i++) {
         sent =
@@ -237,6 +246,9 @@ static bool is_prepared(struct postgres_store *store, const PGresult *result, st
         return true;
     case PGRES_FATAL_ERROR:
         link_explain(store, result, err);
+        if (err->code == ERROR_UNAVAILABLE) {
+            return false; // the tables are only out of reach
+        }
         (void)error_wrap(err, "the tables are of another version; run `ironcron migrate deploy "
                               "--store`");
         err->code = ERROR_VERSION;
@@ -322,6 +334,7 @@ bool link_reader(struct postgres_store *store, struct error *err)
     PQfinish(store->reader);
     store->reader = NULL;
     struct postgres_store twin = *store; // the same steps on a connection of its own
+    twin.only_asks = true;
     twin.connection = NULL;
     twin.prover = NULL;
     twin.link = LINK_DOWN;

@@ -119,6 +119,7 @@ struct postgres_store {
     size_t step; // of the checks
     enum purpose purpose;
     PGconn *prover;  // the second connection of the checks
+    bool only_asks;  // questions of the moment: no statement is prepared
     int64_t backend; // process number of the session
     struct postgres_identity seen, found;
     struct witness witness;

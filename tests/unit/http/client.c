@@ -106,15 +106,35 @@ static void drip(void *context, const struct http_request *request, struct http_
     response->stream.read = read_drip;
 }
 
+// Keeps the world itself, so that who forgets can tell.
+static void answer_later(void *context, const struct http_request *request,
+                         struct http_response *response)
+{
+    struct world *world = context;
+    assert_true(*request->kept == NULL || *request->kept == world);
+    world->asked++;
+    *request->kept = world;
+    response->later = !world->is_known;
+    buf_printf(&response->body, "%s %.*s", http_request_query(request, "q"),
+               (int)request->body_length, request->body);
+}
+
+static void forget(void *context, void *kept)
+{
+    assert_ptr_equal(context, kept);
+    ((struct world *)context)->forgotten++;
+}
+
 static void answer(void *context, const struct http_request *request,
                    struct http_response *response)
 {
     static const struct http_route routes[] = {
         {HTTP_GET, "/hello", say_hello, HTTP_ANYBODY, NULL, NULL, NULL},
         {HTTP_POST, "/echo", echo, HTTP_ANYBODY, NULL, NULL, NULL},
+        {HTTP_POST, "/later", answer_later, HTTP_ANYBODY, NULL, NULL, NULL},
         {HTTP_GET, "/drip", drip, HTTP_ANYBODY, NULL, NULL, NULL},
         {HTTP_GET, "/stream", stream, HTTP_ANYBODY, NULL, NULL, NULL}};
-    static const struct http_router router = {routes, ARRAY_LENGTH(routes), NULL};
+    static const struct http_router router = {routes, ARRAY_LENGTH(routes), NULL, NULL};
     http_route(&router, context, request, response);
 }
 
@@ -126,6 +146,7 @@ void world_open(struct world *world, const struct http_server_options *limits)
     world->unix_path = options.unix_path;
     options.clock = &world->clock;
     options.handler = answer;
+    options.forget = forget;
     options.context = world;
     struct error err = ERROR_INIT;
     if (!http_server_new(&options, &world->server, &err)) {

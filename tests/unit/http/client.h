@@ -15,10 +15,12 @@ struct world {
     const char *unix_path; // of the server, when it listens there
     int dripping;          // pieces that /drip may give, one for each; -1 ends it
     struct http_peer peer; // of the last /hello
+    bool is_known;         // the answer to /later
+    int asked, forgotten;  // of /later
 };
 
 // Offers /hello, /echo (POST) /stream (lines of digits, STREAM_BYTES in all)
-// and /drip (waits for pieces).
+// /drip (waits for pieces) and /later (has no answer until it is known).
 #define STREAM_BYTES ((size_t)8 * 1024 * 1024)
 void world_open(struct world *world, const struct http_server_options *limits);
 void world_close(struct world *world);

@@ -34,7 +34,7 @@ static void finds_the_handler(void **state)
         {HTTP_POST, "/both", say_post, HTTP_ANYBODY, NULL, NULL, NULL},
         {HTTP_POST, "/post", say_post, HTTP_ANYBODY, NULL, NULL, NULL},
     };
-    static const struct http_router router = {routes, ARRAY_LENGTH(routes), NULL};
+    static const struct http_router router = {routes, ARRAY_LENGTH(routes), NULL, NULL};
     static const struct {
         const char *method, *path;
         int status;
@@ -129,7 +129,7 @@ struct question {
 static void ask_rich(const struct question *q)
 {
     static const struct http_router router = {rich_routes, ARRAY_LENGTH(rich_routes),
-                                              admit_all_but_admins};
+                                              admit_all_but_admins, NULL};
     struct http_target target;
     struct error err = ERROR_INIT;
     assert_true(http_target_parse(&target, q->target, &err));

@@ -169,6 +169,53 @@ static void a_stream_waits_for_what_it_has_not_yet(void **state)
     close(fd);
 }
 
+static void an_answer_may_come_later(void **state)
+{
+    (void)state;
+    static const char request[] =
+        "POST /later?q=why HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nping";
+    struct world world;
+    struct buf got;
+    world_open(&world, NULL);
+    buf_init(&got, 65536);
+    int fd = client_open(&world);
+    assert_true(client_send(&world, fd, request, strlen(request)));
+    for (int asked = 1; asked < 4; asked++) {
+        assert_int_equal(world.asked, asked); // once more each time that it is woken, and only then
+        assert_false(client_read(&world, fd, SIZE_MAX, &got));
+        http_server_wake(world.server);
+        pump(&world);
+    }
+    assert_int_equal(got.length, 0);
+    assert_int_equal(world.forgotten, 0);
+    world.is_known = true;
+    http_server_wake(world.server);
+    client_read(&world, fd, SIZE_MAX, &got);
+    assert_int_equal(answer_status(&got), 200);
+    assert_string_equal(answer_body(&got), "why ping");
+    assert_int_equal(world.forgotten, 1);
+    // The connection goes on, and whoever leaves before the answer is forgotten as well.
+    world.is_known = false;
+    assert_true(client_send(&world, fd, request, strlen(request)));
+    close(fd);
+    expect_alive(&world, "a client that left");
+    http_server_wake(world.server);
+    pump(&world);
+    world.is_known = true;
+    http_server_wake(world.server);
+    pump(&world);
+    assert_int_equal(world.forgotten, 2);
+    assert_int_equal(http_server_connections(world.server), 0);
+    // So is who waits when the server ends.
+    world.is_known = false;
+    fd = client_open(&world);
+    assert_true(client_send(&world, fd, request, strlen(request)));
+    world_close(&world);
+    assert_int_equal(world.forgotten, 3);
+    close(fd);
+    buf_release(&got);
+}
+
 static void a_unix_socket_knows_its_peer(void **state)
 {
     (void)state;
@@ -302,6 +349,7 @@ int main(void)
         cmocka_unit_test(sends_headers_that_protect),
         cmocka_unit_test(streams_a_large_body),
         cmocka_unit_test(a_stream_waits_for_what_it_has_not_yet),
+        cmocka_unit_test(an_answer_may_come_later),
         cmocka_unit_test(a_unix_socket_knows_its_peer),
         cmocka_unit_test(keeps_connections_and_answers_pipelines_in_order),
         cmocka_unit_test(the_port_is_known_and_taken),
