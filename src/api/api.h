@@ -18,7 +18,7 @@
 
 #define API_PAGE_MAX     1000
 #define API_PAGE_DEFAULT 100
-#define API_TEXT_MAX     1000 // bytes of a reason or a name
+#define API_TEXT_MAX     1000            // bytes of a reason or a name
 #define API_READING      DURATION_MS(20) // on the node's loop
 
 struct api {

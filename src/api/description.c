@@ -62,7 +62,8 @@ static const struct schema schemas[] = {
     {"Next", "slots:a", NULL},
     {"JobNext", "job:s? schedule:s timezone:s", "Next"},
     {"Why",
-     "job:s at:t? is_slot:b cause:s known:b answer:s next:s outcome:s? reason:s? before:t? after:t? "
+     "job:s at:t? is_slot:b cause:s known:b answer:s next:s outcome:s? reason:s? before:t? "
+     "after:t? "
      "high_water:t? trouble_at:t? node_is_live:b runs:a events:a controls:a other_run:o? "
      "node_then:o? node_before:o? node_after:o? schedule:o? schedule_before:o? schedule_after:o? "
      "clock_change:o? policy:o?",

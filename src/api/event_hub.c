@@ -102,15 +102,17 @@ static void on_passed_over(void *context, const struct job *job, struct instant 
         return;
     }
     event_hub_add(context, "slot_passed_over",
-        json_pack("{s:s, s:o, s:s, s:s}", "job", job->name, "due_at", json_time(due_at), "outcome",
-                  slot_outcome_name(outcome), "reason", slot_reason_name(reason)));
+                  json_pack("{s:s, s:o, s:s, s:s}", "job", job->name, "due_at", json_time(due_at),
+                            "outcome", slot_outcome_name(outcome), "reason",
+                            slot_reason_name(reason)));
 }
 
 static void on_store(void *context, const struct error *err, const struct engine_outage *outage)
 {
     event_hub_add(context, err == NULL ? "store_up" : "store_down",
-        json_pack("{s:o, s:o, s:o}", "error", json_text(err == NULL ? NULL : err->text), "since",
-                  json_time(outage->since), "lasted_ms", json_duration(outage->lasted)));
+                  json_pack("{s:o, s:o, s:o}", "error", json_text(err == NULL ? NULL : err->text),
+                            "since", json_time(outage->since), "lasted_ms",
+                            json_duration(outage->lasted)));
 }
 
 const struct engine_events *event_hub_events(struct event_hub *hub)

@@ -7,6 +7,7 @@
 #include "api/api.h"
 #include "base/arena.h"
 #include "base/check.h"
+#include "http/problem.h"
 
 #define WORDS_MAX 16
 #define TEXT_MAX  ((size_t)128 * 1024)
@@ -89,7 +90,7 @@ static void add_range(struct words *words, const struct http_request *request)
 void api_get_job_next(void *context, const struct http_request *request,
                       struct http_response *response)
 {
-    AUTO(words_release) struct words words;
+    AUTO(words_release) struct words words = {0};
     const struct job *job = api_job(context, request, response);
     if (job != NULL) {
         words_begin(&words, "next");
@@ -101,8 +102,13 @@ void api_get_job_next(void *context, const struct http_request *request,
 
 void api_get_next(void *context, const struct http_request *request, struct http_response *response)
 {
-    AUTO(words_release) struct words words;
+    AUTO(words_release) struct words words = {0};
     const char *schedule = http_request_query(request, "schedule");
+    if (schedule == NULL && http_request_query(request, "tz") != NULL) {
+        http_problem(response, 400,
+                     "tz is the zone of a schedule, and none is given: each job has its own.");
+        return;
+    }
     words_begin(&words, "next");
     add_option(&words, request, "tz");
     add_range(&words, request);

@@ -4,6 +4,7 @@
 
 #include "api/api.h"
 #include "base/arena.h"
+#include "base/map.h"
 #include "document/job_view.h"
 #include "document/json.h"
 #include "document/slot_strip.h"
@@ -12,64 +13,99 @@
 #define ARENA_MAX  ((size_t)64 * 1024 * 1024)
 #define NEXT_SHOWN 3
 #define NEXT_MAX   100
+// A page asks for all jobs at once where they are no more than so many times its own: on a server
+// each question takes some milliseconds, however little it is about.
+#define ALL_AT_ONCE 50
 
-struct looking {
-    struct job_view view;
+struct page {
+    struct job_view *views; // in the arena
+    size_t count;
+    struct map by_name;
     struct arena *arena;
 };
 
 static bool note_job(void *context, const struct store_job *row)
 {
-    struct job_view *view = &((struct looking *)context)->view;
-    if (row->spec != NULL) {
+    struct job_view *view = map_get(&((struct page *)context)->by_name, row->name);
+    if (view != NULL && row->spec != NULL) {
         view->is_known = true;
         view->high_water = row->high_water;
         view->last_success = row->last_success;
     }
-    return false;
+    return true;
 }
 
 static bool note_running(void *context, const struct store_run_row *row)
 {
-    struct job_view *view = &((struct looking *)context)->view;
-    bool is_cut_off = cut_off_is(view->nodes, row);
-    view->cut_off += is_cut_off;
-    view->running += !is_cut_off;
+    struct job_view *view = map_get(&((struct page *)context)->by_name, row->job);
+    if (view != NULL) {
+        bool is_cut_off = cut_off_is(view->nodes, row);
+        view->cut_off += is_cut_off;
+        view->running += !is_cut_off;
+    }
     return true;
 }
 
 static bool note_last(void *context, const struct store_run_row *row)
 {
-    struct looking *looking = context;
-    struct store_run_row *last = arena_alloc(looking->arena, 1, sizeof *last);
-    *last = *row;
-    last->job = looking->view.job->name;
-    last->error = row->error != NULL ? arena_string(looking->arena, row->error) : NULL;
-    looking->view.last = last;
-    return false;
+    struct page *page = context;
+    struct job_view *view = map_get(&page->by_name, row->job);
+    if (view != NULL) {
+        struct store_run_row *last = arena_alloc(page->arena, 1, sizeof *last);
+        *last = *row;
+        last->job = view->job->name;
+        last->error = row->error != NULL ? arena_string(page->arena, row->error) : NULL;
+        view->last = last;
+    }
+    return true;
 }
 
-static bool look(struct api *api, const struct job *job, const struct control_set *controls,
-                 const struct cut_off *nodes, struct arena *arena, struct job_view *view_out,
-                 struct error *err)
+static void page_begin(struct page *page, struct arena *arena, size_t most)
 {
-    struct looking looking = {.view = {.job = job,
-                                       .high_water = INSTANT_NONE,
-                                       .next_due = INSTANT_NONE,
-                                       .late_since = INSTANT_NONE,
-                                       .last_success = INSTANT_NONE,
-                                       .nodes = nodes},
-                              .arena = arena};
-    const struct store_ops *ops = api->store->ops;
-    struct store_run_filter running = {.job = job->name, .by_state = true, .state = RUN_STARTED};
-    struct store_run_filter last = {.job = job->name, .last_of_each_job = true};
-    if (!ops->read_jobs(api->store, job->name, note_job, &looking, err) ||
-        !ops->read_runs(api->store, &running, note_running, &looking, err) ||
-        !ops->read_runs(api->store, &last, note_last, &looking, err)) {
-        return false;
+    *page = (struct page){.arena = arena};
+    page->views = arena_alloc(arena, most, sizeof *page->views);
+    map_init(&page->by_name);
+}
+
+static void page_release(struct page *page)
+{
+    map_release(&page->by_name);
+}
+
+static void page_add(struct page *page, const struct job *job, const struct cut_off *nodes)
+{
+    struct job_view *view = &page->views[page->count++];
+    *view = (struct job_view){.job = job,
+                              .high_water = INSTANT_NONE,
+                              .next_due = INSTANT_NONE,
+                              .late_since = INSTANT_NONE,
+                              .last_success = INSTANT_NONE,
+                              .nodes = nodes};
+    map_put(&page->by_name, job->name, view);
+}
+
+// What the store knows of one job, or of all at once (NULL).
+static bool ask(struct page *page, struct store *store, const char *job, struct error *err)
+{
+    struct store_run_filter running = {.job = job, .by_state = true, .state = RUN_STARTED};
+    struct store_run_filter last = {.job = job, .last_of_each_job = true};
+    return store->ops->read_jobs(store, job, note_job, page, err) &&
+           store->ops->read_runs(store, &running, note_running, page, err) &&
+           store->ops->read_runs(store, &last, note_last, page, err);
+}
+
+static bool page_load(struct page *page, struct api *api, const struct control_set *controls,
+                      struct error *err)
+{
+    bool at_once = page->count > 1 && api->config->job_count / page->count <= ALL_AT_ONCE;
+    for (size_t i = 0; i < (at_once ? 1 : page->count); i++) {
+        if (!ask(page, api->store, at_once ? NULL : page->views[i].job->name, err)) {
+            return false;
+        }
     }
-    job_view_judge(&looking.view, controls, clock_now(api->clock));
-    *view_out = looking.view;
+    for (size_t i = 0; i < page->count; i++) {
+        job_view_judge(&page->views[i], controls, clock_now(api->clock));
+    }
     return true;
 }
 
@@ -95,18 +131,19 @@ static bool list(struct api *api, size_t from, size_t to, json_t *array, struct 
 {
     AUTO(control_set_release) struct control_set controls = {0};
     AUTO(arena_release) struct arena arena;
-    arena_init(&arena, ARENA_MAX);
+    AUTO(page_release) struct page page;
     struct cut_off nodes;
-    if (!control_set_load(&controls, api->store, err) || !api_gone(api, &nodes, err)) {
+    arena_init(&arena, ARENA_MAX);
+    page_begin(&page, &arena, to - from);
+    for (size_t i = from; i < to; i++) {
+        page_add(&page, &api->config->jobs[api->config->by_name[i]], &nodes);
+    }
+    if (!control_set_load(&controls, api->store, err) || !api_gone(api, &nodes, err) ||
+        !page_load(&page, api, &controls, err)) {
         return false;
     }
-    for (size_t i = from; i < to; i++) {
-        struct job_view view;
-        const struct job *job = &api->config->jobs[api->config->by_name[i]];
-        if (!look(api, job, &controls, &nodes, &arena, &view, err)) {
-            return false;
-        }
-        json_array_append_new(array, json_job(&view));
+    for (size_t i = 0; i < page.count; i++) {
+        json_array_append_new(array, json_job(&page.views[i]));
     }
     return true;
 }
@@ -151,7 +188,6 @@ void api_get_job(void *context, const struct http_request *request, struct http_
 {
     struct api *api = context;
     struct error err = ERROR_INIT;
-    struct job_view view;
     const struct job *job = api_job(api, request, response);
     int64_t count =
         http_request_query(request, "next") == NULL ? NEXT_SHOWN : api_number(request, "next");
@@ -164,20 +200,24 @@ void api_get_job(void *context, const struct http_request *request, struct http_
     }
     AUTO(control_set_release) struct control_set controls = {0};
     AUTO(arena_release) struct arena arena;
-    arena_init(&arena, ARENA_MAX);
+    AUTO(page_release) struct page page;
     struct cut_off nodes;
+    arena_init(&arena, ARENA_MAX);
+    page_begin(&page, &arena, 1);
+    page_add(&page, job, &nodes);
     if (!control_set_load(&controls, api->store, &err) || !api_gone(api, &nodes, &err) ||
-        !look(api, job, &controls, &nodes, &arena, &view, &err)) {
+        !page_load(&page, api, &controls, &err)) {
         api_fail(response, &err);
         return;
     }
+    struct job_view *view = &page.views[0];
     AUTO(slot_strip_release) struct slot_strip strip = {0};
     struct instant now = clock_now(api->clock);
-    if (!slot_strip_load(&strip, api->store, api->config->zones, &view, now, api->clock, api->reading,
-                         &err)) {
+    if (!slot_strip_load(&strip, api->store, api->config->zones, view, now, api->clock,
+                         api->reading, &err)) {
         api_fail(response, &err);
         return;
     }
-    view.waiting = waiting_of(job, &strip);
-    api_send(response, 200, json_job_in_full(&view, &strip, now, (size_t)count));
+    view->waiting = waiting_of(job, &strip);
+    api_send(response, 200, json_job_in_full(view, &strip, now, (size_t)count));
 }

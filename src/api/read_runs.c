@@ -12,7 +12,7 @@
 #include "document/run_more.h"
 #include "http/problem.h"
 
-#define PIECE      5000            // fences looked at in one go
+#define PIECE 5000 // fences looked at in one go
 #define CLOCK_SLACK                                                                                \
     DURATION_S(3600) // runs are in the order of claims, whose clock may have been set
 #define OUTPUT_MAX ((size_t)1024 * 1024)

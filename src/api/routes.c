@@ -76,7 +76,9 @@ static const struct http_parameter slots[] = {
     {"after", HTTP_IN_QUERY, HTTP_TIME, false, "behind the slot that was due then"},
     END};
 static const struct http_parameter why[] = {
-    JOB, {"at", HTTP_IN_QUERY, HTTP_TIME, false, "the slot of this time; the newest that is due"}, END};
+    JOB,
+    {"at", HTTP_IN_QUERY, HTTP_TIME, false, "the slot of this time; the newest that is due"},
+    END};
 #define FROM                                                                                       \
     {                                                                                              \
         "from", HTTP_IN_QUERY, HTTP_TIME, false, "slots after this time; now"                      \
@@ -241,8 +243,8 @@ static const struct http_route routes[] = {
      "the end of an http job's run, told by whoever carried it out", NULL},
     {HTTP_GET, "/api/v1/audit", api_get_audit, HTTP_VIEWER, audit,
      "sealed rows of the audit log, the newest first", "Audit[]"},
-    {HTTP_GET, "/api/v1/audit/verify", api_get_verify, HTTP_VIEWER, verify,
-     "is the ledger whole?", "Verification"},
+    {HTTP_GET, "/api/v1/audit/verify", api_get_verify, HTTP_VIEWER, verify, "is the ledger whole?",
+     "Verification"},
     {HTTP_GET, "/api/v1/nodes", api_get_nodes, HTTP_VIEWER, nothing, "the nodes, the newest first",
      "Node[]"},
     {HTTP_POST, "/api/v1/nodes/{node}/drain", api_post_drain_node, HTTP_OPERATOR, order_node,

@@ -50,7 +50,7 @@ struct http_server {
     struct deadlines connections;
     struct streams streams;
     struct suspended_list suspended; // what has nothing to send yet
-    bool is_woken; // its descriptor does not always tell
+    bool is_woken;                   // its descriptor does not always tell
     int epoll_fd;
     char *unix_path;           // NULL = TCP
     char library_message[256]; // its last one: the reason when it does not start
@@ -424,7 +424,8 @@ void http_server_free(struct http_server *server)
     if (server->unix_path != NULL) {
         http_unlisten_unix(server->unix_path, &server->listener);
     }
-    suspended_wake(&server->suspended); // the library refuses to stop while connections are suspended
+    suspended_wake(
+        &server->suspended); // the library refuses to stop while connections are suspended
     MHD_stop_daemon(server->daemon);
     CHECK(server->connections.count == 0);
     free(server->unix_path);

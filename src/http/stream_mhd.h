@@ -10,7 +10,7 @@
 #include "http/suspended_mhd.h"
 
 struct streams {
-    struct deadlines *deadlines; // the server's
+    struct deadlines *deadlines;      // the server's
     struct suspended_list *suspended; // the server's, too
 };
 

@@ -16,7 +16,6 @@
 #include "http/problem.h"
 
 #define CHANNEL     3              // descriptor of a copy
-#define AT_ONCE     4              // processes, each with a connection to the store or two
 #define WAIT_MOST   DURATION_S(5)  // for one's turn
 #define ANSWER_MOST DURATION_S(25) // less than a client is given to take its answer
 #define FRAME_MAX   (HTTP_RESPONSE_MAX + 65536)
@@ -289,14 +288,15 @@ void asides_answer(struct asides *asides, aside_work_fn *work, void *context,
         give_answer(aside, request, response);
         return;
     }
-    if (!aside->has_begun && asides->running < AT_ONCE && !begin(aside, work, context, request)) {
+    if (!aside->has_begun && asides->running < ASIDES_AT_ONCE &&
+        !begin(aside, work, context, request)) {
         refuse(response, "This host lets the node begin no more processes (memory, or a limit of "
                          "their number), and this one is answered by a process of its own.");
         return;
     }
     if (!aside->has_begun &&
         mono_since(clock_mono(asides->clock), aside->asked_at).us > WAIT_MOST.us) {
-        refuse(response, "Too many are reading at once. Ask again in a moment.");
+        refuse(response, "This waited too long for its turn: too many ask at once. Ask again.");
         return;
     }
     response->later = true;

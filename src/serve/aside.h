@@ -12,6 +12,8 @@
 #include "http/request.h"
 #include "time/clock.h"
 
+#define ASIDES_AT_ONCE 4 // processes, each with a connection to the store, or three where it acts
+
 struct asides {
     uv_loop_t *loop;
     struct clock *clock;

@@ -9,9 +9,12 @@
 #include "serve/aside_command.h"
 #include "serve/callback_endpoint.h"
 #include "serve/open_store.h"
+#include "store/postgres/postgres_store.h"
 
 // Of one turn of the loop.
 #define READING_MAX DURATION_MS(250)
+// Who tells the end of a run is answered on the loop, and its run looked for in the store.
+#define LOOKING_MOST DURATION_S(1)
 // Aside: how long a page may be read, and how long an answer may wait for what becomes of a wish.
 #define READING  DURATION_S(1)
 #define PATIENCE DURATION_MS(250)
@@ -163,6 +166,17 @@ static void forget(void *context, void *kept)
 
 // ---- requests -----------------------------------------------------------------------------------
 
+// Looks something up in the store for whoever asks.
+static bool looks(const struct http_request *request)
+{
+    static const char end[] = "/end";
+    size_t length = strlen(request->path);
+    bool tells_end =
+        length >= strlen(end) && strcmp(request->path + length - strlen(end), end) == 0;
+    return strncmp(request->path, "/api/", 5) == 0 &&
+           (tells_end || strcmp(request->method, "GET") == 0);
+}
+
 // Clients that read big pages all at once must not keep the scheduler from its turn: those who come
 // late in a turn of the loop are asked to come again.
 static bool admit_reader(struct doors *doors, const struct http_request *request,
@@ -173,8 +187,7 @@ static bool admit_reader(struct doors *doors, const struct http_request *request
         doors->turn = turn;
         doors->spent = DURATION_US(0);
     }
-    bool reads = strcmp(request->method, "GET") == 0 && strncmp(request->path, "/api/", 5) == 0;
-    if (!reads || *request->kept != NULL || doors->spent.us < READING_MAX.us) {
+    if (!looks(request) || *request->kept != NULL || doors->spent.us < READING_MAX.us) {
         return true;
     }
     http_problem(response, 503, "Too many are reading at once. Ask again in a moment.");
@@ -209,12 +222,11 @@ static void open_local(struct doors *doors, const struct config *config)
     char path[4200];
     struct error err = ERROR_INIT;
     snprintf(path, sizeof path, "%s.sock", config->store_path);
-    struct http_server_options options = {
-        .unix_path = path,
-        .clock = clock_system(),
-        .handler = answer,
-        .forget = forget,
-        .context = doors};
+    struct http_server_options options = {.unix_path = path,
+                                          .clock = clock_system(),
+                                          .handler = answer,
+                                          .forget = forget,
+                                          .context = doors};
     if (!listener_open(&doors->local, &doors->node->loop, &options, &err)) {
         LOG(LOG_WARN, "no_unix_socket", "%s; commands act through the store instead", err.text);
     }
@@ -224,6 +236,9 @@ bool doors_open(struct doors *doors, const struct config *config, struct error *
 {
     const struct config_http *http = &config->http;
     endpoints_configure(&doors->endpoints, http);
+    if (config->store_url != NULL) {
+        postgres_store_bound_reading(doors->node->store, LOOKING_MOST);
+    }
     doors->api.store = doors->node->store;
     doors->api.engine = doors->node->engine;
     doors->api.config = doors->node->loaded->config;

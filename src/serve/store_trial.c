@@ -3,12 +3,14 @@
 
 #include <string.h>
 
+#include "serve/aside.h"
 #include "serve/node_lock.h"
 #include "serve/node_state.h"
 #include "serve/open_store.h"
 
-// Of a node at the store: its own, and one for checks and reading, which comes and goes.
-#define EACH_MOST 2
+// Of a node at the store: its own, one for checks and reading, which comes and goes, and those of
+// whoever asks over HTTP (serve/aside.c).
+#define EACH_MOST (2 + ASIDES_AT_ONCE)
 // For commands, and whoever else is there.
 #define SPARE 10
 
@@ -92,12 +94,12 @@ bool store_trial_connections(const struct store_trial *trial, const struct postg
     if (wanted <= facts->connections_most) {
         return true;
     }
-    (void)error_set(err, ERROR_LIMIT,
-                    "%d node%s at work may have %d connections to the store's server, and %d can "
-                    "be made: each node holds 1, up to %d while it connects or reads, and up to "
-                    "%d to databases there",
-                    nodes, nodes == 1 ? "" : "s", wanted, facts->connections_most, EACH_MOST,
-                    databases);
+    (void)error_set(
+        err, ERROR_LIMIT,
+        "%d node%s at work may have %d connections to the store's server, and %d can "
+        "be made: each node holds 1, up to %d while it connects and is asked over HTTP, "
+        "and up to %d to databases there",
+        nodes, nodes == 1 ? "" : "s", wanted, facts->connections_most, EACH_MOST, databases);
     return error_mend(err, "raise max_connections to %d (it is %d)%s",
                       wanted + facts->connections_reserved + SPARE, facts->connections_setting,
                       databases > 0 ? ", or lower \"connections\" of these databases" : "");

@@ -297,7 +297,8 @@ def test_what_a_command_refuses_is_a_problem(api):
                                ("/api/v1/jobs/hello/why?at=soon", 400, "soon"),
                                ("/api/v1/next?schedule=--explain", 400, "--explain"),
                                ("/api/v1/next?schedule=61%20*%20*%20*%20*", 400, "61"),
-                               ("/api/v1/next?tz=Mars", 400, "Mars"),
+                               ("/api/v1/next?tz=UTC", 400, "each job has its own"),
+                               ("/api/v1/next?tz=Mars&schedule=@daily", 400, "Mars"),
                                ("/api/v1/next?count=0", 400, "count"),
                                ("/api/v1/doctor?deep=perhaps", 400, "deep"),
                                ("/api/v1/audit/verify?since=soon", 400, "soon")]:

@@ -8,7 +8,7 @@ import pathlib
 import signal
 
 import pytest
-from api_client import Api
+from api_client import Api, UnixConnection
 from conftest import until
 from fleet import Session
 from postgres import cluster, database  # noqa: F401: fixtures
@@ -147,8 +147,38 @@ def test_who_answers_aside_holds_nothing_of_the_node(api, ironcron, database):  
     assert api.get("/api/v1/jobs/idle").status == 200
 
 
+def test_who_tells_an_end_waits_a_moment_only(api, database):  # noqa: F811
+    """It is answered among the node's own work."""
+    path = "/api/v1/runs/0190a1b2-0000-7000-8000-000000000000/end"
+    assert api.post(path).status == 404
+    node = "application_name like 'ironcron/serve%' and query like '%ironcron.run r%'"
+    reader, = [int(row[0]) for row in database.backends(node)]
+    os.kill(reader, signal.SIGSTOP)
+    answer = api.post(path)
+    os.kill(reader, signal.SIGCONT)
+    assert answer.status == 503 and "did not answer within 1000 ms" in answer.text, answer.text
+    assert api.post(path).status == 404
+
+
+def test_a_page_of_jobs_knows_what_each_does(api, ironcron):
+    until(lambda: api.get("/api/v1/runs?job=tick&state=success").json, "it has run")
+    jobs = {job["job"]: job for job in api.get("/api/v1/jobs").json}
+    assert jobs.keys() == {"idle", "tick"} and jobs["idle"]["last_run"] is None
+    assert jobs["tick"]["last_run"]["state"] == "SUCCESS"
+    assert api.get("/api/v1/jobs?limit=1").json[0]["job"] == "idle"
+    assert {job["job"]: job["state"] for job in jobs.values()} == {
+        job["job"]: job["state"] for job in ironcron.json("jobs")}
+
+
 def test_events_tell_of_controls_that_were_set_aside(api):
+    listener = UnixConnection(api.socket)
+    listener.request("GET", "/api/v1/events")
+    stream = listener.getresponse()
     changed = api.post("/api/v1/jobs/idle/pause", {"reason": "moving"})
+    until(lambda: b"event: control" in stream.readline(), "the event comes", every=0)
+    told = json.loads(stream.readline().removeprefix(b"data: "))
+    listener.close()
+    assert (told["control"], told["job"], told["reason"]) == ("pause", "idle", "moving")
     assert changed.status == 200 and changed.json["changed"] and changed.json["undo"] == "ironcron resume idle"
     assert api.get("/api/v1/controls").json[0]["reason"] == "moving"
     assert api.post("/api/v1/jobs/idle/resume").json["changed"]

@@ -335,6 +335,9 @@ bool link_reader(struct postgres_store *store, struct error *err)
     store->reader = NULL;
     struct postgres_store twin = *store; // the same steps on a connection of its own
     twin.only_asks = true;
+    if (store->reading_most.us > 0) {
+        twin.options.call_deadline = store->reading_most;
+    }
     twin.connection = NULL;
     twin.prover = NULL;
     twin.link = LINK_DOWN;

@@ -142,6 +142,7 @@ struct postgres_store {
     struct postgres_store *owner; // FOR_ENDS: the store whose ends these are
     PGconn *reader; // for the port's synchronous reading; closed when nobody has read for a while
     struct mono read_at;
+    struct duration reading_most; // 0 = as long as it takes
 };
 
 static inline struct postgres_store *postgres_of(struct store *store)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "store/postgres/postgres_question.h"
 
+#include <poll.h>
 #include <stdio.h>
 
 void question_init(struct question *question, const char *sql)
@@ -55,12 +56,44 @@ void question_range(struct question *question, const char *column, int64_t from,
     }
 }
 
+// Until libpq has an answer, or the time for it is over: then the connection is given up.
+static bool wait_for_row(struct postgres_store *store, struct mono until, struct error *err)
+{
+    while (store->reading_most.us > 0 && PQisBusy(store->reader)) {
+        struct pollfd fd = {.fd = PQsocket(store->reader), .events = POLLIN};
+        int64_t left = duration_ms(mono_since(until, clock_mono(store->options.clock)));
+        if (left <= 0) {
+            PQfinish(store->reader);
+            store->reader = NULL;
+            return error_set(err, ERROR_UNAVAILABLE, "the store did not answer within %lld ms",
+                             (long long)duration_ms(store->reading_most));
+        }
+        if (poll(&fd, 1, (int)left) > 0 && PQconsumeInput(store->reader) == 0) {
+            return true; // it is lost, which the next answer says
+        }
+    }
+    return true;
+}
+
+void postgres_store_bound_reading(struct store *port, struct duration most)
+{
+    postgres_of(port)->reading_most = most;
+}
+
 static bool read_rows(struct postgres_store *store, give_fn *give, const void *reader,
                       struct error *err)
 {
     bool good = true;
     bool wanted = true;
-    for (PGresult *result; (result = PQgetResult(store->reader)) != NULL; PQclear(result)) {
+    struct mono until = mono_add(clock_mono(store->options.clock), store->reading_most);
+    while (true) {
+        if (!wait_for_row(store, until, err)) {
+            return false;
+        }
+        PGresult *result = PQgetResult(store->reader);
+        if (result == NULL) {
+            return good;
+        }
         ExecStatusType status = PQresultStatus(result);
         if (status == PGRES_SINGLE_TUPLE && wanted) {
             wanted = give(result, reader);
@@ -74,8 +107,8 @@ static bool read_rows(struct postgres_store *store, give_fn *give, const void *r
             link_explain(store, result, err);
             good = false;
         }
+        PQclear(result);
     }
-    return good;
 }
 
 bool question_each(struct question *question, struct store *port, give_fn *give, const void *reader,

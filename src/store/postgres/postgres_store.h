@@ -28,6 +28,9 @@ bool postgres_store_open(const struct postgres_store_options *options, struct st
 // is connected to no more. *err_out says so.
 bool postgres_store_is_behind(struct store *store, struct error *err_out);
 
+// From now on the port's synchronous reading gives up after so long: for a node's loop.
+void postgres_store_bound_reading(struct store *store, struct duration most);
+
 // Makes the schema, or brings it up to this program's version, under a lock; nothing to do is fine.
 // Blocks. *from_out: the version found, 0 = none.
 bool postgres_store_migrate(const char *url, int *from_out, struct error *err) MUST_USE;
