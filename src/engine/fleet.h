@@ -62,8 +62,12 @@ void fleet_tell(struct engine *engine); // beats at once: there is something to 
 struct mono fleet_deadline(const struct engine *engine); // up to then this node trusts itself
 bool fleet_is_trusted(const struct engine *engine);
 bool fleet_is_outdated(const struct engine *engine);
-bool fleet_may_act(const struct engine *engine);   // begin something new
-void fleet_was_silent(struct engine *engine);      // or heard nothing
+bool fleet_may_act(const struct engine *engine); // begin something new
+void fleet_was_silent(struct engine *engine);    // or heard nothing
+
+// members.c
+void members_take(struct engine *engine, const struct store_op_beat *beat); // who lives now
+void members_clear(struct fleet *fleet);
 bool fleet_is_keeper(const struct engine *engine); // it keeps house for all
 // How many live nodes go before this one; -1: it does not come into question.
 int fleet_rank(const struct engine *engine, const struct job *job);
