@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from conftest import until
-from test_serve import STUBBORN, TICK, alive, grandchild, jobs, runner_of, states, verified, wait_state
+from serve_jobs import STUBBORN, TICK, alive, grandchild, jobs, runner_of, states, verified, wait_state
 
 
 # ---- what nobody was left to end -----------------------------------------------------------------

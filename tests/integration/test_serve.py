@@ -1,76 +1,16 @@
 """A node's life with real processes: start, policies, faults, reload, stop. Each test says what must hold after
 the fault: the ledger verifies, nothing is left running, work goes on."""
 
-import contextlib
 import os
 import pathlib
-import re
 import signal
-import socket
-import sqlite3
 import subprocess
 import time
 
 import pytest
 
 from conftest import PATIENCE, environment, until
-
-TICK = """
-  - name: tick
-    schedule: "@every 1s"
-    shell: "echo tick >> ticks"
-    workdir: .
-"""
-
-# A family that wants to survive: ignores TERM, double-forks, leaves the session and its environment.
-STUBBORN = """
-  - name: stubborn
-    schedule: "@every 2s"
-    timeout: 10m
-    shell: |
-      trap '' TERM
-      (setsid env -i /bin/sh -c 'trap "" TERM; echo $$$$ > {folder}/grandchild; exec sleep 1000' &)
-      sleep 1000
-"""
-
-
-def jobs(*texts, head="", folder=""):
-    body = "".join(text.replace("{folder}", str(folder)).replace("workdir: .", f"workdir: {folder}") for text in texts)
-    return f"{head}jobs:{body}"
-
-
-def verified(ironcron):
-    done = ironcron.run("audit", "verify", code=None)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def states(ironcron, job):
-    return [row["state"] for row in ironcron.query("select state from job_runs where job = ? order by fence", job)]
-
-
-def wait_state(ironcron, job, state, count=1):
-    until(lambda: states(ironcron, job).count(state) >= count, lambda: f"{count} {state} of {job}: {states(ironcron, job)}")
-
-
-def grandchild(ironcron):
-    path = ironcron.folder / "grandchild"
-    until(lambda: path.exists() and path.read_text().strip(), "the grandchild has said who it is")
-    return int(path.read_text())
-
-
-def alive(pid):
-    try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
-
-
-def runner_of(node):
-    children = subprocess.run(["ps", "-o", "pid=,comm=", "--ppid", str(node.pid)], capture_output=True, text=True,
-                              check=False).stdout
-    found = re.search(r"(\d+) ironcron-runner", children)
-    assert found, children
-    return int(found.group(1))
+from serve_jobs import STUBBORN, TICK, alive, grandchild, jobs, runner_of, small_disk, states, verified, wait_state  # noqa: F401
 
 
 # ---- normal life ---------------------------------------------------------------------------------
@@ -282,76 +222,6 @@ def test_what_was_wanted_during_a_freeze_holds_when_it_ends(ironcron):
     verified(ironcron)
 
 
-# ---- bad input at the start ----------------------------------------------------------------------
-
-
-def test_every_configuration_error_at_once(ironcron):
-    ironcron.config("""jobs:
-  - name: a
-    schedul: "* * * * *"
-    command: ["/bin/true"]
-  - name: b
-    schedule: "0 0 30 2 *"
-    command: ["/bin/true"]
-  - name: c
-    schedule: "* * * * *"
-    timezone: Europe/Berlim
-    shell: "${NOT_SET_AT_ALL}"
-""")
-    done = ironcron.run("serve", code=78)
-    lines = ironcron.config_path.read_text().splitlines()
-    for wrong, said in (("schedul:", "unknown key"), ("30 2 *", "never fires"), ("Berlim", "Europe/Berlin"),
-                        ("NOT_SET_AT_ALL", "NOT_SET_AT_ALL is not set")):
-        line = next(i for i, text in enumerate(lines, 1) if wrong in text)
-        assert re.search(rf"yml:{line}:\d+: .*{said}", done.stderr), (line, said, done.stderr)
-    assert not ironcron.store_path.exists()
-
-
-def test_a_program_that_is_missing_is_refused(ironcron):
-    ironcron.config(jobs("""
-  - name: gone
-    schedule: "* * * * *"
-    command: ["/no/such/program"]
-"""))
-    done = ironcron.run("serve", code=1)
-    assert "/no/such/program" in done.stderr
-
-
-def test_a_port_in_use_is_refused_by_address(ironcron):
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-        ironcron.config(jobs(TICK, folder=ironcron.folder, head=f'http: {{ listen: "127.0.0.1:{port}" }}\n'), http=False)
-        done = ironcron.run("serve", code=1)
-        assert "127.0.0.1" in done.stderr and str(port) in done.stderr
-
-
-def test_a_store_of_a_newer_version_is_refused_and_kept(ironcron):
-    ironcron.config(jobs(TICK, folder=ironcron.folder))
-    with ironcron.serve():
-        wait_state(ironcron, "tick", "SUCCESS")
-    with contextlib.closing(sqlite3.connect(ironcron.store_path)) as db:
-        db.execute("pragma user_version = 9999")
-    before = ironcron.store_path.read_bytes()
-    done = ironcron.run("serve", code=78)
-    assert "9999" in done.stderr
-    assert ironcron.store_path.read_bytes() == before
-
-
-@pytest.mark.parametrize("damage", ["garbage", "truncated", "holes"])
-def test_a_damaged_store_is_refused_with_the_remedy(ironcron, damage):
-    ironcron.config(jobs(TICK, folder=ironcron.folder))
-    with ironcron.serve():
-        wait_state(ironcron, "tick", "SUCCESS")
-    content = ironcron.store_path.read_bytes()
-    pages = {"garbage": b"this is no database at all" * 100, "truncated": content[: len(content) // 2],
-             "holes": content[:4096] + b"\xff" * (len(content) - 4096)}
-    ironcron.store_path.write_bytes(pages[damage])
-    done = ironcron.run("serve", code=None)
-    assert done.returncode in (1, 75), done.stderr
-    assert "recover" in done.stderr or "copy" in done.stderr or "not an SQLite database" in done.stderr, done.stderr
-    assert "bug" not in done.stderr
-
-
 # ---- reload --------------------------------------------------------------------------------------
 
 
@@ -381,19 +251,6 @@ def test_reload_takes_new_jobs_and_keeps_the_old_ones_on_errors(ironcron):
 
 
 # ---- the disk ------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def small_disk(ironcron):
-    """The store's folder on a file system of 3 MB."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small file system needs root")
-    mounted = ironcron.folder / "small"
-    mounted.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(mounted)], check=False).returncode != 0:
-        pytest.skip("mounting is not allowed here")
-    yield mounted
-    subprocess.run(["umount", "-l", str(mounted)], check=False)
 
 
 def test_a_full_disk_loses_nothing_and_heals(ironcron, small_disk):

@@ -16,7 +16,7 @@ import pytest
 
 import conftest
 from conftest import PATIENCE, processes, until
-from test_serve import alive, runner_of, small_disk, states, verified, wait_state  # noqa: F401
+from serve_jobs import alive, runner_of, small_disk, states, verified, wait_state  # noqa: F401
 
 TABLE = "create table t(id integer primary key, name text unique); insert into t values (1, 'Anna'), (2, 'Bernd');"
 # Goes on for ever, in steps.

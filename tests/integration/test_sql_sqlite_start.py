@@ -5,7 +5,7 @@ import os
 import signal
 import sqlite3
 
-from test_serve import verified
+from serve_jobs import verified
 from test_sql_sqlite import TABLE, app, locked, make, open_folder, run, sql  # noqa: F401
 
 
