@@ -98,9 +98,10 @@ void script_greet(struct seat *seat)
     if (seat->pool->runner->store_system[0] != '\0') {
         send_identity(seat);
     }
+    // The view pg_stat_activity would be planned for as long as all else of a connection takes.
     send_params(seat, STAGE_GREETING,
                 "select pid, (extract(epoch from backend_start) * 1000000)::bigint "
-                "from pg_catalog.pg_stat_activity where pid = pg_catalog.pg_backend_pid()",
+                "from pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid())",
                 0, NULL);
     send_sync(seat, STAGE_SYNC_CLEAN);
 }
