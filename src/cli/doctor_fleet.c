@@ -116,19 +116,51 @@ static void tell_clock(struct doctor *doctor, struct duration skew)
     }
 }
 
-static void tell_room(struct doctor *doctor, const struct postgres_facts *facts)
+static void ago(const struct doctor *doctor, int64_t seconds, char out[WORDS_TIME_SIZE])
+{
+    struct instant now = doctor->overview.now;
+    words_relative(instant_add(now, DURATION_S(-seconds)), now, out);
+}
+
+static void tell_connections(struct doctor *doctor, const struct postgres_facts *facts,
+                             const struct postgres_health *health)
 {
     if (facts->connections_left < LEFT_LEAST) {
         doctor_add(doctor, "server", DOCTOR_TODO,
                    "raise max_connections, or end what holds them: select * from pg_stat_activity",
-                   "%d connections are left (max_connections is %d)", facts->connections_left,
-                   facts->connections_setting);
+                   "%d connections are left (max_connections is %d); of those in use %d are of %s",
+                   facts->connections_left, facts->connections_setting,
+                   health->most_connections.count, health->most_connections.who);
     }
-    if ((int64_t)facts->locks * 100 > (int64_t)facts->locks_most * LOCKS_SHARE) {
-        doctor_add(doctor, "server", DOCTOR_TODO, "raise max_locks_per_transaction",
-                   "%d of about %d places of the lock table are taken", facts->locks,
-                   facts->locks_most);
+}
+
+static void tell_lock_table(struct doctor *doctor, const struct postgres_facts *facts,
+                            const struct postgres_health *health)
+{
+    char session[32] = "";
+    char remedy[160] = "raise max_locks_per_transaction, and start the server again";
+    if ((int64_t)facts->locks * 100 <= (int64_t)facts->locks_most * LOCKS_SHARE) {
+        return;
     }
+    if (health->most_locks.pid > 0) {
+        snprintf(session, sizeof session, "session %d, ", health->most_locks.pid);
+        snprintf(remedy, sizeof remedy,
+                 "select pg_terminate_backend(%d), if that is nothing usual; or raise "
+                 "max_locks_per_transaction, and start the server again",
+                 health->most_locks.pid);
+    }
+    doctor_add(doctor, "server", DOCTOR_TODO, remedy,
+               "%d of about %d places of the lock table are taken, %d of them by %s%s: where none "
+               "is left nothing can start",
+               facts->locks, facts->locks_most, health->most_locks.count, session,
+               health->most_locks.who);
+}
+
+static void tell_room(struct doctor *doctor, const struct postgres_facts *facts,
+                      const struct postgres_health *health)
+{
+    tell_connections(doctor, facts, health);
+    tell_lock_table(doctor, facts, health);
     if (!facts->is_fsync) {
         doctor_add(doctor, "server", DOCTOR_NOTE, "set fsync = on",
                    "fsync is off: a crash of the server forgets what it has promised");
@@ -137,29 +169,35 @@ static void tell_room(struct doctor *doctor, const struct postgres_facts *facts)
 
 static void tell_holder(struct doctor *doctor, const struct postgres_health *health)
 {
-    char remedy[128];
+    char since[WORDS_TIME_SIZE] = "nobody knows when";
     bool is_long = health->holder.seconds > HELD_MOST || health->holder.transactions > AGE_MOST;
     if (!health->holder.is_there || !is_long) {
         return;
     }
-    snprintf(remedy, sizeof remedy, "select pg_terminate_backend(%d)", health->holder.pid);
-    doctor_add(doctor, "vacuum", DOCTOR_TODO,
-               health->holder.pid > 0 ? remedy : "drop it when nothing needs it any more",
-               "%s%s holds back what vacuum could clear away, since %lld s and %lld transactions",
-               health->holder.who, health->holder.pid > 0 ? "'s transaction" : "",
-               (long long)health->holder.seconds, (long long)health->holder.transactions);
+    if (health->holder.seconds >= 0) {
+        ago(doctor, health->holder.seconds, since);
+    }
+    doctor_add(doctor, "vacuum", DOCTOR_TODO, health->holder.remedy,
+               "%s holds back what vacuum could clear away; it began %s, %lld transactions before "
+               "the newest one",
+               health->holder.who, since, (long long)health->holder.transactions);
 }
 
 static void tell_bloat(struct doctor *doctor, const struct postgres_health *health)
 {
     for (size_t i = 0; i < health->bloated_count; i++) {
         char remedy[128];
+        char last[WORDS_TIME_SIZE] = "never";
+        if (health->bloated[i].vacuumed >= 0) {
+            ago(doctor, health->bloated[i].vacuumed, last);
+        }
         snprintf(remedy, sizeof remedy, "vacuum ironcron.%s; and is autovacuum on?",
                  health->bloated[i].name);
         doctor_add(doctor, "vacuum", DOCTOR_TODO, remedy,
-                   "table ironcron.%s has %lld dead rows beside %lld live ones",
+                   "table ironcron.%s has %lld dead rows beside %lld live ones, and was last "
+                   "vacuumed %s",
                    health->bloated[i].name, (long long)health->bloated[i].dead,
-                   (long long)health->bloated[i].live);
+                   (long long)health->bloated[i].live, last);
     }
 }
 
@@ -167,11 +205,13 @@ static void tell_locks(struct doctor *doctor, const struct postgres_health *heal
 {
     for (size_t i = 0; i < health->lock_count; i++) {
         char remedy[128];
+        char quiet[WORDS_TIME_SIZE];
+        ago(doctor, health->locks[i].quiet, quiet);
         snprintf(remedy, sizeof remedy, "select pg_terminate_backend(%d)", health->locks[i].pid);
-        doctor_add(
-            doctor, "locks", DOCTOR_TODO, remedy,
-            "session %d (%s) holds the lock of %s, and no run of it is going: it cannot start",
-            health->locks[i].pid, health->locks[i].who, health->locks[i].job);
+        doctor_add(doctor, "locks", DOCTOR_TODO, remedy,
+                   "session %d (%s), whose last statement was %s, holds the lock of %s, and no run "
+                   "of it is going: it cannot start",
+                   health->locks[i].pid, health->locks[i].who, quiet, health->locks[i].job);
     }
 }
 
@@ -226,7 +266,7 @@ bool doctor_server(struct doctor *doctor, struct error *err)
                session->config->store, (double)health.bytes / 1e6, facts.server,
                facts.connections_left);
     tell_clock(doctor, facts.skew);
-    tell_room(doctor, &facts);
+    tell_room(doctor, &facts, &health);
     tell_holder(doctor, &health);
     tell_bloat(doctor, &health);
     tell_locks(doctor, &health);

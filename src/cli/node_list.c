@@ -13,7 +13,8 @@ const char *node_list_state_of(const struct session *session, const struct store
 {
     char id[UUID_TEXT_SIZE];
     uuid_format(row->node, id);
-    if (session->node_is_here && strcmp(session->node.node, id) == 0) {
+    bool has_lease = !instant_is_none(row->valid_until);
+    if (session->node_is_here && !has_lease && strcmp(session->node.node, id) == 0) {
         return row->state;
     }
     bool is_dead = strcmp(row->state, "live") == 0 && strcmp(session->last.node, id) == 0;

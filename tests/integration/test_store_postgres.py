@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 from conftest import PATIENCE, Ironcron, until
+from fleet import Clock, Session
 from postgres import BIN, PASSWORD, Database, cluster, own_cluster  # noqa: F401 (fixtures)
 
 ROLE = "ironcron_role"
@@ -399,6 +400,8 @@ def test_the_doctor_finds_tables_full_of_dead_rows(fleet):
     fleet.rows("delete from ironcron.meta where key like 'x%'")
     until(lambda: any("ironcron.meta" in check["detail"] for check in findings(fleet, "vacuum")),
           "the doctor tells of dead rows")
+    told, = [check for check in findings(fleet, "vacuum", 1) if "ironcron.meta" in check["detail"]]
+    assert "last vacuumed never" in told["detail"] and told["remedy"].startswith("vacuum ironcron.meta;")
     fleet.rows("vacuum ironcron.meta")
     until(lambda: not findings(fleet, "vacuum"), "and not after a vacuum")
 
@@ -415,10 +418,51 @@ def test_the_doctor_finds_a_lock_that_nobody_needs(fleet):
         pid = holder.stdout.readline().strip().split("|")[1]
         locks = findings(fleet, "locks", 1)
         assert [check["remedy"] for check in locks] == [f"select pg_terminate_backend({pid})"]
-        assert "holds the lock of tick" in locks[0]["detail"]
+        assert "(psql), whose last statement was" in locks[0]["detail"] and "holds the lock of tick" in locks[0]["detail"]
     finally:
         holder.kill()
         holder.wait()
+
+
+def test_the_doctor_names_who_fills_the_lock_table(fleet):
+    fleet.deploy()
+    session = Session(fleet.database)
+    session.execute("select count(pg_advisory_lock(n)) from generate_series(1, 3600) n")
+    pid = session.execute("select pg_backend_pid()")
+    told, = [check for check in findings(fleet, "server", 1) if "lock table" in check["detail"]]
+    session.close()
+    assert f"by session {pid}, psql" in told["detail"] and "nothing can start" in told["detail"]
+    assert f"select pg_terminate_backend({pid})" in told["remedy"] and "max_locks_per_transaction" in told["remedy"]
+
+
+def test_the_doctor_tells_since_when_a_transaction_is_in_the_way(tmp_path, own_cluster, monkeypatch):  # noqa: F811
+    """Prepared, as it were, two hours ago."""
+    fleet = Fleet(tmp_path, own_cluster)
+    fleet.deploy()
+    fleet.rows("begin; create table left_over (); prepare transaction 'left over'")
+    own_cluster.stop()
+    clock = Clock(own_cluster.folder)
+    clock.step(7200)
+    for name, value in clock.environment().items():
+        monkeypatch.setenv(name, value)
+    own_cluster.start()
+    told, = findings(fleet, "vacuum", 1)
+    assert "the prepared transaction left over in database" in told["detail"], told
+    assert "began 2h" in told["detail"] and "ago" in told["detail"], told
+    assert "rollback prepared 'left over'" in told["remedy"]
+    assert "behind the store's" in findings(fleet, "skew", 1)[0]["detail"]
+
+
+def test_a_node_of_this_host_is_past_its_lease_as_any_other(fleet):
+    fleet.deploy()
+    with fleet.serve() as node:
+        fleet.wait_run("tick", "SUCCESS")
+        node.signal(signal.SIGSTOP)
+        until(lambda: fleet.json("nodes", code=None)[0]["state"] == "overdue", "its lease is over")
+        assert "past the lease" in fleet.run("nodes", code=1).stdout
+        assert any(check["remedy"] == f"kill -CONT {node.pid}" for check in findings(fleet, "node", 1))
+        node.signal(signal.SIGCONT)
+        until(lambda: fleet.json("nodes", code=None)[0]["state"] == "live", "it goes on")
 
 
 def test_nodes_exits_1_when_one_is_past_its_lease(fleet):

@@ -49,15 +49,16 @@ struct postgres_health {
     // The oldest transaction of the server that keeps dead rows from being cleared away.
     struct {
         bool is_there;
-        int pid; // 0 = a replication slot or a prepared transaction, by its name
-        char who[128];
-        int64_t seconds;
+        char who[160];
+        char remedy[160];
+        int64_t seconds; // -1 = nobody knows
         int64_t transactions; // its age
     } holder;
     // Tables with more dead rows than live ones, the worst first.
     struct {
         char name[64];
         int64_t live, dead;
+        int64_t vacuumed; // so many seconds ago; -1 = never
     } bloated[POSTGRES_HEALTH_TABLES];
     size_t bloated_count;
     // Sessions that hold a job's lock though no run of it is STARTED, seen twice, a second apart.
@@ -66,8 +67,15 @@ struct postgres_health {
         int64_t job_id;
         char job[160];
         char who[64];
+        int64_t quiet; // seconds since it last began or ended a statement
     } locks[POSTGRES_HEALTH_LOCKS];
     size_t lock_count;
+    // Who has most of the server's lock table, and most of its connections.
+    struct {
+        int pid; // of the session; 0 = a prepared transaction
+        char who[64];
+        int count;
+    } most_locks, most_connections;
 };
 bool postgres_health_read(struct store *store, struct postgres_health *health_out,
                           struct error *err) MUST_USE;
