@@ -25,7 +25,12 @@ static bool only_the_store(const struct invocation *invocation, struct error *er
 {
     bool other = invocation_has(invocation, "dir") || invocation_has(invocation, "database") ||
                  invocation_has(invocation, "url");
-    return (invocation_has(invocation, "store") && !other) ||
+    if (invocation_has(invocation, "store") && other) {
+        return error_set(err, ERROR_USAGE,
+                         "--store stands alone: the database is the one that \"store\" in the "
+                         "configuration names; leave out --dir, --database and --url");
+    }
+    return invocation_has(invocation, "store") ||
            error_set(err, ERROR_USAGE,
                      "give --store: in this version `migrate` knows ironcron's own tables only; a "
                      "folder of Prisma migrations is applied by `prisma migrate deploy`");

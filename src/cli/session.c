@@ -313,10 +313,15 @@ bool session_no_job(const struct session *session, const char *name, struct erro
                          "is meant to be\nAll jobs: ironcron jobs",
                          name, session->file->path, session->version);
     }
+    char version[80];
     const char *nearest = config_nearest_job(session->config, name);
+    snprintf(version, sizeof version,
+             "version %" PRId64 " of the jobs, which is in force on all nodes", session->version);
     return error_set(err, ERROR_NOT_FOUND,
                      "there is no job \"%s\" in %s%s%s%s\nAll jobs: ironcron jobs", name,
-                     session->config->is_faulty ? session->config->store : session->config->path,
+                     session->config->is_faulty ? session->config->store
+                     : session->version > 0     ? version
+                                                : session->config->path,
                      nearest != NULL ? "; did you mean \"" : "", nearest != NULL ? nearest : "",
                      nearest != NULL ? "\"?" : "");
 }

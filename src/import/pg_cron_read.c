@@ -137,6 +137,9 @@ static PGconn *connect_to(const char *url, struct pg_cron *source, struct error 
         (void)fail(connection, ERROR_UNAVAILABLE, "the database cannot be reached", err);
         if (PQconnectionNeedsPassword(connection) != 0) {
             (void)error_mend(err, "give one in $PGPASSWORD or ~/.pgpass");
+        } else {
+            (void)error_mend(err, "is it up, and are host, port, user and database of the URL "
+                                  "right?");
         }
         PQfinish(connection);
         return NULL;

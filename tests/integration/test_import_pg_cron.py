@@ -120,7 +120,7 @@ def test_what_cannot_be_read_is_refused_with_its_remedy(ironcron, pg_cron):
     done = imported(ironcron, pg_cron, url(pg_cron, database="bare"))
     assert "database bare has no pg_cron" in done.stderr and "cron.database_name" in done.stderr
     done = imported(ironcron, pg_cron, "postgresql://tester@127.0.0.1:1/postgres", code=75)
-    assert "cannot be reached" in done.stderr
+    assert "cannot be reached" in done.stderr and "is it up" in done.stderr
     done = imported(ironcron, pg_cron, "postgresql://u:hunter5@h:x/%zz", code=2)
     assert "hunter5" not in done.stderr and "postgresql://USER@HOST:PORT/DATABASE" in done.stderr
     done = imported(ironcron, pg_cron, f"postgresql://tester:{PASSWORD}x@127.0.0.1:{pg_cron.port}/postgres", code=75)

@@ -84,6 +84,7 @@ def test_tables_are_made_once_and_by_whoever_comes_first(fleet):
     assert sum(answer["found"] == 0 for answer in answers) == 1
     assert {answer["now"] for answer in answers} == {answers[0]["wanted"]}
     assert "nothing to do" in fleet.deploy().stdout
+    assert "--store stands alone" in fleet.run("migrate", "deploy", "--store", "--dir", "x", code=2).stderr
     assert fleet.json("migrate", "status", "--store")["ok"] is True
 
 
@@ -457,6 +458,7 @@ def test_a_node_of_this_host_is_past_its_lease_as_any_other(fleet):
     fleet.deploy()
     with fleet.serve() as node:
         fleet.wait_run("tick", "SUCCESS")
+        assert 'no job "nobody" in version 1 of the jobs' in fleet.run("why", "nobody", code=1).stderr
         node.signal(signal.SIGSTOP)
         until(lambda: fleet.json("nodes", code=None)[0]["state"] == "overdue", "its lease is over")
         assert "past the lease" in fleet.run("nodes", code=1).stdout

@@ -51,7 +51,7 @@ struct postgres_health {
         bool is_there;
         char who[160];
         char remedy[160];
-        int64_t seconds; // -1 = nobody knows
+        int64_t seconds;      // -1 = nobody knows
         int64_t transactions; // its age
     } holder;
     // Tables with more dead rows than live ones, the worst first.
