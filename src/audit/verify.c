@@ -134,12 +134,25 @@ static bool take_node(void *context, const struct store_node_row *row)
     return true;
 }
 
+// Pruning never goes so far: what is said to be pruned is not looked for.
+static void judge_pruned(struct verification *v)
+{
+    struct instant from = v->report->anchor.slots_from;
+    struct instant now = v->options->now;
+    if (!instant_is_none(from) && now.us > 0 && instant_before(now, from)) {
+        verification_find(v, VERIFY_SLOT_GAP, NULL, from,
+                          "the store says that history was pruned up to a time that has not come "
+                          "yet, so that no slot can be looked for");
+    }
+}
+
 static bool verify_parts(struct verification *v, struct error *err)
 {
     struct store *store = v->store;
     if (!store->ops->read_anchor(store, &v->report->anchor, err)) {
         return false;
     }
+    judge_pruned(v);
     v->kept_from = later(v->report->anchor.slots_from, v->options->since);
     if (!verify_chain(v, err)) {
         return false;
@@ -185,7 +198,8 @@ bool verify_store(struct store *store, const struct verify_options *options,
                              .settled = INSTANT_NONE};
     map_init(&v.names);
     controls_init(&v.controls);
-    bool read = verify_parts(&v, err);
+    bool read = store->ops->reading_begins(store, err) && verify_parts(&v, err);
+    store->ops->reading_ends(store);
     release(&v);
     if (!read) {
         verify_report_release(report_out);

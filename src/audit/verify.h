@@ -12,7 +12,8 @@
 #include "time/instant.h"
 
 enum verify_kind {
-    VERIFY_CHAIN_BROKEN,      // a row's hash does not match, or seq/prev_hash does not follow
+    VERIFY_CHAIN_BROKEN, // a row's hash does not match, seq/prev_hash does not follow, or the chain
+                         // is not the one that somebody has seen
     VERIFY_RUN_WITHOUT_START, // an end without STARTED
     VERIFY_RUN_TWO_ENDS,
     VERIFY_RUN_NOT_ENDED, // STARTED without end, and no live node runs it
@@ -57,15 +58,28 @@ struct verify_report {
     size_t finding_total;
 };
 
+// A row of the chain that somebody has seen: it must be there still, with the same hash.
+struct verify_seen {
+    const char *by;     // for findings: "--expect"
+    int64_t seq;        // 0 = nothing was seen
+    uint8_t hash[32];   //
+    bool may_be_pruned; // else pruning it is a finding, since it cannot be compared any more
+};
+#define VERIFY_SEEN_MAX 4
+
 struct verify_options {
-    struct instant since; // none = everything that is kept
-    bool node_is_live;    // a node holds the store's lock: its open runs are "running"
+    struct instant since;    // none = everything that is kept
+    bool node_is_live;       // a node holds the store's lock: its open runs are "running"
+    struct instant now;      // by the store's clock; zero or none = not known
+    const char *cannot_seal; // why what waits could not be sealed; NULL = it was, or nobody tried
+    struct verify_seen seen[VERIFY_SEEN_MAX];
+    size_t seen_count;
 };
 
 // False only when the store could not be read; the report is empty then. Never writes; reads the
-// store several times over, in bounded memory. With a live node what it writes meanwhile is left
-// for the next time; rows that are not sealed yet take part in everything but the chain. `since`
-// leaves out audit rows, ended runs and slots before it. Where history was pruned, and within five
+// store several times over, in bounded memory, all of it as it is at one moment; rows that are not
+// sealed yet take part in everything but the chain. `since` leaves out audit rows, ended runs and
+// slots before it, but no row that was seen. Where history was pruned, and within five
 // seconds of a control's change, nothing is claimed that cannot be known any more.
 bool verify_store(struct store *store, const struct verify_options *options,
                   struct verify_report *report_out, struct error *err) MUST_USE;

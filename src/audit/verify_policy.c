@@ -137,9 +137,11 @@ static bool others_perhaps_dry(const struct look *look)
 static void look_at_start(const struct look *look)
 {
     const struct verification_node *node = find_node(look->v, look->row->node);
+    const char *actor = look->row->actor;
+    bool has_actor = actor != NULL && actor[0] != '\0'; // for the chain these are the same
     // What a person asks for by name runs in a pause too, but nothing runs in a dry-run.
     bool asked_for = triggered_by(look, TRIGGER_MANUAL) || triggered_by(look, TRIGGER_BACKFILL) ||
-                     (triggered_by(look, TRIGGER_RETRY) && look->row->actor != NULL);
+                     (triggered_by(look, TRIGGER_RETRY) && has_actor);
     if (node != NULL && node->dry_run) {
         contradict(look, "was executed by a node that is in dry-run,");
     } else if (others_surely_dry(look)) {

@@ -32,6 +32,13 @@ static struct witness *get(struct portion *portion, struct uuid key, uint32_t jo
     return witnesses_get(&portion->witnesses, key, job, at);
 }
 
+// The codes come from the store, where anybody may have written anything: one that is none stays
+// none when it is made small.
+static uint8_t code(int number)
+{
+    return number < 0 || number >= WITNESS_NONE ? WITNESS_NONE - 1 : (uint8_t)number;
+}
+
 static void bump(uint8_t *counter)
 {
     *counter += *counter < UINT8_MAX;
@@ -57,8 +64,8 @@ static bool take_slot(void *context, const struct store_slot_row *row)
     struct witness *witness = get(portion, key, job, row->due_at);
     if (witness != NULL) {
         witness->is_slot = !has_run;
-        witness->slot_outcome = (uint8_t)row->outcome;
-        witness->slot_reason = (uint8_t)row->reason;
+        witness->slot_outcome = code((int)row->outcome);
+        witness->slot_reason = code((int)row->reason);
     }
     return true;
 }
@@ -100,10 +107,12 @@ static void take_run_event(struct portion *portion, const struct store_audit_row
         return;
     }
     if (starts) {
+        witness->started_at = witness->starts == 0 ? row->at : witness->started_at;
         bump(&witness->starts);
         return;
     }
     bump(&witness->ends);
+    witness->ended_at = row->at;
     witness->audit_state = (uint8_t)state;
     // It may have ended long before that was recorded, but not before it began.
     struct instant early = instant_add(row->at, (struct duration){-RECORDED_WITHIN.us});
@@ -165,6 +174,18 @@ static bool lives_still(const struct verification *v, struct uuid node)
     return false;
 }
 
+// It began when that was recorded; it ended after that, and before its end was recorded.
+static bool times_differ(const struct witness *witness, const struct store_run_row *row)
+{
+    if (instant_is_none(witness->started_at)) {
+        return false;
+    }
+    bool ended = run_state_is_final(row->state) && !instant_is_none(witness->ended_at);
+    return !instant_equal(row->started_at, witness->started_at) ||
+           (ended && (instant_before(row->ended_at, row->started_at) ||
+                      instant_before(witness->ended_at, row->ended_at)));
+}
+
 static bool take_run(void *context, const struct store_run_row *row)
 {
     struct portion *portion = context;
@@ -181,8 +202,9 @@ static bool take_run(void *context, const struct store_run_row *row)
     }
     struct witness *witness = get(portion, row->run_id, job, row->started_at);
     if (witness != NULL) {
-        witness->run_state = (uint8_t)row->state;
+        witness->run_state = code((int)row->state);
         witness->is_running = lives;
+        witness->times_differ = times_differ(witness, row);
         witness->start_may_lack =
             is_fresh(v, row->started_at) || verification_is_old(row->started_at, v->audit_from);
         witness->end_may_lack =
@@ -235,7 +257,6 @@ static const char *reason_name(uint8_t reason)
 
 static const char *state_name(uint8_t state)
 {
-    // The codes come from the store, where anybody may have written anything.
     return state < RUN_STATE_COUNT ? run_state_name((enum run_state)state) : "of an unknown state";
 }
 
@@ -291,6 +312,11 @@ static void judge_agreement(const struct case_file *file)
     if (w->job_differs) {
         accuse(file, VERIFY_RUN_MISMATCH,
                "belongs to different jobs in audit_log, job_runs and slots");
+    }
+    if (w->times_differ) {
+        accuse(file, VERIFY_RUN_MISMATCH,
+               "has other times in job_runs than in the audit log: it started when that was "
+               "recorded, and ended before its end was");
     }
     if (w->run_state == WITNESS_NONE) {
         if (w->ends > 0 && !w->ended_old) {

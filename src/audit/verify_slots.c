@@ -12,6 +12,9 @@
 // Open slots are those that run or wait: more than this many are a fault whatever they wait for.
 #define OPEN_MAX 100000
 
+// More that are missing of one job are a fault of what says that they were due: it may never end.
+#define GAPS_MAX 100000
+
 #define YEAR_10000 INT64_C(253402300800)
 
 struct slots_job {
@@ -21,7 +24,9 @@ struct slots_job {
     size_t span_count;
     size_t span_capacity;
     struct verify_job *report;
-    bool seen; // by the pass over the slots
+    size_t gaps;
+    bool seen;     // by the pass over the slots
+    bool given_up; // it has too many gaps
 };
 
 struct open_slot {
@@ -56,13 +61,17 @@ static void find(struct slots_walk *walk, enum verify_kind kind, const struct sl
 
 // ---- what is in force ---------------------------------------------------------------------------
 
-// Deciding a slot leaves an audit row. A mark far beyond the last of them was never reached by
-// deciding, and recomputing up to it might never end.
+// Deciding a slot leaves an audit row. A mark far beyond the last of them, or beyond now, was never
+// reached by deciding, and recomputing up to it might never end.
 static struct instant credible_mark(struct slots_walk *walk, const struct store_job *row)
 {
     struct instant last_at = walk->v->last_at;
+    struct instant now = walk->v->options->now;
     struct instant limit = instant_is_none(last_at) ? instant_from_unix(YEAR_10000)
                                                     : instant_add(last_at, DURATION_S(86400));
+    if (now.us > 0 && instant_before(instant_add(now, DURATION_S(86400)), limit)) {
+        limit = instant_add(now, DURATION_S(86400));
+    }
     if (!instant_before(limit, row->high_water)) {
         return row->high_water;
     }
@@ -162,14 +171,23 @@ static struct instant peek(struct slots_walk *walk)
     return due_at;
 }
 
+static void report_gap(struct slots_walk *walk, struct instant due_at)
+{
+    struct slots_job *job = walk->current;
+    job->given_up = job->gaps++ == GAPS_MAX;
+    find(walk, VERIFY_SLOT_GAP, job, due_at,
+         job->given_up ? "is missing as well as 100,000 before it, and the job is left at that"
+                       : "was due by its schedule, but is not in the ledger");
+}
+
 // Everything due before `limit` (none: everything left) is not in the ledger.
 static void report_gaps(struct slots_walk *walk, struct instant limit)
 {
     for (struct instant t = peek(walk);
-         !instant_is_none(t) && (instant_is_none(limit) || instant_before(t, limit));
+         !instant_is_none(t) && (instant_is_none(limit) || instant_before(t, limit)) &&
+         !walk->current->given_up;
          t = peek(walk)) {
-        find(walk, VERIFY_SLOT_GAP, walk->current, t,
-             "was due by its schedule, but is not in the ledger");
+        report_gap(walk, t);
         walk->current->report->due++;
         due_advance(&walk->due);
     }
@@ -229,6 +247,9 @@ static void check_extra(struct slots_walk *walk, struct instant due_at)
 static void match(struct slots_walk *walk, struct instant due_at)
 {
     report_gaps(walk, due_at);
+    if (walk->current->given_up) {
+        return;
+    }
     struct instant due = peek(walk);
     if (!instant_is_none(due) && instant_equal(due, due_at)) {
         walk->current->report->due++;
@@ -455,6 +476,7 @@ static bool walk_slots(struct slots_walk *walk, struct error *err)
         !v->store->ops->read_slots(v->store, &everything, take_slot, walk, err)) {
         return false;
     }
+    v->store->ops->reading_ends(v->store); // what is open is looked at as it is now
     end_job(walk);
     judge_absent(walk);
     return judge_all_open(walk, err);

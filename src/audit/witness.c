@@ -69,6 +69,8 @@ struct witness *witnesses_get(struct witnesses *witnesses, struct uuid key, uint
     struct witness *fresh = &witnesses->list[witnesses->count++];
     *fresh = (struct witness){.key = key,
                               .at = at,
+                              .started_at = INSTANT_NONE,
+                              .ended_at = INSTANT_NONE,
                               .job = job,
                               .audit_state = WITNESS_NONE,
                               .run_state = WITNESS_NONE,

@@ -15,21 +15,24 @@
 
 struct witness {
     struct uuid key;
-    struct instant at;    // of the first that spoke, for messages
-    uint32_t job;         // index of the name
-    uint8_t starts;       // audit rows STARTED, up to 255
-    uint8_t ends;         // audit rows that end it
-    uint8_t audit_state;  // enum run_state of the last end; enum slot_outcome of a slot
-    uint8_t run_state;    // enum run_state in job_runs
-    uint8_t slot_outcome; // enum slot_outcome in slots
-    uint8_t audit_reason; // enum slot_reason, of slots that did not run
+    struct instant at;         // of the first that spoke, for messages
+    struct instant started_at; // by the audit log; none = it does not say
+    struct instant ended_at;   // when that was recorded
+    uint32_t job;              // index of the name
+    uint8_t starts;            // audit rows STARTED, up to 255
+    uint8_t ends;              // audit rows that end it
+    uint8_t audit_state;       // enum run_state of the last end; enum slot_outcome of a slot
+    uint8_t run_state;         // enum run_state in job_runs
+    uint8_t slot_outcome;      // enum slot_outcome in slots
+    uint8_t audit_reason;      // enum slot_reason, of slots that did not run
     uint8_t slot_reason;
     bool is_slot;        // the key is a slot's
     bool job_differs;    // the tables name different jobs
     bool ended_old;      // audit's end is so old that job_runs may have forgotten it
     bool start_may_lack; // job_runs' start, end: too old or too new to be in what was read of audit
     bool end_may_lack;
-    bool is_running; // open, on the node that lives
+    bool is_running;   // open, on the node that lives
+    bool times_differ; // of job_runs, from those of the audit log
 };
 
 struct witnesses {

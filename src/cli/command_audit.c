@@ -11,6 +11,7 @@
 #include "cli/session.h"
 #include "cli/text_table.h"
 #include "cli/words.h"
+#include "serve/node_state.h"
 #include "store/chain.h"
 #include "time/format.h"
 
@@ -142,18 +143,62 @@ static bool seal(struct store *store, struct error *err)
     return true;
 }
 
-// What is written but not sealed yet is sealed first. Who may only read verifies what is sealed.
-static bool seal_first(struct session *session, struct error *err)
+// What is written but not sealed yet is sealed first. Who may only read verifies what is sealed; so
+// does who meets what cannot be sealed, and says so.
+static bool seal_first(struct session *session, struct error *cannot_out, struct error *err)
 {
     struct error why = ERROR_INIT;
-    if (session_write(session, &why) && seal(session->store, &why)) {
+    bool opened = session_write(session, &why);
+    if (opened && seal(session->store, &why)) {
         return true;
     }
     session_close_store(session);
-    if (why.code == ERROR_STORE) {
+    if (why.code == ERROR_STORE && !opened) {
         return error_set(err, why.code, "%s", why.text);
     }
+    if (why.code == ERROR_STORE) {
+        *cannot_out = why;
+    }
     return session_read(session, err);
+}
+
+// "120:61c7…", as it is printed.
+static bool add_expected(struct verify_options *options, const char *text, struct error *err)
+{
+    struct verify_seen *seen = &options->seen[options->seen_count];
+    char *hash = NULL;
+    if (text == NULL) {
+        return true;
+    }
+    seen->by = "--expect";
+    seen->seq = strtoll(text, &hash, 10);
+    if (seen->seq <= 0 || *hash != ':' || !chain_parse(hash + 1, seen->hash)) {
+        return error_set(
+            err, ERROR_USAGE,
+            "--expect: \"%s\" is not SEQ:HASH, as `chain head` of an earlier `ironcron "
+            "audit verify` says it",
+            text);
+    }
+    options->seen_count++;
+    return true;
+}
+
+// What the node of this host remembers of a store on PostgreSQL.
+static void add_remembered(struct verify_options *options, const struct session *session)
+{
+    struct verify_seen *seen = &options->seen[options->seen_count];
+    struct store_op_identity now = {.op = {.kind = STORE_IDENTITY}};
+    struct error ignored = ERROR_INIT;
+    const char *path = session->config->store_path;
+    if (session->config->store_url == NULL || !store_call(session->store, &now.op, &ignored)) {
+        return;
+    }
+    if (node_state_last(path, &now, &seen->seq, seen->hash)) {
+        seen->by = "what this host has seen";
+        seen->may_be_pruned = true;
+        options->seen_count++;
+    }
+    store_op_release(&now.op);
 }
 
 static void print_jobs(const struct verify_report *report, const struct session *session)
@@ -183,7 +228,7 @@ static void print_chain(const struct verify_report *report)
 {
     char hash[CHAIN_HEX_SIZE];
     chain_hex(report->head_hash, hash);
-    printf("\nchain head     %lld %s\n", (long long)report->head_seq, hash);
+    printf("\nchain head     %lld:%s\n", (long long)report->head_seq, hash);
     if (report->anchor.seq > 0) {
         chain_hex(report->anchor.hash, hash);
         printf("chain begins   after %lld %s (older rows were pruned)\n",
@@ -258,11 +303,16 @@ static json_t *json_report(const struct verify_report *report)
 bool command_audit_verify(struct invocation *invocation, int *exit_out, struct error *err)
 {
     AUTO(session_release) struct session session = {0};
-    if (!session_open(&session, invocation, err) || !seal_first(&session, err)) {
+    struct verify_options options = {.since = invocation_time(invocation, "since")};
+    struct error cannot = ERROR_INIT;
+    if (!add_expected(&options, invocation_text(invocation, "expect"), err) ||
+        !session_open(&session, invocation, err) || !seal_first(&session, &cannot, err)) {
         return false;
     }
-    struct verify_options options = {.since = invocation_time(invocation, "since"),
-                                     .node_is_live = session.has_node};
+    options.node_is_live = session.has_node;
+    options.now = session_now(&session);
+    options.cannot_seal = cannot.code == ERROR_NONE ? NULL : cannot.text;
+    add_remembered(&options, &session);
     struct verify_report report;
     if (!verify_store(session.store, &options, &report, err)) {
         return false;

@@ -7,7 +7,11 @@ static const struct option audit_options[] = {
     JOB,   TAKES("event", 0, VALUE_TEXT, "EVENT", "only this event: STARTED, FAILED, PAUSED, …"),
     SINCE, UNTIL,
     LIMIT, END};
-static const struct option verify_options[] = {SINCE, END};
+static const struct option verify_options[] = {
+    SINCE,
+    TAKES("expect", 0, VALUE_TEXT, "SEQ:HASH",
+          "a chain head that was printed before: the chain must still go through it"),
+    END};
 static const struct option export_options[] = {JOB, SINCE, UNTIL, END};
 
 const struct command commands_audit[] = {
@@ -27,10 +31,15 @@ const struct command commands_audit[] = {
         .summary = "prove that the ledger is whole and agrees with the schedules",
         .help = "Checks the chain of hashes, that each STARTED has exactly one end, and that the "
                 "slots recomputed from the schedules in force equal the slots in the ledger, up to "
-                "each job's high-water mark. Names every gap. The last line is PASS (exit 0) or "
-                "FAIL (exit 1).",
+                "each job's high-water mark. Names every gap. The chain's end must be the one that "
+                "the store has noted and, on PostgreSQL, go through what this host's node has "
+                "seen. Who may write to the store can forge all of that; a chain head that was "
+                "kept elsewhere, and is given with --expect, not. The last line is PASS (exit 0) "
+                "or FAIL (exit 1).",
         .examples = EXAMPLES("ironcron audit verify", "everything that is kept",
-                             "ironcron audit verify --since -7d", "the last week"),
+                             "ironcron audit verify --since -7d", "the last week",
+                             "ironcron audit verify --expect \"$(cat head.txt)\"",
+                             "and what was seen then is as it was"),
         .run = command_audit_verify,
     },
     {

@@ -100,6 +100,20 @@ int64_t node_state_seen(const char *path)
     return sealed;
 }
 
+bool node_state_last(const char *path, const struct store_op_identity *now, int64_t *sealed_out,
+                     uint8_t hash_out[CHAIN_HASH_SIZE])
+{
+    json_t *seen = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
+    const char *system = json_string_value(json_object_get(seen, "system"));
+    const char *hash = json_string_value(json_object_get(seen, "audit_hash"));
+    *sealed_out = json_integer_value(json_object_get(seen, "audit_seq"));
+    bool known = *sealed_out > 0 && system != NULL && strcmp(system, now->system) == 0 &&
+                 json_integer_value(json_object_get(seen, "database")) == now->database &&
+                 hash != NULL && chain_parse(hash, hash_out);
+    json_decref(seen);
+    return known;
+}
+
 // ---- writing ------------------------------------------------------------------------------------
 
 static bool write_all(int fd, const char *text)

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "base/error.h"
+#include "store/chain.h"
 #include "store/store.h"
 
 // Is the store the one that the file tells of, and not behind it? A file that is not there is fine.
@@ -15,6 +16,9 @@ bool node_state_check(const char *path, const struct store_op_identity *now,
                       struct error *err) MUST_USE;
 // The row of the audit that was seen last, for who asks the store of it; 0 = none.
 int64_t node_state_seen(const char *path);
+// The same with its hash, where it was seen in this very database. False: none was.
+bool node_state_last(const char *path, const struct store_op_identity *now, int64_t *sealed_out,
+                     uint8_t hash_out[CHAIN_HASH_SIZE]) MUST_USE;
 // Whole or not at all, also when the host goes down.
 bool node_state_write(const char *path, const struct store_op_identity *now,
                       struct error *err) MUST_USE;

@@ -56,6 +56,15 @@ void chain_hex(const uint8_t hash[CHAIN_HASH_SIZE], char out[CHAIN_HEX_SIZE])
     sodium_bin2hex(out, CHAIN_HEX_SIZE, hash, CHAIN_HASH_SIZE);
 }
 
+bool chain_parse(const char *text, uint8_t hash_out[CHAIN_HASH_SIZE])
+{
+    size_t length = 0;
+    return strlen(text) == CHAIN_HEX_SIZE - 1 &&
+           sodium_hex2bin(hash_out, CHAIN_HASH_SIZE, text, CHAIN_HEX_SIZE - 1, NULL, &length,
+                          NULL) == 0 &&
+           length == CHAIN_HASH_SIZE;
+}
+
 void chain_hash(const struct store_audit_row *row, uint8_t hash_out[CHAIN_HASH_SIZE])
 {
     char prev[CHAIN_HEX_SIZE];

@@ -14,3 +14,5 @@
 // Hashes the row's content with row->seq and row->prev_hash.
 void chain_hash(const struct store_audit_row *row, uint8_t hash_out[CHAIN_HASH_SIZE]);
 void chain_hex(const uint8_t hash[CHAIN_HASH_SIZE], char out[CHAIN_HEX_SIZE]);
+// False: the text is not 64 hexadecimal digits.
+bool chain_parse(const char *text, uint8_t hash_out[CHAIN_HASH_SIZE]) MUST_USE;

@@ -143,11 +143,15 @@ struct store_node_row {
 };
 typedef bool store_node_fn(void *context, const struct store_node_row *row); // newest first
 
-struct store_anchor {          // where the kept audit chain begins
+struct store_anchor {          // where the kept audit chain begins, and where it ends
     int64_t seq;               // of the last pruned row; 0 = nothing pruned
     uint8_t hash[32];          // of that row; zeros at the beginning
     struct instant slots_from; // slots due before it may have been pruned; none = nothing pruned
+    int64_t head_seq;          // of the last sealed row, noted apart from it when it was sealed
+    uint8_t head_hash[32];
 };
+// Something wrong with how the chain is kept that its rows do not show. `at` may be none.
+typedef bool store_fault_fn(void *context, struct instant at, const char *fault);
 
 struct store_version { // job definitions as one node published them
     int64_t version;   // 0 = there is none

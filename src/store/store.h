@@ -382,6 +382,11 @@ struct store_ops {
     bool (*read_controls)(struct store *, bool history, store_control_fn *, void *, struct error *);
     bool (*read_nodes)(struct store *, store_node_fn *, void *, struct error *);
     bool (*read_anchor)(struct store *, struct store_anchor *anchor_out, struct error *);
+    bool (*read_faults)(struct store *, store_fault_fn *, void *, struct error *); // NULL: none
+    // What is read from here on is of one moment, until reading_ends or something fails. Nothing is
+    // submitted meanwhile. The store keeps for it what others replace: for a check, not for long.
+    bool (*reading_begins)(struct store *, struct error *);
+    void (*reading_ends)(struct store *); // also where none has begun
     // One intent by id; strings live in `arena`.
     bool (*read_intent)(struct store *, struct uuid intent_id, struct arena *arena,
                         struct store_intent *intent_out, struct error *);

@@ -99,6 +99,10 @@ static struct chain_check check_chain(struct contract *c)
     sodium_bin2hex(check.prev, sizeof check.prev, anchor.hash, 32);
     assert_true(c->store->ops->read_audit(c->store, &(struct store_audit_filter){.limit = 0},
                                           check_row, &check, &err));
+    char head[65];
+    sodium_bin2hex(head, sizeof head, anchor.head_hash, 32);
+    assert_int_equal(anchor.head_seq, check.seq); // noted apart from the rows
+    assert_string_equal(head, check.prev);
     return check;
 }
 
@@ -131,7 +135,40 @@ static void seals_in_pieces_into_one_chain(void **state)
     assert_int_equal(check.seq, 13);
 }
 
+static bool count_row(void *context, const struct store_audit_row *row)
+{
+    (void)row;
+    (*(size_t *)context)++;
+    return true;
+}
+
+static size_t count_rows(struct store *store)
+{
+    struct error err = ERROR_INIT;
+    size_t count = 0;
+    assert_true(store->ops->read_audit(store, &(struct store_audit_filter){.limit = 0}, count_row,
+                                       &count, &err));
+    return count;
+}
+
+// It may begin again, and end without having begun.
+static void reading_begins_and_ends(void **state)
+{
+    struct contract *c = *state;
+    struct error err = ERROR_INIT;
+    c->store->ops->reading_ends(c->store);
+    for (size_t i = 1; i <= 2; i++) {
+        assert_true(c->store->ops->reading_begins(c->store, &err));
+        assert_int_equal(count_rows(c->store), i);
+        assert_int_equal(count_rows(c->store), i);
+        c->store->ops->reading_ends(c->store);
+        note(c, "LATER");
+    }
+    assert_int_equal(count_rows(c->store), 3);
+}
+
 static const struct CMUnitTest tests[] = {
+    CONTRACT_TEST(reading_begins_and_ends),
     CONTRACT_TEST(free_standing_events),
     CONTRACT_TEST(seals_in_pieces_into_one_chain),
 };

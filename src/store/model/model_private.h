@@ -201,6 +201,8 @@ bool model_read_jobs(struct store *, const char *, store_job_fn *, void *, struc
 bool model_read_controls(struct store *, bool, store_control_fn *, void *, struct error *);
 bool model_read_nodes(struct store *, store_node_fn *, void *, struct error *);
 bool model_read_anchor(struct store *, struct store_anchor *, struct error *);
+bool model_reading_begins(struct store *, struct error *);
+void model_reading_ends(struct store *);
 bool model_read_intent(struct store *, struct uuid, struct arena *, struct store_intent *,
                        struct error *);
 bool model_read_output(struct store *, struct uuid, int64_t, char *, size_t, size_t *,

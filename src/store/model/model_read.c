@@ -180,8 +180,26 @@ bool model_read_nodes(struct store *port, store_node_fn *fn, void *context, stru
 bool model_read_anchor(struct store *port, struct store_anchor *anchor_out, struct error *err)
 {
     (void)err;
-    *anchor_out = model_of(port)->anchor;
+    const struct model_store *store = model_of(port);
+    *anchor_out = store->anchor;
+    anchor_out->head_seq = store->anchor.seq + (int64_t)store->sealed;
+    memcpy(anchor_out->head_hash,
+           store->sealed == 0 ? store->anchor.hash : store->audit[store->sealed - 1].hash,
+           sizeof anchor_out->head_hash);
     return true;
+}
+
+// Nobody else writes while somebody reads.
+bool model_reading_begins(struct store *port, struct error *err)
+{
+    (void)port;
+    (void)err;
+    return true;
+}
+
+void model_reading_ends(struct store *port)
+{
+    (void)port;
 }
 
 bool model_read_output(struct store *port, struct uuid run_id, int64_t offset, char *bytes,

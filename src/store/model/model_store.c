@@ -269,6 +269,8 @@ static const struct store_ops model_ops = {
     .read_controls = model_read_controls,
     .read_nodes = model_read_nodes,
     .read_anchor = model_read_anchor,
+    .reading_begins = model_reading_begins,
+    .reading_ends = model_reading_ends,
     .read_intent = model_read_intent,
     .read_output = model_read_output,
 };

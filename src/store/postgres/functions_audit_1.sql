@@ -6,31 +6,40 @@ set local search_path = ironcron, pg_temp;
 -- The sealer reads what waits, hashes it while others are served, and comes back. One writes at a time, and
 -- only if the chain's head is still the one that was read.
 
--- Up to which number all was looked at, and the head of the chain.
+-- Up to which number all was looked at, and the head of the chain: as it was noted, so that what was cut off is not
+-- sealed over; but never below what the seals say, since no number is given twice.
 create function seal_head() returns table (sealed_id bigint, head_seq bigint, head_hash bytea)
 language sql stable as $$
-    select coalesce((select value::bigint from ironcron.meta where key = 'sealed_id'), 0), coalesce(h.seq, 0), h.hash
-    from ((select s.seq + s.rows - 1 as seq, substr(s.hashes, s.rows * 32 - 31, 32) as hash
+    select greatest(0, (select e.sealed_id from ironcron.audit_ends e),
+                    (select s.id + cardinality(s.starts) - 1 from ironcron.audit_seal s order by s.id desc limit 1)),
+           h.seq, h.hash
+    from ((select 1 as nth, e.head_seq as seq, e.head_hash as hash from ironcron.audit_ends e)
+          union all
+          (select 2, s.seq + length(s.hashes) / 32 - 1, substr(s.hashes, length(s.hashes) - 31)
            from ironcron.audit_seal s order by s.seq desc limit 1)
           union all
-          select (select value::bigint from ironcron.meta where key = 'anchor_seq'),
-                 (select decode(value, 'hex') from ironcron.meta where key = 'anchor_hash')) h
-    order by h.seq desc nulls last limit 1
+          (select 3, e.anchor_seq, e.anchor_hash from ironcron.audit_ends e)
+          union all
+          select 4, 0, decode(repeat('00', 32), 'hex')) h
+    order by h.seq desc, h.nth limit 1
 $$;
 
 -- Of the chain, at a sequence; null where it does not go so far, or is pruned there.
 create function hash_at(p_seq bigint) returns text language sql stable as $$
-    select encode(substr(s.hashes, ((p_seq - s.seq) * 32 + 1)::int, 32), 'hex')
+    select case when p_seq < s.seq + length(s.hashes) / 32
+                then encode(substr(s.hashes, ((p_seq - s.seq) * 32 + 1)::int, 32), 'hex')
+                when p_seq <= (select head_seq from ironcron.audit_ends) then 'cut off' end
     from (select * from ironcron.audit_seal where seq <= p_seq order by seq desc limit 1) s
-    where p_seq < s.seq + s.rows
 $$;
 
 -- Rows that wait, oldest first: what lies above the last number that was looked at, and what has come to
--- light in the gaps below it. Up to p_limit events, and one row more: the first one in any case.
+-- light in the gaps below it. Up to p_limit events, and half a megabyte of details as they are stored: the first row
+-- in any case. later: there are more.
 create function seal_rows(p_limit bigint)
-returns table (id bigint, at bigint, node uuid, actor text, events text[], jobs text[], run_ids uuid[], details text[])
+returns table (id bigint, at bigint, node uuid, actor text, events text[], jobs text[], run_ids uuid[], details text[],
+               later boolean)
 language plpgsql set plan_cache_mode = force_custom_plan set enable_mergejoin = off set enable_seqscan = off set jit = off as $$
-declare v_sealed bigint := coalesce((select value::bigint from ironcron.meta where key = 'sealed_id'), 0);
+declare v_sealed bigint := (select sealed_id from ironcron.seal_head());
 begin
     return query
     with waiting as (
@@ -40,10 +49,11 @@ begin
         (select a.* from ironcron.audit a where a.id > v_sealed order by a.id limit p_limit + 1)
         order by 1 limit p_limit + 1
     )
-    select w.id, w.at, w.node, w.actor, w.events, w.jobs, w.run_ids, w.details
-    from (select *, sum(w.rows) over (order by w.id) - w.rows as before, row_number() over (order by w.id) as nth
-          from waiting w) w
-    where w.before <= p_limit or w.nth = 2
+    select w.id, w.at, w.node, w.actor, w.events, w.jobs, w.run_ids, w.details, w.later
+    from (select *, sum(w.rows) over up_to_here as events_so_far, sum(pg_column_size(w.details)) over up_to_here as bytes,
+                 row_number() over up_to_here as nth, lead(w.id) over up_to_here is not null as later
+          from waiting w window up_to_here as (order by w.id)) w
+    where w.nth = 1 or (w.events_so_far <= p_limit and coalesce(w.bytes, 0) <= 524288)
     order by w.id;
 end $$;
 
@@ -58,16 +68,17 @@ $$;
 -- p_id: the first number of each block of the chain. p_gap_from, p_gap_to: numbers above p_was_sealed that
 -- were not there. False: the head is not that any more.
 create function seal(p_was_sealed bigint, p_was_seq bigint, p_sealed bigint, p_seq bigint[], p_id bigint[],
-                     p_starts text[], p_rows bigint[], p_prev bytea[], p_hashes bytea[], p_gap_from bigint[], p_gap_to bigint[])
+                     p_starts text[], p_prev bytea[], p_hashes bytea[], p_gap_from bigint[], p_gap_to bigint[])
 returns boolean language plpgsql as $$
+declare v_last int := cardinality(p_seq);
 begin
     perform pg_advisory_xact_lock(1768124270, 3);
     if not exists (select from ironcron.seal_head() h where h.sealed_id = p_was_sealed and h.head_seq = p_was_seq) then
         return false;
     end if;
-    insert into ironcron.audit_seal (seq, id, starts, rows, prev, hashes)
-    select seq, id, starts::smallint[], rows, prev, hashes
-    from unnest(p_seq, p_id, p_starts, p_rows, p_prev, p_hashes) as b (seq, id, starts, rows, prev, hashes);
+    insert into ironcron.audit_seal (seq, id, starts, prev, hashes)
+    select seq, id, starts::smallint[], prev, hashes
+    from unnest(p_seq, p_id, p_starts, p_prev, p_hashes) as b (seq, id, starts, prev, hashes);
     if exists (select from ironcron.audit_gap) then
         with late as (
             select int8range(i.id, i.id + cardinality(i.starts::smallint[])) as ids
@@ -84,9 +95,48 @@ begin
     end if;
     insert into ironcron.audit_gap
     select g.id_from, g.id_to, pg_current_xact_id() from unnest(p_gap_from, p_gap_to) as g (id_from, id_to);
-    perform ironcron.meta_put('sealed_id', p_sealed::text);
+    update ironcron.audit_ends
+    set sealed_id = p_sealed, head_seq = p_seq[v_last] + length(p_hashes[v_last]) / 32 - 1,
+        head_hash = substr(p_hashes[v_last], length(p_hashes[v_last]) - 31);
     return true;
 end $$;
+
+-- What is wrong with how the chain is kept, and does not show in what audit_row gives: rows that it never shows
+-- though the sealer has passed them, or shows twice, and seals that do not follow one another.
+create function audit_faults() returns table (at bigint, fault text) language sql stable set jit = off as $$
+    with piece as (
+        select id, id + cardinality(starts) as next from ironcron.audit_seal
+        union all select id_from, id_to + 1 from ironcron.audit_gap
+    ), sealed as (
+        select coalesce(range_agg(int8range(id, next)), '{}') as ids from piece
+    ), twice as (
+        select min(t.id) as id, count(*) as pieces
+        from (select p.id, lag(p.next) over (order by p.id, p.next) > p.id as overlaps from piece p) t where t.overlaps
+    ), hidden as (
+        select min(a.at) as at, count(*) as rows, min(a.id) as id
+        from ironcron.audit a, sealed s
+        where a.id <= (select sealed_id from ironcron.audit_ends) and not a.id <@ s.ids
+    ), seam as (
+        select s.seq, s.id, s.seq + length(s.hashes) / 32 as next,
+               lead(s.seq, 1, (select head_seq + 1 from ironcron.audit_ends)) over (order by s.seq) as follower
+        from ironcron.audit_seal s
+    )
+    (select h.at, format('%s rows of ironcron.audit, the first with id %s, are in no seal, though the sealer has passed '
+                         'them, so that audit_log does not show them', h.rows, h.id)
+     from hidden h where h.rows > 0)
+    union all
+    (select (select a.at from ironcron.audit a where a.id >= t.id order by a.id limit 1),
+            format('rows of ironcron.audit from id %s on are sealed, or waited for, twice (%s times)', t.id, t.pieces)
+     from twice t where t.pieces > 0)
+    union all
+    (select (select a.at from ironcron.audit a where a.id = s.id),
+            format('the seal of audit row %s ends before row %s, but by what follows it is row %s that comes next',
+                   s.seq, s.next, s.follower)
+     from seam s where s.next <> s.follower order by s.seq limit 100)
+    union all
+    (select null, 'the note of where the chain begins and ends (ironcron.audit_ends) was removed'
+     where not exists (select from ironcron.audit_ends))
+$$;
 
 -- ---- pruning -------------------------------------------------------------------------------------
 
@@ -207,15 +257,14 @@ begin
         return query select 0::bigint, false;
         return;
     end if;
-    perform ironcron.meta_put('anchor_seq', v_last::text);
-    perform ironcron.meta_put('anchor_hash', encode(v_hash, 'hex'));
+    update ironcron.audit_ends set anchor_seq = v_last, anchor_hash = v_hash;
     perform set_config('ironcron.pruning', 'on', true);
     delete from ironcron.audit a using ironcron.audit_seal s
     where a.id >= s.id and a.id < s.id + cardinality(s.starts)
       and s.seq + s.starts[a.id - s.id + 1] <= v_last and s.seq <= v_last;
-    delete from ironcron.audit_seal where seq + rows - 1 <= v_last;
+    delete from ironcron.audit_seal where seq + length(hashes) / 32 - 1 <= v_last;
     update ironcron.audit_seal
-    set seq = v_last + 1, id = v_id + 1, rows = rows - (v_last + 1 - seq)::int, prev = v_hash,
+    set seq = v_last + 1, id = v_id + 1, prev = v_hash,
         starts = array(select start - (v_last + 1 - seq) from unnest(starts[v_id + 1 - id + 1:]) with ordinality u (start, ord)
                        order by u.ord),
         hashes = substr(hashes, (v_last + 1 - seq)::int * 32 + 1)

@@ -102,8 +102,8 @@ begin
            exists (select from ironcron.node d where d.owes and d.node <> p_node and ironcron.owes(d)),
            n.node, n.host, n.labels, n.dry_run, n.draining, n.is_full, coalesce(ironcron.is_overdue(n, v_now, v_up), false),
            exists (select from ironcron.audit_gap)
-               or coalesce((select max(id) from ironcron.audit) > coalesce(
-                   (select value::bigint from ironcron.meta where key = 'sealed_id'), 0), false)
+               or coalesce((select max(id) from ironcron.audit)
+                   > coalesce((select sealed_id from ironcron.audit_ends), 0), false)
     from ironcron.pulse p, ironcron.node n where n.state = 'live' order by n.node;
 end $$;
 

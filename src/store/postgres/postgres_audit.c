@@ -28,6 +28,8 @@ void send_audit(struct postgres_store *store, struct task *task)
 // A block of the chain holds as many rows at most, and as many events unless one row has more
 // (schema_1.sql).
 #define BLOCK_MAX 60
+// Hashed in one go, while the loop stands still: some milliseconds.
+#define SEAL_BYTES 1000000
 
 // A row of audit: the events of one statement.
 struct sealing {
@@ -118,7 +120,6 @@ static void send_seals(struct postgres_store *store, const struct sealings *seal
     EACH_BLOCK(INT, list_int(&parameters, sealings->head_seq + (int64_t)row->from + 1));
     EACH_BLOCK(INT, list_int(&parameters, row->id));
     EACH_BLOCK(TEXT, list_starts(&parameters, block));
-    EACH_BLOCK(INT, list_int(&parameters, (int64_t)block.events));
     EACH_BLOCK(BYTES, list_bytes(&parameters, hash_before(sealings, row), CHAIN_HASH_SIZE));
     EACH_BLOCK(BYTES, list_bytes(&parameters, sealings->hashes[row->from],
                                  block.events * CHAIN_HASH_SIZE));
@@ -230,20 +231,21 @@ static void hash_row(struct sealings *sealings, const struct sealing *sealing,
     buf_release(&lists.text);
 }
 
-// How many rows are sealed: the first one in any case, the others while they are not too many.
-static size_t sealable(struct store_op_seal *op, const PGresult *result)
+// What is hashed in one go: the first row in any case, the others while it is not too much.
+static int sealable(struct store_op_seal *op, const PGresult *result)
 {
     int count = 0;
+    size_t bytes = 0;
     op->sealed = 0;
-    for (; count < PQntuples(result); count++) {
-        size_t events = binary_list(result, count, 4).count;
-        if (count > 0 && op->sealed + events > op->limit) {
-            break;
+    op->more = false;
+    for (; count < PQntuples(result) && bytes < SEAL_BYTES; count++) {
+        op->sealed += binary_list(result, count, 4).count;
+        op->more = binary_int(result, count, 8) != 0;
+        for (int list = 4; list < 8; list++) {
+            bytes += (size_t)PQgetlength(result, count, list);
         }
-        op->sealed += events;
     }
-    op->more = count < PQntuples(result);
-    return (size_t)count;
+    return count;
 }
 
 static struct sealings *with_room(struct sealings *sealings, size_t rows, size_t events)
@@ -260,15 +262,15 @@ static struct sealings *with_room(struct sealings *sealings, size_t rows, size_t
 static void take_waiting(struct task *task, const PGresult *result)
 {
     struct store_op_seal *op = CONTAINER_OF(task->op, struct store_op_seal, op);
-    size_t count = sealable(op, result);
-    struct sealings *sealings = with_room(task->state, count, op->sealed);
+    int count = sealable(op, result);
+    struct sealings *sealings = with_room(task->state, (size_t)count, op->sealed);
     size_t from = 0;
     task->state = sealings;
-    for (; sealings->count < count; sealings->count++) {
-        int row = (int)sealings->count;
+    for (int row = 0; row < count; row++) {
         size_t events = binary_list(result, row, 4).count;
         sealings->rows[row] = (struct sealing){binary_int(result, row, 0), from, events};
         hash_row(sealings, &sealings->rows[row], result, row);
+        sealings->count++;
         from += events;
     }
 }

@@ -18,8 +18,9 @@ static void add_32(struct buf *buf, uint32_t number)
 }
 
 // Dimensions, whether some are NULL, type, number of elements, number of the first one.
-#define HEADER_SIZE 20
-#define COUNT_AT    12
+#define HEADER_SIZE    20
+#define COUNT_AT       12
+#define DIMENSION_SIZE 8
 
 void put_list(struct parameters *parameters, enum list_type type)
 {
@@ -130,6 +131,7 @@ struct uuid binary_uuid(const PGresult *result, int row, int column)
     return id;
 }
 
+// Of an array of several dimensions too all elements, as unnest gives them.
 struct binary_list binary_list(const PGresult *result, int row, int column)
 {
     const char *at = PQgetvalue(result, row, column);
@@ -137,7 +139,12 @@ struct binary_list binary_list(const PGresult *result, int row, int column)
     if (length < HEADER_SIZE) { // an empty one has no dimension
         return (struct binary_list){NULL, NULL, 0};
     }
-    return (struct binary_list){at + HEADER_SIZE, at + length, (size_t)number(at + COUNT_AT, 4)};
+    struct binary_list list = {at + HEADER_SIZE - DIMENSION_SIZE, at + length, 1};
+    for (int64_t dimensions = number(at, 4); dimensions > 0; dimensions--) {
+        list.count *= (size_t)number(list.at, 4);
+        list.at += DIMENSION_SIZE;
+    }
+    return list;
 }
 
 const char *list_next(struct binary_list *list, size_t *length_out)

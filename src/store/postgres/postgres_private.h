@@ -397,6 +397,9 @@ bool postgres_read_jobs(struct store *, const char *, store_job_fn *, void *, st
 bool postgres_read_controls(struct store *, bool, store_control_fn *, void *, struct error *);
 bool postgres_read_nodes(struct store *, store_node_fn *, void *, struct error *);
 bool postgres_read_anchor(struct store *, struct store_anchor *, struct error *);
+bool postgres_read_faults(struct store *, store_fault_fn *, void *, struct error *);
+bool postgres_reading_begins(struct store *, struct error *);
+void postgres_reading_ends(struct store *);
 bool postgres_read_intent(struct store *, struct uuid, struct arena *, struct store_intent *,
                           struct error *);
 bool postgres_read_output(struct store *, struct uuid, int64_t, char *, size_t, size_t *,

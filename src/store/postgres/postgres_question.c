@@ -138,3 +138,37 @@ void question_limit(struct question *question, size_t limit)
         buf_printf(&question->sql, " limit %zu", limit);
     }
 }
+
+// ---- one moment ---------------------------------------------------------------------------------
+
+static bool command(struct postgres_store *store, const char *sql, struct error *err)
+{
+    PGresult *result = PQexec(store->reader, sql);
+    bool done = PQresultStatus(result) == PGRES_COMMAND_OK;
+    if (!done) {
+        link_explain(store, result, err);
+    }
+    PQclear(result);
+    return done;
+}
+
+bool postgres_reading_begins(struct store *port, struct error *err)
+{
+    struct postgres_store *store = postgres_of(port);
+    // A check goes through everything, however long that takes.
+    return link_reader(store, err) &&
+           command(store,
+                   "begin isolation level repeatable read read only;"
+                   " set local statement_timeout = 0;"
+                   " set local idle_in_transaction_session_timeout = '10min'",
+                   err);
+}
+
+void postgres_reading_ends(struct store *port)
+{
+    struct postgres_store *store = postgres_of(port);
+    struct error ignored = ERROR_INIT;
+    if (store->reader != NULL && PQtransactionStatus(store->reader) != PQTRANS_IDLE) {
+        (void)command(store, "rollback", &ignored);
+    }
+}

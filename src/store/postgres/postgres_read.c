@@ -25,7 +25,7 @@ static bool give_run(const PGresult *row, const void *reader_of)
         .fence = field_int(row, 0, 7),
         .started_at = field_instant(row, 0, 8),
         .ended_at = field_instant(row, 0, 9),
-        .duration = DURATION_MS(field_int(row, 0, 10)),
+        .duration = {instant_from_ms(field_int(row, 0, 10)).us}, // which is bounded
         .has_exit_code = !PQgetisnull(row, 0, 11),
         .exit_code = (int)field_int(row, 0, 11),
         .failure = (enum run_failure)field_int(row, 0, 12),

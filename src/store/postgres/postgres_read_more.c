@@ -156,18 +156,38 @@ static bool give_anchor(const PGresult *row, const void *reader)
     anchor->seq = field_int(row, 0, 0);
     (void)field_bytes(row, 0, 1, anchor->hash, CHAIN_HASH_SIZE);
     anchor->slots_from = field_instant(row, 0, 2);
+    anchor->head_seq = field_int(row, 0, 3);
+    (void)field_bytes(row, 0, 4, anchor->head_hash, CHAIN_HASH_SIZE);
     return true;
 }
 
 bool postgres_read_anchor(struct store *port, struct store_anchor *anchor_out, struct error *err)
 {
     AUTO(question_release) struct question question;
-    question_init(&question,
-                  "select (select value from ironcron.meta where key = 'anchor_seq'),"
-                  " (select decode(value, 'hex') from ironcron.meta where key = 'anchor_hash'),"
-                  " (select value from ironcron.meta where key = 'slots_from')");
+    question_init(&question, "select e.anchor_seq, e.anchor_hash,"
+                             " (select value from ironcron.meta where key = 'slots_from'),"
+                             " e.head_seq, e.head_hash"
+                             " from (select) one left join ironcron.audit_ends e on true");
     *anchor_out = (struct store_anchor){.slots_from = INSTANT_NONE};
     return question_each(&question, port, give_anchor, &anchor_out, err);
+}
+
+struct fault_reader {
+    store_fault_fn *fn;
+    void *context;
+};
+
+static bool give_fault(const PGresult *row, const void *reader_of)
+{
+    const struct fault_reader *reader = reader_of;
+    return reader->fn(reader->context, field_instant(row, 0, 0), field_text(row, 0, 1));
+}
+
+bool postgres_read_faults(struct store *port, store_fault_fn *fn, void *context, struct error *err)
+{
+    AUTO(question_release) struct question question;
+    question_init(&question, "select at, fault from ironcron.audit_faults()");
+    return question_each(&question, port, give_fault, &(struct fault_reader){fn, context}, err);
 }
 
 struct intent_reader {

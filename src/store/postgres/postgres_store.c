@@ -136,6 +136,9 @@ static const struct store_ops postgres_ops = {
     .read_controls = postgres_read_controls,
     .read_nodes = postgres_read_nodes,
     .read_anchor = postgres_read_anchor,
+    .read_faults = postgres_read_faults,
+    .reading_begins = postgres_reading_begins,
+    .reading_ends = postgres_reading_ends,
     .read_intent = postgres_read_intent,
     .read_output = postgres_read_output,
 };

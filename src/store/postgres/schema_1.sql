@@ -5,7 +5,8 @@ create schema ironcron;
 comment on schema ironcron is 'ironcron: the ledger of jobs. Read its views; only ironcron writes.';
 set local search_path = ironcron, pg_temp;
 
-create table meta (key text primary key, value text not null);
+create table meta (key text primary key, value text not null,
+                   check (key <> 'slots_from' or value ~ '^[0-9]{1,15}$'));
 
 -- valid_until: of its last beat, null where a node has no lease. owes: declared dead or stopped with
 -- something left behind, or drained. definitions: the version that it executes; refused: why not the active one.
@@ -121,15 +122,20 @@ create table intent (
 create index intent_pending on intent (id) where state = 0;
 
 -- Events are written in the commit of their cause and never changed: one row for all that one statement tells,
--- each of its lists null or as long as `events`. Numbers are drawn by transactions that have an id already, which
+-- each of its lists null or as long as `events`, which the view and the sealer rely on. Numbers are drawn by transactions that have an id already, which
 -- the sealer relies on.
 create sequence audit_id;
 create table audit (
     id bigint primary key
         default case when pg_current_xact_id() is not null then nextval('ironcron.audit_id') end,
     at bigint not null, node uuid, actor text,
-    rows int not null generated always as (cardinality(events)) stored check (rows > 0),
-    events text[] not null, jobs text[], run_ids uuid[], details text[]);
+    rows int not null generated always as (cardinality(events)) stored,
+    events text[] not null, jobs text[], run_ids uuid[], details text[],
+    -- One constraint, since each is put together anew for each statement.
+    constraint lists_are_alike check (
+        rows > 0 and id > 0 and id < 4611686018427387904
+        and array_length(events, 1) = rows and array_length(jobs, 1) = rows and array_length(run_ids, 1) = rows
+        and array_length(details, 1) = rows));
 alter table audit alter column jobs set storage external, alter column run_ids set storage external;
 create index audit_at on audit using brin (at) with (pages_per_range = 32, autosummarize = on);
 -- Of lists that somebody has changed, so that they are not as long as each other any more, all is shown.
@@ -139,15 +145,30 @@ from audit a cross join unnest(a.events, a.jobs, a.run_ids, a.details)
     with ordinality as e (event, job, run_id, detail, ord);
 
 -- The chain: a row seals audit rows without a hole between their numbers, 60 at most, and 60 events at most unless
--- one row has more. Each begins after so many (`starts`) of its events, `rows` in all, whose hashes stand end to end;
--- seq is the first one's, prev the hash before it.
+-- one row has more. Each begins after so many (`starts`) of its events, whose hashes stand end to end; seq is the
+-- first one's, prev the hash before it.
 create table audit_seal (
-    seq bigint primary key, id bigint not null unique, starts smallint[] not null, rows int not null check (rows > 0),
-    prev bytea not null, hashes bytea not null);
+    seq bigint primary key check (seq between 1 and 4611686018427387904),
+    id bigint not null unique check (id between 1 and 4611686018427387904),
+    starts smallint[] not null check (array_ndims(starts) = 1 and array_lower(starts, 1) = 1),
+    prev bytea not null check (length(prev) = 32),
+    hashes bytea not null check (length(hashes) > 0 and length(hashes) % 32 = 0));
 alter table audit_seal alter column hashes set storage external;
+-- The chain's head, noted apart from it when it is sealed, and gone on from: so what is cut off there leaves a hole.
+-- And the last row that was pruned, where the chain that is kept begins. sealed_id: up to this number of audit the
+-- sealer has looked at everything.
+create table audit_ends (
+    one boolean primary key default true check (one),
+    sealed_id bigint not null default 0 check (sealed_id between 0 and 4611686018427387904),
+    head_seq bigint not null default 0 check (head_seq between 0 and 4611686018427387904),
+    head_hash bytea not null default decode(repeat('00', 32), 'hex') check (length(head_hash) = 32),
+    anchor_seq bigint not null default 0 check (anchor_seq between 0 and 4611686018427387904),
+    anchor_hash bytea not null default decode(repeat('00', 32), 'hex') check (length(anchor_hash) = 32));
+insert into audit_ends default values;
 -- Numbers that the sealer passed over: of transactions that had not ended, or came to nothing. `noted`
 -- began later than each of them.
-create table audit_gap (id_from bigint primary key, id_to bigint not null, noted xid8 not null);
+create table audit_gap (
+    id_from bigint primary key, id_to bigint not null check (id_from > 0 and id_to >= id_from), noted xid8 not null);
 
 create view audit_row as
 select s.seq as block, s.seq + s.starts[a.id - s.id + 1] + a.ord - 1 as seq, a.*,
@@ -159,7 +180,7 @@ from audit_seal s join audit_event a on a.id >= s.id and a.id < s.id + 60 and s.
      lateral (select s.hashes || '' as hashes offset 0) h -- read once, not for each of its parts
 union all
 select null, null, a.*, null, null
-from audit_event a where a.id > coalesce((select value::bigint from meta where key = 'sealed_id'), 0)
+from audit_event a where a.id > coalesce((select sealed_id from audit_ends), 0)
 union all
 select null, null, a.*, null, null from audit_gap g join audit_event a on a.id between g.id_from and g.id_to;
 
@@ -174,7 +195,11 @@ create trigger audit_is_final before update or delete on audit
     for each row execute function refuse_change();
 create trigger seal_is_final before update or delete on audit_seal
     for each row execute function refuse_change();
+create trigger ends_are_kept before delete on audit_ends
+    for each row execute function refuse_change();
 create trigger audit_stays before truncate on audit
     for each statement execute function refuse_change();
 create trigger seal_stays before truncate on audit_seal
+    for each statement execute function refuse_change();
+create trigger ends_stay before truncate on audit_ends
     for each statement execute function refuse_change();

@@ -63,24 +63,41 @@ struct chain_head {
     uint8_t hash[CHAIN_HASH_SIZE];
 };
 
-// The last sealed row; after everything was pruned, the anchor; at the beginning zeros.
+static void take_higher(struct chain_head *head, int64_t seq, sqlite3_stmt *row, int hash_column)
+{
+    if (row != NULL && seq > head->seq) {
+        *head = (struct chain_head){.seq = seq};
+        sqlite_hash_column(row, hash_column, head->hash);
+    }
+}
+
+static void take_noted(struct sqlite_store *store, struct chain_head *head, const char *seq_key,
+                       const char *hash_key)
+{
+    int64_t seq = sql_query_integer(store, SQL_META_GET, 0, VALUES(sql_text(seq_key)));
+    sqlite3_stmt *row = sql_query(store, SQL_META_GET, VALUES(sql_text(hash_key)));
+    take_higher(head, seq, row, 0);
+    sql_end(row);
+}
+
+// As it was noted, so that what was cut off is not sealed over; but never below what the seals say.
+// After everything was pruned, the anchor; at the beginning zeros.
 static struct chain_head head_get(struct sqlite_store *store)
 {
     struct chain_head head = {.seq = 0};
+    take_noted(store, &head, "head_seq", "head_hash");
     sqlite3_stmt *row = sql_query(store, SQL_SEAL_LAST, NULL, 0);
-    if (row != NULL) {
-        head.seq = sqlite3_column_int64(row, 0);
-        sqlite_hash_column(row, 1, head.hash);
-        sql_end(row);
-        return head;
-    }
-    head.seq = sql_query_integer(store, SQL_META_GET, 0, VALUES(sql_text("anchor_seq")));
-    row = sql_query(store, SQL_META_GET, VALUES(sql_text("anchor_hash")));
-    if (row != NULL) {
-        sqlite_hash_column(row, 0, head.hash);
-        sql_end(row);
-    }
+    take_higher(&head, row == NULL ? 0 : sqlite3_column_int64(row, 0), row, 1);
+    sql_end(row);
+    take_noted(store, &head, "anchor_seq", "anchor_hash");
     return head;
+}
+
+static void head_put(struct sqlite_store *store, const struct chain_head *head)
+{
+    sql_run(store, SQL_META_PUT, VALUES(sql_text("head_seq"), sql_int(head->seq)));
+    sql_run(store, SQL_META_PUT,
+            VALUES(sql_text("head_hash"), sql_bytes(SQL_KIND_BLOB, head->hash, CHAIN_HASH_SIZE)));
 }
 
 static void seal_row(sqlite3_stmt *row, struct chain_head *head)
@@ -110,6 +127,9 @@ enum store_result sqlite_seal(struct sqlite_store *store, struct store_op *base)
         sql_run(store, SQL_SEAL_INSERT,
                 VALUES(sql_int(head.seq), sql_bytes(SQL_KIND_BLOB, head.hash, CHAIN_HASH_SIZE)));
         op->sealed++;
+    }
+    if (op->sealed > 0) {
+        head_put(store, &head);
     }
     return STORE_OK;
 }

@@ -196,6 +196,8 @@ void query_limit(struct query *query, size_t limit);                            
 typedef bool query_give_fn(sqlite3_stmt *row, const void *reader);
 bool query_each(struct query *query, query_give_fn *give, const void *reader,
                 struct error *err) MUST_USE;
+bool sqlite_reading_begins(struct store *, struct error *);
+void sqlite_reading_ends(struct store *);
 
 // sqlite_presence.c: remembers which files are open; false when they are no longer found under
 // their names.

@@ -95,3 +95,25 @@ bool query_each(struct query *query, query_give_fn *give, const void *reader, st
     }
     return code == SQLITE_DONE || query_fail(query, err);
 }
+
+// ---- one moment ---------------------------------------------------------------------------------
+
+bool sqlite_reading_begins(struct store *port, struct error *err)
+{
+    struct sqlite_store *store = sqlite_of(port);
+    store->failed = SQLITE_OK;
+    sql_run(store, SQL_BEGIN_READ, NULL, 0);
+    if (store->failed != SQLITE_OK) {
+        *err = store->err;
+    }
+    return store->failed == SQLITE_OK;
+}
+
+void sqlite_reading_ends(struct store *port)
+{
+    struct sqlite_store *store = sqlite_of(port);
+    if (sqlite3_get_autocommit(store->db) == 0) {
+        store->failed = SQLITE_OK;
+        sql_run(store, SQL_ROLLBACK, NULL, 0);
+    }
+}

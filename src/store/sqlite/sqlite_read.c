@@ -25,7 +25,7 @@ static bool give_run(sqlite3_stmt *row, const void *reader_of)
         .fence = sqlite3_column_int64(row, 7),
         .started_at = column_instant(row, 8),
         .ended_at = column_instant(row, 9),
-        .duration = DURATION_MS(sqlite3_column_int64(row, 10)),
+        .duration = {instant_from_ms(sqlite3_column_int64(row, 10)).us}, // which is bounded
         .has_exit_code = sqlite3_column_type(row, 11) != SQLITE_NULL,
         .exit_code = sqlite3_column_int(row, 11),
         .failure = (enum run_failure)sqlite3_column_int(row, 12),

@@ -149,19 +149,24 @@ static bool read_failed(struct sqlite_store *store, struct error *err)
     return false;
 }
 
+static void read_hash(struct sqlite_store *store, const char *key, uint8_t out[CHAIN_HASH_SIZE])
+{
+    sqlite3_stmt *row = sql_query(store, SQL_META_GET, VALUES(sql_text(key)));
+    if (row != NULL) {
+        sqlite_hash_column(row, 0, out);
+        sql_end(row);
+    }
+}
+
 bool sqlite_read_anchor(struct store *port, struct store_anchor *anchor_out, struct error *err)
 {
     struct sqlite_store *store = sqlite_of(port);
     struct store_anchor anchor = {.slots_from = INSTANT_NONE};
     store->failed = SQLITE_OK;
     anchor.seq = sql_query_integer(store, SQL_META_GET, 0, VALUES(sql_text("anchor_seq")));
-    sqlite3_stmt *row = sql_query(store, SQL_META_GET, VALUES(sql_text("anchor_hash")));
-    if (row != NULL) {
-        if (sqlite3_column_bytes(row, 0) == CHAIN_HASH_SIZE) {
-            memcpy(anchor.hash, sqlite3_column_blob(row, 0), CHAIN_HASH_SIZE);
-        }
-        sql_end(row);
-    }
+    read_hash(store, "anchor_hash", anchor.hash);
+    anchor.head_seq = sql_query_integer(store, SQL_META_GET, 0, VALUES(sql_text("head_seq")));
+    read_hash(store, "head_hash", anchor.head_hash);
     int64_t slots_from = sql_query_integer(store, SQL_META_GET, 0, VALUES(sql_text("slots_from")));
     if (slots_from != 0) {
         anchor.slots_from = instant_from_ms(slots_from);

@@ -231,6 +231,8 @@ const struct store_ops sqlite_ops = {
     .read_controls = sqlite_read_controls,
     .read_nodes = sqlite_read_nodes,
     .read_anchor = sqlite_read_anchor,
+    .reading_begins = sqlite_reading_begins,
+    .reading_ends = sqlite_reading_ends,
     .read_intent = sqlite_read_intent,
     .read_output = sqlite_read_output,
 };

@@ -35,6 +35,11 @@
     "INSERT INTO audit (id, at, event, job_id, run_id, node) SELECT max(id) + 1, " at ", '" event  \
     "', " JOB("minute") ", " run_id ", max(node) FROM audit"
 
+#define LAST_SEAL "(SELECT max(seq) FROM audit_seal)"
+#define CUT_OFF                                                                                    \
+    "DELETE FROM audit WHERE id > " LAST_SEAL                                                      \
+    " - 3; DELETE FROM audit_seal WHERE seq > " LAST_SEAL " - 3"
+
 static const struct tampering {
     const char *label;
     const char *sql;
@@ -64,7 +69,33 @@ static const struct tampering {
     {"the anchor moved",
      "INSERT INTO meta VALUES ('anchor_seq', 3) ON CONFLICT (key) DO UPDATE SET value = 3", CHAIN,
      0, false},
+    // Its end: the store has noted it apart from the chain
+    {"the last seal removed", "DELETE FROM audit_seal WHERE seq = " LAST_SEAL, CHAIN, 1, false},
+    {"the last rows cut off", CUT_OFF, CHAIN | NO_END | MISMATCH, 0, false},
+    {"the last rows cut off, and the log gone on", CUT_OFF ";" ADD_AUDIT(T(121), "X", "NULL"),
+     CHAIN | NO_END | MISMATCH, 0, true},
+    {"rows changed and sealed anew",
+     "DELETE FROM audit_seal WHERE seq > 20; UPDATE audit SET actor = 'mallory' WHERE id = 21",
+     CHAIN, 0, true},
+    {"the note of the end lowered", "UPDATE meta SET value = value - 1 WHERE key = 'head_seq'",
+     CHAIN, 1, false},
+    {"the note of the end raised", "UPDATE meta SET value = value + 1 WHERE key = 'head_seq'",
+     CHAIN, 1, false},
+    {"another hash in the note of the end",
+     "UPDATE meta SET value = zeroblob(32) WHERE key = 'head_hash'", CHAIN, 1, false},
+    {"the note of the end removed", "DELETE FROM meta WHERE key = 'head_seq'", CHAIN, 1, false},
     // Runs
+    {"a run's start moved",
+     "UPDATE run SET started_at = started_at - 1 WHERE run_id = " RUN("minute", 50), MISMATCH, 1,
+     false},
+    {"a run's end moved before its start",
+     "UPDATE run SET ended_at = started_at - 1 WHERE run_id = " RUN("minute", 50), MISMATCH, 1,
+     false},
+    {"a run's end moved beyond its record",
+     "UPDATE run SET ended_at = ended_at + 86400000 WHERE run_id = " RUN("minute", 50), MISMATCH, 1,
+     false},
+    {"a run of a state whose last byte is a success",
+     "UPDATE run SET state = 257 WHERE run_id = " RUN("minute", 50), MISMATCH, 0, false},
     {"an end removed", "DELETE FROM audit WHERE event = 'SUCCESS' AND run_id = " RUN("minute", 50),
      CHAIN | NO_END, 2, false},
     {"a start removed", "DELETE FROM audit WHERE event = 'STARTED' AND run_id = " RUN("minute", 50),
@@ -145,6 +176,10 @@ static const struct tampering {
     {"a schedule that cannot be read",
      "UPDATE in_force SET spec = replace(spec, '*/5', '*/x') WHERE job_id = " JOB("five"), GAP, 1,
      false},
+    {"more slots were due than anybody can count, it says",
+     "UPDATE in_force SET from_ms = 0, spec = replace(spec, '*/5 * * * *', '@every 1s') WHERE "
+     "job_id = " JOB("five"),
+     GAP, 100001, false},
     {"a schedule out of force",
      "UPDATE in_force SET to_ms = " T(100) " WHERE job_id = " JOB("minute"), EXTRA, 20, false},
     // Controls

@@ -264,6 +264,55 @@ static void test_many_findings(void **state)
     ledger_close(&ledger);
 }
 
+// What comes of a ledger of which somebody has seen that row; the report's head on the way out.
+static size_t count_with(struct ledger *ledger, const struct verify_seen *seen,
+                         struct verify_seen *head_out)
+{
+    struct verify_options options = {.since = INSTANT_NONE, .seen = {*seen}, .seen_count = 1};
+    struct verify_report report;
+    struct error err = ERROR_INIT;
+    assert_true(verify_store(ledger->store, &options, &report, &err));
+    size_t total = report.finding_total;
+    if (total > 0) {
+        assert_non_null(strstr(report.findings[0].text, seen->by));
+    }
+    *head_out = (struct verify_seen){.by = "the test", .seq = report.head_seq};
+    memcpy(head_out->hash, report.head_hash, sizeof head_out->hash);
+    verify_report_release(&report);
+    return total;
+}
+
+static void test_what_was_seen(void **state)
+{
+    struct ledger ledger;
+    struct verify_seen first, second, now;
+    ledger_open(&ledger, **(enum ledger_kind **)state);
+    ledger_join(&ledger, false);
+    ledger_publish(&ledger);
+    ledger_seal(&ledger);
+    assert_int_equal(count_with(&ledger, &(struct verify_seen){.seq = 0}, &first), 0);
+    assert_true(first.seq > 0);
+    ledger_wait(&ledger, 61);
+    ledger_run(&ledger, ledger.minute_job, MINUTE(1), RUN_SUCCESS);
+    ledger_seal(&ledger);
+    assert_int_equal(count_with(&ledger, &first, &second), 0);
+    assert_int_equal(count_with(&ledger, &second, &now), 0);
+    second.hash[31] ^= 1; // another chain of that length
+    assert_int_equal(count_with(&ledger, &second, &now), 1);
+    second.hash[31] ^= 1;
+    second.seq += 3; // it was longer once
+    assert_int_equal(count_with(&ledger, &second, &now), 1);
+    second.seq -= 3;
+    ledger_prune(&ledger, 0, MINUTE(9));
+    assert_int_equal(count_with(&ledger, &second, &now), 0); // as the anchor
+    assert_int_equal(count_with(&ledger, &first, &now), 1);
+    first.may_be_pruned = true;
+    assert_int_equal(count_with(&ledger, &first, &now), 0);
+    second.hash[0] ^= 1;
+    assert_int_equal(count_with(&ledger, &second, &now), 1);
+    ledger_close(&ledger);
+}
+
 static enum ledger_kind model = LEDGER_MODEL;
 static enum ledger_kind sqlite = LEDGER_SQLITE;
 
@@ -299,6 +348,7 @@ int main(void)
         ON_BOTH(test_controls_go_before_the_audit),
         ON_BOTH(test_an_end_that_was_recorded_late),
         ON_BOTH(test_many_findings),
+        ON_BOTH(test_what_was_seen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -233,7 +233,8 @@ static void pruning_cuts_a_block_where_it_must(void **state)
         note(days, "X");
     }
     assert_int_equal(contract_seal(c), 152);
-    is(days, "select string_agg(rows::text, ' ' order by seq) from ironcron.audit_seal",
+    is(days,
+       "select string_agg((length(hashes) / 32)::text, ' ' order by seq) from ironcron.audit_seal",
        "60 60 32");
     char *before = contract_dump(c->store, PART_AUDIT);
     struct store_op_prune op = {.op.kind = STORE_PRUNE,
@@ -243,7 +244,9 @@ static void pruning_cuts_a_block_where_it_must(void **state)
                                 .limit = 1000};
     CALL_OK(c, &op);
     assert_int_equal(op.deleted, 76);
-    is(days, "select string_agg(rows::text, ' ' order by seq) from ironcron.audit_seal", "44 32");
+    is(days,
+       "select string_agg((length(hashes) / 32)::text, ' ' order by seq) from ironcron.audit_seal",
+       "44 32");
     char *after = contract_dump(c->store, PART_AUDIT);
     assert_non_null(strstr(before, after)); // hashes included, the rest is what it was
     free(before);
