@@ -2,6 +2,7 @@
 // `nodes drain`, `nodes resume`: one node begins nothing new any more, or takes jobs again.
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "cli/intent.h"
 #include "cli/json.h"
@@ -41,7 +42,7 @@ static bool is_meant(const struct listed_node *node, const char *text)
     char id[UUID_TEXT_SIZE];
     uuid_format(node->row.node, id);
     return strcmp(node->row.host, text) == 0 ||
-           (strlen(text) >= ID_LEAST && strncmp(id, text, strlen(text)) == 0);
+           (strlen(text) >= ID_LEAST && strncasecmp(id, text, strlen(text)) == 0);
 }
 
 static bool several(const struct node_list *fleet, const char *text, struct error *err)

@@ -116,6 +116,18 @@ bool engine_told_to_drain(const struct engine *engine, struct engine_drain_order
     return drain->on;
 }
 
+void drain_as_before(struct engine *engine, const struct store_drain *order)
+{
+    struct drain *drain = &engine->drain;
+    if (engine->options.schedules && !instant_is_none(order->since)) {
+        drain->on = true;
+        drain->since = order->since;
+        drain->actor = alloc_optional(order->by);
+        drain->as = alloc_optional(order->as);
+        drain->reason = alloc_optional(order->reason);
+    }
+}
+
 static void take_order(struct engine *engine, const struct store_intent *intent, bool on)
 {
     struct drain *drain = &engine->drain;

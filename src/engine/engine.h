@@ -118,6 +118,10 @@ const char *engine_refused(const struct engine *engine); // NULL = nothing
 // Others have declared this node dead: what it ran is being ended, nothing more is claimed. The
 // owner closes it and starts a new one.
 bool engine_is_fenced(const struct engine *engine);
+// Dead nodes whose sessions in the databases of jobs the owner is to end: these, until it says that
+// it has. Where this node dies before that they are another one's.
+size_t engine_left(const struct engine *engine, const struct uuid **nodes_out);
+void engine_left_ended(struct engine *engine);
 // May what is started now run? Not past the trust deadline, as long as the store acknowledges
 // nothing.
 bool engine_is_trusted(const struct engine *engine);
@@ -126,8 +130,8 @@ size_t engine_member_count(const struct engine *engine);
 // This host's clock less the store's, by the last beat that was answered; 0 where they are one.
 struct duration engine_clock_skew(const struct engine *engine);
 
-// An operator wants nothing new begun on this node, until it is resumed or started anew. All else
-// goes on.
+// An operator wants nothing new begun on this node, until it is resumed, or stopped. All else goes
+// on.
 struct engine_drain_order {
     struct instant since;
     const char *by, *as, *reason; // each may be NULL

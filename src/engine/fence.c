@@ -161,6 +161,35 @@ static struct instant lost_retry(void *context, const struct store_lost *lost, s
     return fence_lost_retry(job == NULL || job->removed ? NULL : job->job, lost, now);
 }
 
+// ---- sessions of the dead in the databases of jobs ----------------------------------------------
+
+void fence_left(struct engine *engine, const struct uuid *nodes, size_t count)
+{
+    struct fleet *fleet = &engine->fleet;
+    free(fleet->left);
+    fleet->left = alloc_zero(count + 1, sizeof *fleet->left);
+    fleet->left_count = count;
+    fleet->left_ended = false;
+    for (size_t i = 0; i < count; i++) {
+        fleet->left[i] = nodes[i];
+    }
+}
+
+size_t engine_left(const struct engine *engine, const struct uuid **nodes_out)
+{
+    *nodes_out = engine->fleet.left;
+    return engine->fleet.left_count;
+}
+
+void engine_left_ended(struct engine *engine)
+{
+    struct fleet *fleet = &engine->fleet;
+    if (!fleet->left_ended && !fleet->fencing) { // else more may come with the answer
+        fleet->left_ended = true;
+        fleet->fence_wanted = true;
+    }
+}
+
 // ---- fencing ------------------------------------------------------------------------------------
 
 struct fencing {
@@ -197,6 +226,7 @@ static void fence_on_done(struct store_op *op)
         for (size_t i = 0; i < fencing->fence.fenced_count; i++) {
             events->on_fenced(events->context, fencing->fence.fenced[i]);
         }
+        fence_left(engine, fencing->fence.left, fencing->fence.left_count);
         fence_lost(engine, fencing->fence.lost, fencing->fence.lost_count);
         fence_adopt(engine, fencing->fence.waiting, fencing->fence.waiting_count);
         if (fencing->fence.fenced_count + fencing->fence.lost_count == 0) {
@@ -227,6 +257,9 @@ static void fence_submit(struct engine *engine)
     fencing->fence = (struct store_op_fence){.op = {.kind = STORE_FENCE, .done = fence_on_done},
                                              .node = engine->options.node,
                                              .fencing_id = fencing_id(engine),
+                                             .ended = engine->fleet.left,
+                                             .ended_count =
+                                                 engine->fleet.left_ended ? engine->fleet.left_count : 0,
                                              .lost_retry = lost_retry,
                                              .lost_context = engine};
     fence_except(engine, fencing);
@@ -262,12 +295,19 @@ void fence_consider(struct engine *engine, bool orphans)
     fleet->fence_due = rank >= 0;
 }
 
+// Whoever drains leaves it to the others, but where there are none.
+static bool may_fence(const struct engine *engine)
+{
+    bool rests = engine->draining || (engine->drain.on && fleet_has_node(engine, NULL));
+    return !rests && !engine->fleet.fencing && fleet_may_act(engine) && link_is_open(engine);
+}
+
 void fence_turn(struct engine *engine, struct mono now)
 {
     struct fleet *fleet = &engine->fleet;
     bool due = fleet->fence_due && !mono_before(now, fleet->fence_at);
     bool again = fleet->fence_wanted && !mono_before(now, fleet->fence_at);
-    if ((due || again) && !fleet->fencing && !engine_rests(engine) && fleet_may_act(engine)) {
+    if ((due || again) && may_fence(engine)) {
         fleet->fence_at = mono_add(now, FENCE_PAUSE);
         fence_submit(engine);
     }

@@ -127,6 +127,7 @@ void fleet_release(struct fleet *fleet)
 {
     members_clear(fleet);
     free(fleet->watched);
+    free(fleet->left);
     free(fleet->seen);
 }
 

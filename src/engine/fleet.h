@@ -39,7 +39,10 @@ struct fleet { // of a node that is not alone
     struct mono fence_at; // … and this is when it is our turn
     bool fence_wanted;    // something that waits here is not known yet
     bool fencing;
-    struct uuid fencing_id;    // of a fencing of which nobody knows yet whether it was done; or nil
+    struct uuid fencing_id; // of a fencing of which nobody knows yet whether it was done; or nil
+    struct uuid *left; // dead nodes, whose sessions in the databases of jobs are ours to end …
+    size_t left_count;
+    bool left_ended;           // … which is done, and the store is to know
     struct marks_batch *marks; // being filled in this turn
     struct engine_job **watched;
     size_t watched_count, watched_capacity;
@@ -97,6 +100,8 @@ void intents_begin(struct engine *engine); // of a reading of all that are pendi
 void fence_consider(struct engine *engine, bool orphans); // after each answer
 void fence_turn(struct engine *engine, struct mono now);
 void fence_lost(struct engine *engine, const struct store_lost *lost, size_t count);
+// Whose sessions in the databases of jobs are this node's to end: these from now on.
+void fence_left(struct engine *engine, const struct uuid *nodes, size_t count);
 // What waits on this node, by the store; what is known already is passed over.
 void fence_adopt(struct engine *engine, const struct store_retry *waiting, size_t waiting_count);
 // When a LOST run is tried again; none = never. `job` NULL = it is not defined any more.

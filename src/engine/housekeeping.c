@@ -144,6 +144,7 @@ void housekeeping_turn(struct engine *engine)
     drain_report(engine);
     if (engine->options.alone) {
         link_beat(engine, now);
+        fence_turn(engine, now);
     } else {
         fleet_turn(engine, now);
     }

@@ -45,6 +45,8 @@ static bool join(struct engine *engine, struct map *definitions, struct store_op
         return error_wrap(err, "joining the store");
     }
     engine->joined_at = join_out->now;
+    fence_left(engine, join_out->left, join_out->left_count);
+    drain_as_before(engine, &join_out->drain);
     fleet_joined(engine, sent, join_out->now);
     return true;
 }

@@ -310,6 +310,22 @@ static struct process_runner *runner_new(const struct process_runner_options *op
     return runner;
 }
 
+// The runner blocks all signals as well: until it does they are none of its matter, and what the
+// scheduler does at one must not be done in a copy of it.
+static pid_t fork_deaf(void)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    CHECK(sigprocmask(SIG_SETMASK, &all, &before) == 0);
+    pid_t pid = fork();
+    int reason = errno;
+    if (pid != 0) {
+        CHECK(sigprocmask(SIG_SETMASK, &before, NULL) == 0);
+    }
+    errno = reason;
+    return pid;
+}
+
 bool process_runner_new(const struct process_runner_options *options, struct runner **runner_out,
                         struct error *err)
 {
@@ -321,7 +337,7 @@ bool process_runner_new(const struct process_runner_options *options, struct run
                          strerror(errno));
     }
     uint64_t first_tag = random_first_tag();
-    pid_t pid = fork();
+    pid_t pid = fork_deaf();
     if (pid < 0) {
         int reason = errno;
         close(pair[0]);

@@ -17,6 +17,7 @@
 #include "call/call_runner.h"
 #include "runner/process_runner.h"
 #include "serve/definitions.h"
+#include "serve/hold_signals.h"
 #include "serve/host_boot.h"
 #include "serve/node_place.h"
 #include "serve/node_reload.h"
@@ -81,6 +82,7 @@ static bool start_engine(struct node *node, struct error *err)
     bool alone = config->store_url == NULL; // the file's lock is ours
     sqlite_runner_protect(&node->sqlite, alone ? config->store_path : NULL);
     node->labels = labels_of(config);
+    hold_stop(true); // until there is a loop that takes it: the others would wait for this node
     struct engine_options options = {.node = node->id,
                                      .host = node->host,
                                      .version = IRONCRON_VERSION,
@@ -189,6 +191,7 @@ void node_turn(struct node *node)
         node_look_at_reload(node);
         wake = engine_turn(node->engine);
         more = pump(node);
+        node_runners_end_left(node);
         more = engine_is_busy(node->engine) || more;
     } while (more && mono_since(clock_mono(node->clock), node->turned_at).us < TURN_TIME.us);
     node_look_at_reload(node);
@@ -353,16 +356,6 @@ static struct uuid new_id(struct clock *clock)
     return uuid_v7(instant_ms(clock_now(clock)), bytes);
 }
 
-const struct engine_events *node_events(const struct node *node)
-{
-    return &node->events;
-}
-
-static void on_fenced(void *context, struct uuid id)
-{
-    sql_runner_end_node(((struct node *)context)->sql, id);
-}
-
 bool node_open(struct node *node, const struct node_options *options, struct loaded *loaded,
                struct error *err)
 {
@@ -370,8 +363,7 @@ bool node_open(struct node *node, const struct node_options *options, struct loa
                           .loaded = loaded,
                           .lock_fd = -1,
                           .wake_fd = -1,
-                          .store_watch = {.epoll_fd = -1},
-                          .events = {.context = node, .on_fenced = on_fenced}};
+                          .store_watch = {.epoll_fd = -1}};
     loaded->references++;
     CHECK(sodium_init() >= 0);
     runner_router_init(&node->router);
@@ -381,8 +373,7 @@ bool node_open(struct node *node, const struct node_options *options, struct loa
     gethostname(node->host, sizeof node->host - 1);
     actor_of_process(node->actor);
     return node_place_take(node, err) && fork_runner(node, err) && node_store_open(node, err) &&
-           definitions_begin(node, err) && node_runners_note_left(node, err) &&
-           start_engine(node, err) && open_loop(node, err) && definitions_settle(node, err);
+           definitions_begin(node, err) && start_engine(node, err) && open_loop(node, err) && definitions_settle(node, err);
 }
 
 bool node_leave(struct node *node, struct error *err)
@@ -393,6 +384,7 @@ bool node_leave(struct node *node, struct error *err)
 void node_run(struct node *node)
 {
     node->turned_at = clock_mono(node->clock);
+    hold_stop(false);
     node_turn(node);
     uv_run(&node->loop, UV_RUN_DEFAULT);
 }
@@ -406,6 +398,7 @@ static void close_handle(uv_handle_t *handle, void *context)
 
 void node_close(struct node *node)
 {
+    hold_stop(false);
     node_store_settle(node);
     if (node->wake_fd >= 0) {
         node_runners_close(node);
@@ -419,7 +412,6 @@ void node_close(struct node *node)
         process_runner_free(node->runner); // kills what runs, then is gone itself
     }
     store_watch_release(&node->store_watch);
-    free(node->left);
     engine_free(node->engine);
     free(node->labels);
     store_close(node->store);

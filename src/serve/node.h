@@ -62,8 +62,6 @@ struct node {
     struct runner *calls;        // http jobs
     struct runner *sql;          // sql jobs; hands those on SQLite databases to the one above
     struct uuid predecessor;     // nil, or whose lock this was: it is dead
-    struct uuid *left;           // nodes before this one that may have left SQL at work
-    size_t left_count, left_capacity;
     struct runner_router router;
     struct store *store;
     struct store_watch store_watch;
@@ -72,7 +70,6 @@ struct node {
     bool fenced;         // it stopped since others have declared it dead
     char *labels;        // JSON
     struct engine *engine;
-    struct engine_events events; // what the node itself has to do with what the engine tells
     uv_loop_t loop;
     uv_poll_t *runner_poll; // of the present runner
     uv_poll_t wake_poll;    // a timerfd on the wall clock: due times, suspend and clock steps
@@ -99,8 +96,6 @@ struct node {
 // reference to the configuration.
 bool node_open(struct node *node, const struct node_options *options, struct loaded *loaded,
                struct error *err) MUST_USE;
-// To be among those whom options.events tells; before node_open as well.
-const struct engine_events *node_events(const struct node *node);
 // Turns until uv_stop(&node->loop).
 void node_run(struct node *node);
 void node_turn(struct node *node);

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "serve/node_runners.h"
 
-#include <stdlib.h>
-
-#include "base/alloc.h"
 #include "call/call_runner.h"
 #include "runner/process_runner.h"
 #include "sql/sql_runner.h"
@@ -23,36 +20,6 @@ void node_runners_init(struct node *node)
     use_databases(node);
 }
 
-static void leave(struct node *node, struct uuid id)
-{
-    for (size_t i = 0; i < node->left_count; i++) {
-        if (uuid_equal(node->left[i], id)) {
-            return;
-        }
-    }
-    ARRAY_RESERVE(node->left, node->left_count, node->left_capacity);
-    node->left[node->left_count++] = id;
-}
-
-static bool note_left(void *context, const struct store_run_row *row)
-{
-    leave(context, row->node);
-    return true;
-}
-
-bool node_runners_note_left(struct node *node, struct error *err)
-{
-    if (!uuid_is_nil(node->predecessor)) {
-        leave(node, node->predecessor);
-    }
-    if (node->loaded->config->store_url != NULL) {
-        return true; // those of other nodes are theirs as long as they live
-    }
-    struct store_run_filter filter = {
-        .by_state = true, .state = RUN_STARTED, .since = INSTANT_NONE, .until = INSTANT_NONE};
-    return node->store->ops->read_runs(node->store, &filter, note_left, node, err);
-}
-
 static void open_calls(struct node *node, void (*on_told)(void *context))
 {
     struct call_runner_options options = {.loop = &node->loop,
@@ -63,6 +30,18 @@ static void open_calls(struct node *node, void (*on_told)(void *context))
                                           .context = node};
     node->calls = call_runner_new(&options);
     runner_router_set(&node->router, JOB_HTTP, node->calls);
+}
+
+void node_runners_end_left(struct node *node)
+{
+    const struct uuid *left;
+    size_t count = engine_left(node->engine, &left);
+    for (size_t i = 0; i < count; i++) {
+        sql_runner_end_node(node->sql, left[i]);
+    }
+    if (count > 0 && sql_runner_has_ended_left(node->sql)) {
+        engine_left_ended(node->engine);
+    }
 }
 
 static void open_sql(struct node *node, void (*on_told)(void *context))
@@ -80,9 +59,7 @@ static void open_sql(struct node *node, void (*on_told)(void *context))
     if (node->memory.system[0] != '\0') {
         sql_runner_set_store(node->sql, node->memory.system, node->memory.database);
     }
-    for (size_t i = 0; i < node->left_count; i++) {
-        sql_runner_end_node(node->sql, node->left[i]);
-    }
+    node_runners_end_left(node);
     runner_router_set(&node->router, JOB_SQL, node->sql);
 }
 

@@ -112,6 +112,13 @@ static void look_for_a_rewind(struct node *node)
     stop_for(node, &why);
 }
 
+static void tell_history(struct node *node)
+{
+    if (is_on_server(node)) {
+        postgres_store_set_history(node->store, node->loaded->config->history_runs);
+    }
+}
+
 // ---- who else writes to it ----------------------------------------------------------------------
 
 // Did another process write to the store? Only asked when its file has changed.
@@ -158,6 +165,7 @@ void node_store_tick(struct node *node)
 {
     look_at_file(node);
     look_at_server(node);
+    tell_history(node);
     look_for_a_rewind(node);
 }
 

@@ -65,7 +65,6 @@ bool serve_once(const struct serve_once_options *options, struct error *err)
     fanout_init(&fanout);
     fanout_add(&fanout, &trouble);
     struct node node;
-    fanout_add(&fanout, node_events(&node));
     struct node_options node_options = {
         .command = "run", .dry_run = options->dry_run, .events = &fanout.events};
     struct loaded *loaded = loaded_new(options->config, true);

@@ -296,6 +296,19 @@ static void refuse(struct serve *serve, int64_t version, const char *why)
     reload->refused_at = clock_mono(serve->node.clock);
 }
 
+// Once for each version: what is tried again each second is one trouble.
+static void tell_following(struct serve *serve, int64_t version, const char *why)
+{
+    if (serve->reload.waiting_version != version) {
+        serve->reload.waiting_version = version;
+        LOG(LOG_WARN, "definitions_wait",
+            "%s; version %" PRId64 " of the definitions is not in force here yet, and nothing "
+            "begins here until it is: that is tried until it succeeds; see `ironcron doctor` for "
+            "what stands in the way in the store",
+            why, version);
+    }
+}
+
 static void take(struct serve *serve, const struct store_op_definitions *read, bool anew)
 {
     struct error err = ERROR_INIT;
@@ -340,6 +353,8 @@ static void on_definitions(struct store_op *op)
         if (!are_own(serve, &reload->definitions.text)) {
             take(serve, &reload->definitions, anew);
         }
+    } else if (!reload->is_stopped) {
+        tell_following(serve, reload->definitions.wanted, op->err.text);
     }
     store_op_release(op);
 }
@@ -365,11 +380,23 @@ static void follow(struct serve *serve)
 static void be_in_force(struct serve *serve, const struct loaded *loaded)
 {
     serve->has_loaded = true;
-    serve->reload.refused_version = 0;
+    serve->reload.refused_version = serve->reload.waiting_version = 0;
     metrics_set_jobs(serve->metrics, loaded->config->jobs, loaded->config->job_count);
     doors_configure(&serve->doors, loaded->config);
     health_set(&serve->health, HEALTH_DEFINITIONS, NULL);
     engine_refuses(serve->node.engine, NULL);
+}
+
+// What others have put into force is not in force here: the store did not take it yet, or refused
+// it. Where still others came into force meanwhile those are next.
+static void say_why_not(struct serve *serve, const struct loaded *loaded,
+                        enum engine_reloading state, const struct error *err)
+{
+    if (state == RELOADING_WAITS) {
+        tell_following(serve, loaded->version, err->text);
+    } else if (err->code != ERROR_UNAVAILABLE && !serve->reload.is_stopped) {
+        refuse(serve, loaded->version, err->text);
+    }
 }
 
 void serve_on_reload(struct node *node, struct loaded *loaded, enum engine_reloading state,
@@ -377,10 +404,8 @@ void serve_on_reload(struct node *node, struct loaded *loaded, enum engine_reloa
 {
     struct serve *serve = node->context;
     bool is_own = loaded == serve->reload.files && !serve->reload.is_stopped;
-    if (state == RELOADING_WAITS) {
-        if (is_own) {
-            tell_waiting(serve, err->text);
-        }
+    if (is_own && state == RELOADING_WAITS) {
+        tell_waiting(serve, err->text);
         return;
     }
     bool done = state == RELOADING_DONE;
@@ -392,6 +417,8 @@ void serve_on_reload(struct node *node, struct loaded *loaded, enum engine_reloa
         end(serve, done ? NULL : err);
     } else if (done) {
         definitions_log(node, "definitions_adopted");
+    } else {
+        say_why_not(serve, loaded, state, err);
     }
 }
 

@@ -15,6 +15,7 @@
 #include "observe/run_log.h"
 #include "serve/come_back.h"
 #include "serve/definitions.h"
+#include "serve/hold_signals.h"
 #include "serve/node_lock.h"
 #include "serve/start_again.h"
 #include "serve/store_owner.h"
@@ -255,7 +256,6 @@ static void watch(struct serve *serve, const struct config *config)
     fanout_add(&serve->fanout, run_log_events());
     fanout_add(&serve->fanout, health_events(&serve->health));
     fanout_add(&serve->fanout, event_hub_events(&serve->doors.api.events));
-    fanout_add(&serve->fanout, node_events(&serve->node));
 }
 
 static void watch_signals(struct serve *serve)
@@ -361,7 +361,6 @@ static void keep_trying(struct serve *serve)
         "this node was declared dead and cannot be one of them again yet: another try in %d s",
         seconds);
     notify_status(&serve->notify, "declared dead by the others; it cannot join them again yet");
-    signal(SIGHUP, SIG_IGN); // there is nothing yet that could be loaded anew
     struct config *config = serve_load(serve->options->config_path, &err);
     come_back_wait(config, &serve->notify, seconds, serve->fenced_at, serve->why.text);
     config_free(config);
@@ -378,7 +377,9 @@ static int serve_config(struct serve *serve, struct config *config, bool dry_run
     if (serve->started) {
         log_start(serve, serve->node.loaded->config);
         definitions_log(&serve->node, "definitions");
+        hold_reload(false);
         node_run(&serve->node);
+        hold_reload(true);
         if (serve->node.runner == NULL) {
             serve->exit_code = error_exit_code(ERROR_SPAWN);
         }
@@ -432,6 +433,7 @@ int serve_run(const struct serve_options *options)
 {
     log_configure(options->json_logs ? LOG_FORMAT_JSON : LOG_FORMAT_LOGFMT, LOG_INFO, timestamp);
     signal(SIGPIPE, SIG_IGN);
+    hold_reload(true);
     static struct serve serve; // large, and one for the process
     serve = (struct serve){.options = options};
     serve.tries = start_again_was(&serve.fenced_at);

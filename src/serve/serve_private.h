@@ -24,6 +24,7 @@ struct reload {
     struct store_op_version version;
     struct store_op_definitions definitions;
     struct mono again_at;    // not before it is the store asked the next time
+    int64_t waiting_version; // told that it waits for the store; 0 = nothing
     int64_t refused_version; // this node cannot execute it
     struct mono refused_at;
     bool is_stopped; // with the node

@@ -287,9 +287,22 @@ void sql_runner_set_store(struct runner *port, const char *system, int64_t datab
     snprintf(runner->store_database, sizeof runner->store_database, "%" PRId64, database);
 }
 
+static bool is_left(const struct sql_runner *runner, struct uuid node)
+{
+    for (size_t i = 0; i < runner->left_count; i++) {
+        if (uuid_equal(runner->left[i], node)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void sql_runner_end_node(struct runner *port, struct uuid node)
 {
     struct sql_runner *runner = from_port(port);
+    if (is_left(runner, node)) {
+        return;
+    }
     if (runner->left_count == LEFT_NODES_MAX) { // the oldest has been dead for long
         memmove(runner->left, runner->left + 1, (LEFT_NODES_MAX - 1) * sizeof *runner->left);
         runner->left_count--;
@@ -301,6 +314,21 @@ void sql_runner_end_node(struct runner *port, struct uuid node)
         }
     }
     work_soon(runner);
+}
+
+bool sql_runner_has_ended_left(struct runner *port)
+{
+    struct sql_runner *runner = from_port(port);
+    bool ended = true;
+    for (size_t i = 0; i < runner->database_count; i++) {
+        if (runner->databases[i].kind == DATABASE_POSTGRESQL) {
+            ended = pool_of(runner, &runner->databases[i])->cleared && ended; // it may be new
+        }
+    }
+    if (!ended && runner->tick_ms == 0) {
+        work_soon(runner);
+    }
+    return ended;
 }
 
 void sql_runner_set_output_max(struct runner *port, int64_t bytes)

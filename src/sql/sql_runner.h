@@ -39,8 +39,10 @@ void sql_runner_set_store(struct runner *runner, const char *system, int64_t dat
 // Who carries out jobs on SQLite databases, with the events of its own; NULL refuses them.
 void sql_runner_set_sqlite(struct runner *runner, struct runner *sqlite);
 // This node is dead, and its backends may not have noticed yet: they are terminated on each
-// database, at once, and before anything else is run there.
+// database, at once, and before anything else is run there. Once more changes nothing.
 void sql_runner_end_node(struct runner *runner, struct uuid node);
+// All that may be ended of those nodes is ended, on each database.
+bool sql_runner_has_ended_left(struct runner *runner);
 void sql_runner_set_output_max(struct runner *runner, int64_t bytes);
 // Closes all connections, which also ends what runs there, without any event. The loop must turn
 // once more afterwards. NULL is fine.

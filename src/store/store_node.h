@@ -20,6 +20,7 @@
 // (audited, in the order of the claims), its slot stays open when lost_retry says so, else becomes
 // LOST. What waits on nodes that do not live (attempts to come, slots that wait for others,
 // intents) becomes this node's when it is alone (intents nobody's); else STORE_FENCE takes it over.
+// Where `dead` was told to drain, and has not left by itself, so is this one (STORE_REPORT).
 // REFUSED when this node was declared dead meanwhile.
 // Audit: NODE_STARTED with detail {"dry_run":…,"host":…,"version":…}.
 struct store_lost {
@@ -29,6 +30,10 @@ struct store_lost {
     struct instant due_at;
     enum run_trigger trigger;
     int attempt;
+};
+struct store_drain { // what an operator wants of a node; none = nothing
+    struct instant since;
+    const char *by, *as, *reason;
 };
 struct store_op_join {
     struct store_op op;
@@ -54,6 +59,9 @@ struct store_op_join {
     struct instant now;      // the store's clock
     struct store_lost *lost; // runs of the dead that became LOST
     size_t lost_count;
+    struct uuid *left; // as in STORE_FENCE
+    size_t left_count;
+    struct store_drain drain;
 };
 
 // Everything a scheduler needs to go on where the last one stopped.
@@ -151,8 +159,8 @@ struct store_op_beat {
     int64_t version;              // of the active definitions; 0 = the store keeps none
     struct store_member *members; // the live ones, this one among them
     size_t member_count;
-    // Attempts, slots or intents wait on nodes that do not live, or their runs are still STARTED:
-    // STORE_FENCE takes them over.
+    // Attempts, slots or intents wait on nodes that do not live, their runs are still STARTED, or
+    // their sessions are nobody's to end: STORE_FENCE takes them over.
     bool orphans;
     bool unsealed; // audit rows wait for STORE_SEAL
 };
@@ -181,16 +189,23 @@ struct store_op_report {
 // one's, but for slots of the jobs in `except`, which stay for other nodes, and intents, which are
 // nobody's again. A repeat under the same id names the same nodes and runs once more, and what has
 // come since; `waiting` always is all that waits on this node, new or not.
+// A node that dies may leave sessions at work in the databases of jobs. Whoever declared it dead
+// has them to end (`left`) until it says that it has (`ended`); where that one dies as well, the
+// next who fences has.
 struct store_op_fence {
     struct store_op op;
     struct uuid node;
     struct uuid fencing_id; // chosen by the caller
     const int64_t *except;  // job ids
     size_t except_count;
+    const struct uuid *ended; // nodes
+    size_t ended_count;
     struct instant (*lost_retry)(void *context, const struct store_lost *lost, struct instant now);
     void *lost_context;
     // out
     struct instant now;
+    struct uuid *left; // nodes, in the order in which they joined
+    size_t left_count;
     struct uuid *fenced;
     size_t fenced_count;
     struct store_lost *lost;

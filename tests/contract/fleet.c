@@ -328,6 +328,70 @@ static void a_slot_is_one_nodes(void **state)
     assert_int_equal(contract_decide(c, &theirs), VERDICT_CLAIMED);
 }
 
+static void fences(struct contract *c, struct uuid node, const struct uuid *ended,
+                   size_t ended_count, const struct uuid *left, size_t left_count)
+{
+    struct store_op_fence fence = fence_of(c, node);
+    fence.ended = ended;
+    fence.ended_count = ended_count;
+    CALL_OK(c, &fence);
+    assert_int_equal(fence.left_count, left_count);
+    for (size_t i = 0; i < left_count; i++) {
+        assert_true(uuid_equal(fence.left[i], left[i]));
+    }
+    store_op_release(&fence.op);
+}
+
+// Whoever declares a node dead has its sessions to end, and when it dies itself another one has.
+static void somebody_ends_the_sessions_of_the_dead(void **state)
+{
+    struct contract *c = *state;
+    struct uuid other = two_nodes(c);
+    struct uuid third = join_beside(c, "h3");
+    const struct uuid dead[] = {c->node, other};
+    contract_advance(&c->clock, LEASE_MS + GRACE_MS + 1);
+    beat_as(c, other);
+    beat_as(c, third);
+    fences(c, other, NULL, 0, dead, 1);
+    sees(c, third, ".."); // it is about to be done
+    fences(c, third, NULL, 0, NULL, 0);
+    contract_advance(&c->clock, LEASE_MS + GRACE_MS + 1);
+    beat_as(c, third);
+    fences(c, third, NULL, 0, dead, 2); // it was not, as far as anybody knows
+    sees(c, third, ".");
+    fences(c, third, NULL, 0, dead, 2);
+    fences(c, third, dead, 1, dead + 1, 1);
+    struct store_op_leave leave = {.op.kind = STORE_LEAVE, .node = third};
+    struct store_op_join join = join_of(c, "h4");
+    CALL_OK(c, &join);
+    assert_int_equal(join.left_count, 0);
+    store_op_release(&join.op);
+    CALL_OK(c, &leave);
+    sees(c, join.node, ".!");
+    fences(c, join.node, NULL, 0, dead + 1, 1);
+    sees(c, join.node, ".");
+    fences(c, join.node, dead + 1, 1, NULL, 0);
+    CALL_OK(c, &leave);
+    sees(c, join.node, ".");
+}
+
+static void a_successor_ends_the_sessions_of_the_one_before(void **state)
+{
+    struct contract *c = *state;
+    struct uuid other = two_nodes(c);
+    struct uuid before = c->node;
+    struct store_op_join join = join_of(c, "h1");
+    join.dead = before;
+    for (int repeat = 0; repeat < 2; repeat++) {
+        CALL_OK(c, &join);
+        assert_int_equal(join.left_count, 1);
+        assert_true(uuid_equal(join.left[0], before));
+        store_op_release(&join.op);
+    }
+    sees(c, other, "..");
+    fences(c, join.node, &before, 1, NULL, 0);
+}
+
 static void a_join_alone_takes_everything(void **state)
 {
     struct contract *c = *state;
@@ -354,6 +418,8 @@ static const struct CMUnitTest tests[] = {
     CONTRACT_TEST(what_waits_where_a_node_drains_is_taken_over),
     CONTRACT_TEST(an_intent_is_one_nodes_as_long_as_it_lives),
     CONTRACT_TEST(a_slot_is_one_nodes),
+    CONTRACT_TEST(somebody_ends_the_sessions_of_the_dead),
+    CONTRACT_TEST(a_successor_ends_the_sessions_of_the_one_before),
     CONTRACT_TEST(a_join_alone_takes_everything),
 };
 const struct contract_tests contract_fleet_tests = {tests, sizeof tests / sizeof tests[0]};

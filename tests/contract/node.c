@@ -24,6 +24,97 @@ static void joins_beats_and_leaves(void **state)
                    "node #1 h1 1.0 started +0 seen +500 stopped running 0\n");
 }
 
+static struct store_op_join join_alone(struct contract *c, struct uuid dead)
+{
+    struct store_op_join join = {.op.kind = STORE_JOIN,
+                                 .node = contract_id(c),
+                                 .host = "h1",
+                                 .version = "1.0",
+                                 .alone = true,
+                                 .dead = dead};
+    CALL_OK(c, &join);
+    return join;
+}
+
+// Until one of them says that it has: those of all before it.
+static void a_joining_node_ends_the_sessions_of_the_dead(void **state)
+{
+    struct contract *c = *state;
+    struct uuid first = c->node;
+    struct store_op_join second = join_alone(c, first);
+    assert_int_equal(second.left_count, 1);
+    assert_true(uuid_equal(second.left[0], first));
+    store_op_release(&second.op);
+    struct store_op_join third = join_alone(c, second.node);
+    for (int repeat = 0; repeat < 2; repeat++) {
+        assert_int_equal(third.left_count, 2);
+        assert_true(uuid_equal(third.left[0], first) && uuid_equal(third.left[1], second.node));
+        store_op_release(&third.op);
+        CALL_OK(c, &third);
+    }
+    struct uuid ended[] = {third.left[0], third.left[1]};
+    store_op_release(&third.op);
+    struct store_op_fence fence = {.op.kind = STORE_FENCE,
+                                   .node = third.node,
+                                   .fencing_id = contract_id(c),
+                                   .ended = ended,
+                                   .ended_count = 2};
+    CALL_OK(c, &fence);
+    assert_int_equal(fence.left_count, 0);
+    store_op_release(&fence.op);
+    struct store_op_leave leave = {.op.kind = STORE_LEAVE, .node = third.node};
+    CALL_OK(c, &leave);
+    struct store_op_join fourth = join_alone(c, third.node);
+    assert_int_equal(fourth.left_count, 0);
+    store_op_release(&fourth.op);
+}
+
+static void drains(struct contract *c, struct uuid dead, bool expected, struct uuid *node_out)
+{
+    struct store_op_join join = join_alone(c, dead);
+    for (int repeat = 0; repeat < 2; repeat++) {
+        assert_int_equal(!instant_is_none(join.drain.since), expected);
+        if (expected) {
+            assert_true(instant_equal(join.drain.since, at_ms(7)));
+            assert_string_equal(join.drain.by, "ann@h1");
+            assert_null(join.drain.as);
+            assert_string_equal(join.drain.reason, "new disk");
+        }
+        store_op_release(&join.op);
+        CALL_OK(c, &join);
+    }
+    store_op_release(&join.op);
+    *node_out = join.node;
+}
+
+// What an operator has told a node holds for its successor, unless the node was stopped.
+static void a_joining_node_drains_as_the_dead_one_did(void **state)
+{
+    struct contract *c = *state;
+    struct uuid node;
+    struct uuid other;
+    struct store_op_report report = {.op.kind = STORE_REPORT,
+                                     .node = c->node,
+                                     .draining_since = at_ms(7),
+                                     .actor = "ann@h1",
+                                     .reason = "new disk"};
+    CALL_OK(c, &report);
+    drains(c, c->node, true, &node);
+    drains(c, node, true, &other); // died before it said anything
+    drains(c, (struct uuid){{0}}, false, &node);
+    drains(c, other, true, &node);
+    report.node = node;
+    report.draining_since = INSTANT_NONE;
+    CALL_OK(c, &report);
+    drains(c, node, false, &other);
+    report.node = other;
+    report.draining_since = at_ms(7);
+    CALL_OK(c, &report);
+    struct store_op_leave leave = {.op.kind = STORE_LEAVE, .node = other};
+    CALL_OK(c, &leave);
+    drains(c, other, false, &node);
+}
+
 static void a_joining_node_ends_what_the_dead_left(void **state)
 {
     struct contract *c = *state;
@@ -227,6 +318,8 @@ static void publishes_many_and_says_whether_something_changed(void **state)
 static const struct CMUnitTest tests[] = {
     CONTRACT_TEST(joins_beats_and_leaves),
     CONTRACT_TEST(a_joining_node_ends_what_the_dead_left),
+    CONTRACT_TEST(a_joining_node_ends_the_sessions_of_the_dead),
+    CONTRACT_TEST(a_joining_node_drains_as_the_dead_one_did),
     CONTRACT_TEST(a_lost_slot_stays_open_when_the_joiner_wants_a_retry),
     CONTRACT_TEST(a_fenced_node_may_not_go_on),
     CONTRACT_TEST(loads_where_the_last_one_stopped),

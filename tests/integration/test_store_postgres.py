@@ -275,6 +275,22 @@ def test_what_somebody_changes_in_the_lists_of_the_audit_is_found(fleet):
     assert fleet.run("audit", "verify").stdout.endswith("PASS\n")
 
 
+def test_a_slot_that_is_in_the_ledger_twice_is_found(fleet):
+    """A slot is a run's end or a row of its own, and no key of a table keeps it from being both."""
+    fleet.deploy()
+    with fleet.serve():
+        until(lambda: len(fleet.rows("select 1 from ironcron.job_runs where job = 'tick' and state = 'SUCCESS'")) > 2, "it ticks")
+    assert fleet.run("audit", "verify").stdout.endswith("PASS\n")
+    seeded = fleet.rows(
+        "insert into ironcron.slot_closed (job_id, due_at, node_no, run_id, attempt, outcome, reason) select r.job_id, r.due_at, "
+        "r.node_no, r.run_id, r.attempt, r.state, 0 from ironcron.run_ended r join ironcron.job j using (job_id) where r.closes "
+        "and j.name = 'tick' order by r.due_at offset 1 limit 1 returning to_timestamp(due_at / 1000) at time zone 'UTC'")
+    found = fleet.json("audit", "verify", code=1)["findings"]
+    twice = [row for row in found if row["kind"] == "slot-extra" and "is in the ledger twice" in row["text"]]
+    assert len(twice) == 1 and twice[0]["job"] == "tick", found
+    assert twice[0]["at"].startswith(seeded[0][0].replace(" ", "T")), (seeded, twice)
+
+
 def test_output_is_followed_and_a_run_is_cancelled(fleet):
     fleet.deploy()
     with fleet.serve():

@@ -75,6 +75,39 @@ static bool is_orphan(const struct model_store *store, const struct store_intent
            model_live_node(store, intent->node) == 0;
 }
 
+// ---- sessions -----------------------------------------------------------------------------------
+
+bool model_is_left(const struct model_store *store, const struct model_node *node)
+{
+    return node->left_to != 0 && !model_node_lives(store, node->left_to);
+}
+
+static void take_left(struct model_store *store, int64_t node_no, const struct store_op_fence *op)
+{
+    for (size_t i = 0; i < store->node_count; i++) {
+        struct model_node *node = &store->nodes[i];
+        node->left_to = model_is_left(store, node) ? node_no : node->left_to;
+        for (size_t k = 0; k < op->ended_count; k++) {
+            node->left_to = uuid_equal(node->row.node, op->ended[k]) ? 0 : node->left_to;
+        }
+    }
+}
+
+struct uuid *model_left(const struct model_store *store, int64_t node_no, struct arena *arena,
+                        size_t *count_out)
+{
+    struct uuid *left = arena_alloc(arena, store->node_count, sizeof *left);
+    *count_out = 0;
+    for (size_t i = 0; i < store->node_count; i++) {
+        if (store->nodes[i].left_to == node_no) {
+            left[(*count_out)++] = store->nodes[i].row.node;
+        }
+    }
+    return left;
+}
+
+// ---- what waits, and on whom --------------------------------------------------------------------
+
 // Do others take over what waits there?
 static bool hands_over(const struct model_store *store, int64_t node_no)
 {
@@ -93,6 +126,11 @@ bool model_has_orphans(const struct model_store *store, int64_t node_no)
     }
     for (size_t i = 0; i < store->intent_count; i++) {
         if (is_orphan(store, &store->intents[i])) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < store->node_count; i++) {
+        if (model_is_left(store, &store->nodes[i])) {
             return true;
         }
     }
@@ -129,11 +167,12 @@ void model_take_over(struct model_store *store, int64_t node_no, const int64_t *
 // ---- the operation ------------------------------------------------------------------------------
 
 static void fence_node(struct model_store *store, const struct store_op_fence *op,
-                       struct model_node *by, const struct model_node *node)
+                       struct model_node *by, struct model_node *node)
 {
     const struct uuid nil = {{0}};
     char *detail = operation_fenced_detail(node->row.host, node->row.node);
     model_node_end(store, node - store->nodes + 1, "lost");
+    node->left_to = by - store->nodes + 1;
     model_audit_add(store, "NODE_FENCED", NULL, nil, op->node, NULL, detail);
     ARRAY_RESERVE(by->fenced, by->fenced_count, by->fenced_capacity);
     by->fenced[by->fenced_count++] = node->row.node;
@@ -150,10 +189,10 @@ static int compare_nodes(const void *a, const void *b)
 static void fence_overdue(struct model_store *store, const struct store_op_fence *op,
                           struct model_node *by)
 {
-    const struct model_node **overdue = alloc_zero(store->live_count, sizeof(struct model_node *));
+    struct model_node **overdue = alloc_zero(store->live_count, sizeof(struct model_node *));
     size_t count = 0;
     for (size_t i = 0; i < store->live_count; i++) {
-        const struct model_node *node = &store->nodes[store->live[i] - 1];
+        struct model_node *node = &store->nodes[store->live[i] - 1];
         if (!uuid_equal(node->row.node, op->node) && model_is_overdue(store, node)) {
             overdue[count++] = node;
         }
@@ -194,6 +233,8 @@ enum store_result model_fence(struct model_store *store, struct store_op *base)
     model_lose_runs(store, &losing);
     answer(op, by);
     model_take_over(store, number, op->except, op->except_count);
+    take_left(store, number, op);
+    op->left = model_left(store, number, &base->arena, &op->left_count);
     op->waiting = model_retries(store, number, &base->arena, &op->waiting_count);
     return STORE_OK;
 }

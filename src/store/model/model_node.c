@@ -52,6 +52,17 @@ static void declare_dead(struct model_store *store, const struct store_op_join *
         int64_t number = store->live[i - 1];
         if (op->alone || uuid_equal(store->nodes[number - 1].row.node, op->dead)) {
             model_node_end(store, number, "lost");
+            store->nodes[number - 1].left_to = number; // itself: it does not live
+        }
+    }
+}
+
+static void take_left(struct model_store *store, const struct store_op_join *op)
+{
+    for (size_t i = 0; i < store->node_count; i++) {
+        struct model_node *node = &store->nodes[i];
+        if ((op->alone || uuid_equal(node->row.node, op->dead)) && model_is_left(store, node)) {
+            node->left_to = (int64_t)store->node_count; // the one that has just joined
         }
     }
 }
@@ -78,18 +89,48 @@ static struct model_node *node_add(struct model_store *store, const struct store
     return node;
 }
 
+// What a node was told that did not leave by itself its successor was told.
+static void drain_as(struct store_node_row *row, const struct store_node_row *dead)
+{
+    if (strcmp(dead->state, "stopped") != 0 && operation_has(dead->draining_since)) {
+        row->draining = true;
+        row->draining_since = dead->draining_since;
+        row->draining_by = alloc_optional(dead->draining_by);
+        row->draining_as = alloc_optional(dead->draining_as);
+        row->draining_reason = alloc_optional(dead->draining_reason);
+    }
+}
+
 static struct model_node *join_new(struct model_store *store, const struct store_op_join *op)
 {
     const struct uuid nil = {{0}};
     model_audit_add(store, "NODE_STARTED", NULL, nil, op->node, NULL, op->detail);
     declare_dead(store, op);
     struct model_node *node = node_add(store, op);
+    const struct model_node *dead = node_find(store, op->dead);
+    if (dead != NULL) {
+        drain_as(&node->row, &dead->row);
+    }
+    take_left(store, op);
     struct model_losing losing = {op->node, op->lost_retry, op->lost_context, &node->lost};
     model_lose_runs(store, &losing);
     if (op->alone) {
         model_take_over(store, (int64_t)store->node_count, NULL, 0);
     }
     return node;
+}
+
+static const char *copy(struct arena *arena, const char *text)
+{
+    return text == NULL ? NULL : arena_string(arena, text);
+}
+
+static struct store_drain drain_of(const struct store_node_row *row, struct arena *arena)
+{
+    return (struct store_drain){.since = row->draining_since,
+                                .by = copy(arena, row->draining_by),
+                                .as = copy(arena, row->draining_as),
+                                .reason = copy(arena, row->draining_reason)};
 }
 
 enum store_result model_join(struct model_store *store, struct store_op *base)
@@ -107,6 +148,8 @@ enum store_result model_join(struct model_store *store, struct store_op *base)
     }
     op->lost_count = node->lost.count;
     op->lost = model_lost_copy(&node->lost, &base->arena);
+    op->left = model_left(store, node - store->nodes + 1, &base->arena, &op->left_count);
+    op->drain = drain_of(&node->row, &base->arena);
     return STORE_OK;
 }
 

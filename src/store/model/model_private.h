@@ -70,6 +70,7 @@ struct model_node {
     struct store_node_row row;
     struct duration lease, grace;
     bool full;
+    int64_t left_to;        // who ends its sessions (STORE_FENCE); 0 = there are none any more
     struct model_lost lost; // of its join
     // Of its last fencing:
     struct uuid fencing_id;
@@ -180,6 +181,9 @@ struct model_losing {
 void model_lose_runs(struct model_store *store, const struct model_losing *losing);
 struct store_lost *model_lost_copy(const struct model_lost *lost, struct arena *arena);
 bool model_has_orphans(const struct model_store *store, int64_t node_no); // for this node
+bool model_is_left(const struct model_store *store, const struct model_node *node);
+struct uuid *model_left(const struct model_store *store, int64_t node_no, struct arena *arena,
+                        size_t *count_out);
 void model_take_over(struct model_store *store, int64_t node_no, const int64_t *except,
                      size_t except_count);
 

@@ -89,11 +89,25 @@ begin
     return not v_above;
 end $$;
 
--- Answers how many rows there were, about; null where it was not to be had at once, 0 where this role has
--- no right to it.
-create function drop_day(p_parent text, p_day int) returns bigint language plpgsql set lock_timeout = '200ms' as $$
+create function is_over(p_parent text, p_day int, p_runs bigint, p_output bigint) returns boolean language plpgsql as $$
+begin
+    return coalesce(case p_parent
+        when 'slot_closed' then ironcron.slots_are_over(p_day, p_runs)
+        when 'run_ended' then ironcron.day_is_over(p_day, p_runs)
+        else ironcron.day_is_over(p_day, greatest(p_runs, p_output)) end, false);
+end $$;
+
+-- It is asked once more under a lock that no writer passes, since one may have come in between. Answers how
+-- many rows there were, about; null where it was not to be had at once, 0 where it is to stay after all, or this
+-- role has no right to it.
+create function drop_day(p_parent text, p_day int, p_runs bigint, p_output bigint) returns bigint
+language plpgsql set lock_timeout = '200ms' as $$
 declare v_name text := ironcron.day_name(p_parent, p_day); v_rows bigint;
 begin
+    execute format('lock table ironcron.%I in share row exclusive mode', v_name);
+    if not ironcron.is_over(p_parent, p_day, p_runs, p_output) then
+        return 0;
+    end if;
     select greatest(reltuples, 1)::bigint into v_rows from pg_class
     where relnamespace = 'ironcron'::regnamespace and relname = v_name;
     execute format('drop table ironcron.%I', v_name);
@@ -116,11 +130,8 @@ begin
         return;
     end if;
     for d in select o.parent, min(o.day) as day from ironcron.day o group by o.parent order by o.parent loop
-        continue when not coalesce(case d.parent
-            when 'slot_closed' then ironcron.slots_are_over(d.day, p_runs)
-            when 'run_ended' then ironcron.day_is_over(d.day, p_runs)
-            else ironcron.day_is_over(d.day, greatest(p_runs, p_output)) end, false);
-        v_rows := ironcron.drop_day(d.parent, d.day);
+        continue when not ironcron.is_over(d.parent, d.day, p_runs, p_output);
+        v_rows := ironcron.drop_day(d.parent, d.day, p_runs, p_output);
         deleted := deleted + coalesce(v_rows, 0);
         more := more or v_rows is distinct from 0;
         if d.parent <> 'output' and v_rows > 0 then

@@ -66,12 +66,20 @@ create function is_overdue(p_node node, p_at bigint, p_up bigint) returns boolea
         and p_up + p_node.lease + p_node.grace < p_at
 $$;
 
+-- May a dead node have sessions at work in the databases of jobs that no live node is about to end? left_to is
+-- the number of the one that is; null, when they have ended.
+create function is_left(p_node node) returns boolean language sql stable as $$
+    select p_node.left_to is not null
+        and not exists (select from ironcron.node e where e.node_no = p_node.left_to and e.state = 'live')
+$$;
+
 -- Is there something left for others on a node that does not live, or drains? Only those are asked that
 -- once had something, or drain. What a node that drains still runs is its own.
 create function owes(p_node node) returns boolean language sql stable as $$
     select exists (select from ironcron.slot_waiting where node_no = p_node.node_no)
         or p_node.state <> 'live'
-            and (exists (select from ironcron.run_started where node_no = p_node.node_no)
+            and (ironcron.is_left(p_node)
+                 or exists (select from ironcron.run_started where node_no = p_node.node_no)
                  or exists (select from ironcron.intent where state = 0 and node_no = p_node.node_no))
 $$;
 
@@ -179,39 +187,55 @@ begin
     end if;
 end $$;
 
+-- What a node was told that did not leave by itself its successor was told.
+create function join_new(p_node uuid, p_now bigint, p_host text, p_version text, p_detail text, p_alone boolean,
+    p_dead uuid, p_lease bigint, p_grace bigint, p_dry_run boolean, p_max_running int, p_labels text)
+returns void language plpgsql as $$
+declare v_no bigint; d ironcron.node;
+begin
+    perform ironcron.audit_add(p_now, 'NODE_STARTED', null, null, p_node, null, p_detail);
+    update ironcron.node set state = 'lost', running = 0, owes = true, left_to = 0
+    where state = 'live' and (p_alone or node = p_dead);
+    perform ironcron.check_room(p_max_running, p_node);
+    select * into d from ironcron.node where node = p_dead and state <> 'stopped' and draining_since is not null;
+    insert into ironcron.node (node, host, version, started_at, last_seen, state, running, lease, grace, valid_until,
+                               dry_run, max_running, labels, lost_runs, draining, owes, draining_since, draining_by,
+                               draining_as, draining_reason)
+    values (p_node, p_host, p_version, p_now, p_now, 'live', 0, p_lease, p_grace, p_now + nullif(p_lease, 0),
+            p_dry_run, p_max_running, p_labels, ironcron.lost_runs(), d.node is not null, d.node is not null,
+            d.draining_since, d.draining_by, d.draining_as, d.draining_reason)
+    returning node_no into v_no;
+    update ironcron.node o set left_to = v_no where (p_alone or o.node = p_dead) and ironcron.is_left(o);
+end $$;
+
 -- A new node. Its caller has proved that those before it are dead: all (p_alone), or one. A repeat
 -- answers the same.
 create function join_begin(p_node uuid, p_now bigint, p_host text, p_version text, p_detail text, p_alone boolean,
     p_dead uuid, p_lease bigint, p_grace bigint, p_dry_run boolean, p_max_running int, p_labels text)
-returns table (at bigint, is_new boolean) language plpgsql set lock_timeout = '5s' as $$
+returns table (at bigint, is_new boolean, draining_since bigint, draining_by text, draining_as text,
+               draining_reason text) language plpgsql set lock_timeout = '5s' as $$
 declare v_now bigint := ironcron.now_ms(p_now);
 begin
     perform pg_advisory_xact_lock(1768124270, 5); -- one at a time declares others dead
-    if exists (select from ironcron.node where node = p_node) then
+    is_new := not exists (select from ironcron.node where node = p_node);
+    if is_new then
+        perform ironcron.join_new(p_node, v_now, p_host, p_version, p_detail, p_alone, p_dead, p_lease, p_grace,
+                                  p_dry_run, p_max_running, p_labels);
+    else
         perform ironcron.live_node(p_node);
-        perform ironcron.on_this_session(p_node);
-        return query select v_now, false;
-        return;
     end if;
-    perform ironcron.audit_add(v_now, 'NODE_STARTED', null, null, p_node, null, p_detail);
-    update ironcron.node set state = 'lost', running = 0, owes = true
-    where state = 'live' and (p_alone or node = p_dead);
-    perform ironcron.check_room(p_max_running, p_node);
-    insert into ironcron.node (node, host, version, started_at, last_seen, state, running, lease, grace, valid_until,
-                               dry_run, max_running, labels, lost_runs)
-    values (p_node, p_host, p_version, v_now, v_now, 'live', 0, p_lease, p_grace, v_now + nullif(p_lease, 0),
-            p_dry_run, p_max_running, p_labels, ironcron.lost_runs());
     perform ironcron.on_this_session(p_node);
-    perform pg_try_advisory_lock(1768124271, (select node_no from ironcron.node where node = p_node)::int);
-    return query select v_now, true;
+    perform pg_try_advisory_lock(1768124271, (select node_no from ironcron.node where node = p_node)::int) where is_new;
+    return query select v_now, is_new, n.draining_since, n.draining_by, n.draining_as, n.draining_reason
+                 from ironcron.node n where n.node = p_node;
 end $$;
 
 -- Not, where it has beaten after all, or somebody has its row in hand for longer than a claim takes: that may
 -- be its own session, which is ended. The next time, then.
-create function declare_dead(p_no bigint, p_at bigint, p_up bigint) returns boolean
+create function declare_dead(p_no bigint, p_at bigint, p_up bigint, p_by bigint) returns boolean
 language plpgsql set lock_timeout = '1500ms' as $$
 begin
-    update ironcron.node o set state = 'lost', running = 0, owes = true
+    update ironcron.node o set state = 'lost', running = 0, owes = true, left_to = p_by
     where o.node_no = p_no and ironcron.is_overdue(o, p_at, p_up);
     return found;
 exception when lock_not_available then
@@ -243,7 +267,7 @@ begin
     for n in select o.node_no, o.node, o.host from ironcron.node o
              where ironcron.is_overdue(o, v_now, v_up) and o.node <> p_node order by o.node
     loop
-        continue when not ironcron.declare_dead(n.node_no, v_now, v_up);
+        continue when not ironcron.declare_dead(n.node_no, v_now, v_up, v_no);
         v_fenced := v_fenced || n.node;
         perform ironcron.audit_add(v_now, 'NODE_FENCED', null, null, p_node, null,
             format('{"host":%s,"node":"%s"}', to_json(n.host), n.node));
@@ -290,9 +314,10 @@ begin
 end $$;
 
 -- What waits on nodes that do not live, or drain, becomes this one's, if it is to, but for slots of some
--- jobs, and intents, which are for whoever may carry them out. What somebody has in hand just now is left for
--- the next time.
-create function take_over(p_node uuid, p_adopts boolean, p_except bigint[]) returns void language plpgsql as $$
+-- jobs, and intents, which are for whoever may carry them out; and so do sessions of dead nodes that are
+-- nobody's to end, but for those of p_ended. What somebody has in hand just now is left for the next time.
+create function take_over(p_node uuid, p_adopts boolean, p_except bigint[], p_ended uuid[]) returns void
+language plpgsql as $$
 declare v_no bigint;
 begin
     select node_no into v_no from ironcron.node where node = p_node;
@@ -306,11 +331,16 @@ begin
         from (select w.id from ironcron.intent w join ironcron.node n using (node_no)
               where w.state = 0 and n.state <> 'live' for update of w skip locked) w
         where i.id = w.id;
+        update ironcron.node n set left_to = case when n.node <> all (p_ended) then v_no end
+        from (select o.node_no from ironcron.node o
+              where o.owes and o.left_to is not null and (o.node = any (p_ended) or ironcron.is_left(o))
+              order by o.node_no for no key update skip locked) o
+        where n.node_no = o.node_no;
     end if;
     update ironcron.node n set owes = false
     from (select o.node_no from ironcron.node o where o.owes and o.state <> 'live' order by o.node_no
           for no key update skip locked) o
-    where n.node_no = o.node_no and not ironcron.owes(n);
+    where n.node_no = o.node_no and n.left_to is null and not ironcron.owes(n);
 end $$;
 
 -- The sessions of nodes that were declared dead: they hold locks, and may not know yet.

@@ -51,17 +51,39 @@ void send_lose(struct postgres_store *store, const struct losing *losing)
 }
 
 void send_take_over(struct postgres_store *store, struct uuid node, bool adopts,
-                    const int64_t *except, size_t except_count)
+                    const struct store_op_fence *fence)
 {
     struct parameters parameters;
     put_node(&parameters, node);
     put_bool(&parameters, adopts);
     array_begin(&parameters);
-    for (size_t i = 0; i < except_count; i++) {
-        array_int(&parameters, except[i]);
+    for (size_t i = 0; fence != NULL && i < fence->except_count; i++) {
+        array_int(&parameters, fence->except[i]);
+    }
+    array_end(&parameters);
+    array_begin(&parameters);
+    for (size_t i = 0; fence != NULL && i < fence->ended_count; i++) {
+        array_uuid(&parameters, fence->ended[i]);
     }
     array_end(&parameters);
     task_send(store, PG_TAKE_OVER, &parameters);
+}
+
+void send_left(struct postgres_store *store, struct uuid node)
+{
+    struct parameters parameters;
+    put_node(&parameters, node);
+    task_send(store, PG_LEFT, &parameters);
+}
+
+struct uuid *take_left(const PGresult *result, struct arena *arena, size_t *count_out)
+{
+    *count_out = (size_t)PQntuples(result);
+    struct uuid *left = arena_alloc(arena, *count_out, sizeof *left);
+    for (int i = 0; i < PQntuples(result); i++) {
+        left[i] = field_uuid(result, i, 0);
+    }
+    return left;
 }
 
 // It may not be allowed, and the dead have lost their rights without it.
@@ -99,9 +121,10 @@ static void send_fence_end(struct postgres_store *store, struct task *task)
     struct parameters parameters;
     send_lose(store, &losing);
     task->number = op->lost_count > 0 ? 2 : 1; // answers before what waits
-    send_take_over(store, op->node, true, op->except, op->except_count);
+    send_take_over(store, op->node, true, op);
     put_node(&parameters, op->node);
     task_send(store, PG_WAITING, &parameters);
+    send_left(store, op->node);
     task_send_plain(store, PG_COMMIT);
     task->over = false;
 }
@@ -136,5 +159,7 @@ void take_fence(struct postgres_store *store, struct task *task, const PGresult 
         op->lost = take_lost(result, &op->op.arena, &op->lost_count);
     } else if (task->round == 1 && task->answers == task->number) {
         op->waiting = take_retries(result, &op->op.arena, &op->waiting_count);
+    } else if (task->round == 1 && task->answers == task->number + 1) {
+        op->left = take_left(result, &op->op.arena, &op->left_count);
     }
 }

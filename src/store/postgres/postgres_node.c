@@ -39,6 +39,7 @@ static void send_join_begin(struct postgres_store *store, struct task *task)
     task_send(store, PG_JOIN, &parameters);
     put_node(&parameters, op->node);
     task_send(store, PG_JOIN_LOST, &parameters);
+    send_left(store, op->node);
 }
 
 static struct losing losing_of(const struct store_op_join *op)
@@ -61,13 +62,23 @@ void send_join(struct postgres_store *store, struct task *task)
         if (is_new) {
             struct losing losing = losing_of(op);
             send_lose(store, &losing);
-            send_take_over(store, op->node, op->alone, NULL, 0);
+            send_take_over(store, op->node, op->alone, NULL);
         }
         task_send_plain(store, PG_COMMIT);
         task->over = false;
     } else {
         send_end_sessions(store, task);
     }
+}
+
+static void take_joined(struct store_op_join *op, const PGresult *result)
+{
+    struct arena *arena = &op->op.arena;
+    op->now = field_instant(result, 0, 0);
+    op->drain = (struct store_drain){.since = field_instant(result, 0, 2),
+                                     .by = field_string(result, 0, 3, arena),
+                                     .as = field_string(result, 0, 4, arena),
+                                     .reason = field_string(result, 0, 5, arena)};
 }
 
 void take_join(struct postgres_store *store, struct task *task, const PGresult *result)
@@ -78,10 +89,12 @@ void take_join(struct postgres_store *store, struct task *task, const PGresult *
         return;
     }
     if (task->answers == 0) {
-        op->now = field_instant(result, 0, 0);
         task->number = field_bool(result, 0, 1);
-    } else {
+        take_joined(op, result);
+    } else if (task->answers == 1) {
         op->lost = take_lost(result, &op->op.arena, &op->lost_count);
+    } else {
+        op->left = take_left(result, &op->op.arena, &op->left_count);
     }
 }
 

@@ -123,6 +123,7 @@ struct postgres_store {
     int64_t backend; // process number of the session
     struct postgres_identity seen, found;
     struct witness witness;
+    struct duration runs_kept; // 0 = for ever
     struct error behind; // why this is a database of the past, once that was seen
     struct connections connections;
     struct uuid node;  // the one that joined last; nil = none
@@ -378,7 +379,9 @@ struct losing {
 struct store_lost *take_lost(const PGresult *result, struct arena *arena, size_t *count_out);
 void send_lose(struct postgres_store *store, const struct losing *losing); // nothing when none
 void send_take_over(struct postgres_store *store, struct uuid node, bool adopts,
-                    const int64_t *except, size_t except_count);
+                    const struct store_op_fence *fence); // NULL = a join
+void send_left(struct postgres_store *store, struct uuid node);
+struct uuid *take_left(const PGresult *result, struct arena *arena, size_t *count_out);
 void send_end_sessions(struct postgres_store *store, struct task *task);
 
 void postgres_intent_row(const PGresult *result, int row, struct arena *arena,

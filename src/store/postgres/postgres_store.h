@@ -30,6 +30,9 @@ bool postgres_store_is_behind(struct store *store, struct error *err_out);
 
 // From now on the port's synchronous reading gives up after so long: for a node's loop.
 void postgres_store_bound_reading(struct store *store, struct duration most);
+// How long runs that have ended are kept by whoever prunes, 0 = for ever: of one that may have gone
+// by itself the store is not asked when it is connected to again.
+void postgres_store_set_history(struct store *store, struct duration runs);
 
 // Makes the schema, or brings it up to this program's version, under a lock; nothing to do is fine.
 // Blocks. *from_out: the version found, 0 = none.

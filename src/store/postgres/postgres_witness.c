@@ -4,8 +4,8 @@
 // connects shows its witness (link_up), and is refused where the rows do not know of it.
 #include "store/postgres/postgres_private.h"
 
-// Later, history may have let a run go.
-#define RUNS_KEPT DURATION_S(3600)
+// After so long, or as long as history keeps runs, whichever is sooner, one may have gone.
+#define RUN_BELIEVED DURATION_S(3600)
 
 static void note(struct postgres_store *store, struct witness witness)
 {
@@ -56,9 +56,19 @@ void witness_note(struct postgres_store *store, const struct store_op *op)
     }
 }
 
+void postgres_store_set_history(struct store *port, struct duration runs)
+{
+    struct postgres_store *store = postgres_of(port);
+    store->runs_kept = runs;
+    if (store->apart.store != NULL) {
+        store->apart.store->runs_kept = runs;
+    }
+}
+
 static bool is_kept(const struct postgres_store *store, const struct witness *witness)
 {
-    return mono_since(clock_mono(store->options.clock), witness->at).us < RUNS_KEPT.us;
+    struct duration age = mono_since(clock_mono(store->options.clock), witness->at);
+    return age.us < RUN_BELIEVED.us && (store->runs_kept.us <= 0 || age.us < store->runs_kept.us);
 }
 
 // The later one of both.

@@ -23,7 +23,7 @@ create table node (
     definitions bigint not null default 0, refused text, draining_since bigint, draining_by text,
     draining_as text, draining_reason text,
     backend int, backend_start timestamptz,
-    lost_runs bigint[] not null default '{}',
+    lost_runs bigint[] not null default '{}', left_to bigint,
     fencing uuid, fencing_nodes uuid[] not null default '{}', fencing_runs bigint[] not null default '{}') with (fillfactor = 50);
 create index node_live on node (node) where state = 'live';
 create index node_owes on node (node_no) where owes;

@@ -4,6 +4,7 @@
 #include "store/sqlite/sqlite_private.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/buf.h"
@@ -120,6 +121,38 @@ static void take_over_but(struct sqlite_store *store, const struct store_op_fenc
     buf_release(&except);
 }
 
+// ---- sessions in the databases of jobs ----------------------------------------------------------
+
+struct uuid *sqlite_left(struct sqlite_store *store, int64_t node_no, struct arena *arena,
+                         size_t *count_out)
+{
+    struct uuid *left = NULL;
+    size_t capacity = 0;
+    *count_out = 0;
+    sqlite3_stmt *row = sql_query(store, SQL_NODE_LEFT, VALUES(sql_int(node_no)));
+    for (; row != NULL; row = sql_next(store, row) ? row : NULL) {
+        ARRAY_RESERVE(left, *count_out, capacity);
+        left[(*count_out)++] = column_uuid(row, 0);
+    }
+    struct uuid *kept = arena_alloc(arena, *count_out, sizeof *left);
+    if (*count_out > 0) {
+        memcpy(kept, left, *count_out * sizeof *left);
+    }
+    free(left);
+    return kept;
+}
+
+static void take_left(struct sqlite_store *store, struct store_op_fence *op, int64_t number)
+{
+    for (size_t i = 0; i < op->ended_count; i++) {
+        sql_run(store, SQL_NODE_ENDED, VALUES(sql_uuid(&op->ended[i])));
+    }
+    sql_run(store, SQL_NODE_TAKE_LEFT, VALUES(sql_int(number)));
+    op->left = sqlite_left(store, number, &op->op.arena, &op->left_count);
+}
+
+// ---- fence --------------------------------------------------------------------------------------
+
 enum store_result sqlite_fence(struct sqlite_store *store, struct store_op *base)
 {
     struct store_op_fence *op = CONTAINER_OF(base, struct store_op_fence, op);
@@ -136,6 +169,7 @@ enum store_result sqlite_fence(struct sqlite_store *store, struct store_op *base
     op->lost = losing.lost;
     op->lost_count = losing.count;
     take_over_but(store, op, number);
+    take_left(store, op, number);
     op->waiting = sqlite_retries(store, number, &base->arena, &op->waiting_count);
     return STORE_OK;
 }

@@ -32,8 +32,9 @@ static void join_new(struct sqlite_store *store, struct store_op_join *op)
                    sql_int(instant_ms(store->now)), sql_int(store->audit_id), sql_int(op->dry_run),
                    sql_int(op->max_running), sql_text(op->labels)));
     int64_t number = sqlite3_last_insert_rowid(store->db);
+    sql_run(store, SQL_NODE_DRAIN_AS, VALUES(sql_int(number), sql_uuid(&op->dead)));
     sql_run(store, SQL_NODE_LOSE_OTHERS,
-            VALUES(sql_uuid(&op->node), sql_int(op->alone), sql_uuid(&op->dead)));
+            VALUES(sql_int(number), sql_int(op->alone), sql_uuid(&op->dead)));
     struct sqlite_losing losing = {&op->node,     op->lost_retry, op->lost_context,
                                    &op->op.arena, NULL,           0};
     sqlite_lose_runs(store, &losing);
@@ -42,8 +43,31 @@ static void join_new(struct sqlite_store *store, struct store_op_join *op)
     sql_run(store, SQL_NODE_JOIN_LOST,
             VALUES(sql_uuid(&op->node), sql_int((int64_t)op->lost_count)));
     if (op->alone) {
+        sql_run(store, SQL_NODE_TAKE_LEFT, VALUES(sql_int(number)));
         sqlite_take_over(store, number, "[]");
     }
+}
+
+static struct store_drain drain_of(struct sqlite_store *store, int64_t number, struct arena *arena)
+{
+    sqlite3_stmt *row = sql_query(store, SQL_NODE_DRAIN, VALUES(sql_int(number)));
+    struct store_drain drain = {.since = INSTANT_NONE};
+    if (row != NULL) {
+        drain = (struct store_drain){.since = column_instant(row, 0),
+                                     .by = column_string(row, 1, arena),
+                                     .as = column_string(row, 2, arena),
+                                     .reason = column_string(row, 3, arena)};
+        sql_end(row);
+    }
+    return drain;
+}
+
+// What there is for it to do and to know, at a repeat as well.
+static void answer_join(struct sqlite_store *store, struct store_op_join *op)
+{
+    int64_t number = sqlite_live_node(store, &op->node);
+    op->left = sqlite_left(store, number, &op->op.arena, &op->left_count);
+    op->drain = drain_of(store, number, &op->op.arena);
 }
 
 enum store_result sqlite_join(struct sqlite_store *store, struct store_op *base)
@@ -53,6 +77,7 @@ enum store_result sqlite_join(struct sqlite_store *store, struct store_op *base)
     sqlite3_stmt *row = sql_query(store, SQL_NODE_GET, VALUES(sql_uuid(&op->node)));
     if (row == NULL) {
         join_new(store, op);
+        answer_join(store, op);
         return STORE_OK;
     }
     bool live = strcmp(column_text(row, 0), "live") == 0;
@@ -63,6 +88,7 @@ enum store_result sqlite_join(struct sqlite_store *store, struct store_op *base)
         return sqlite_not_live(&base->err);
     }
     op->lost = sqlite_lost_of_join(store, join_audit, join_lost, &base->arena, &op->lost_count);
+    answer_join(store, op);
     return STORE_OK;
 }
 

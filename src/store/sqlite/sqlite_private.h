@@ -164,6 +164,8 @@ struct store_lost *sqlite_lost_of_join(struct sqlite_store *store, int64_t audit
                                        struct arena *arena, size_t *count_out);
 // What waits on nodes that do not live becomes this node's, and intents nobody's.
 // `except`: a JSON array of job ids.
+struct uuid *sqlite_left(struct sqlite_store *store, int64_t node_no, struct arena *arena,
+                         size_t *count_out);
 void sqlite_take_over(struct sqlite_store *store, int64_t node_no, const char *except);
 // Those of one node, or (0) of all.
 struct store_retry *sqlite_retries(struct sqlite_store *store, int64_t node_no, struct arena *arena,

@@ -69,6 +69,7 @@ static const char version_2[] =
     "ALTER TABLE node ADD COLUMN is_full INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE node ADD COLUMN definitions INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE node ADD COLUMN refused TEXT;"
+    "ALTER TABLE node ADD COLUMN left_to INTEGER;"
     "ALTER TABLE node ADD COLUMN draining_since INTEGER;"
     "ALTER TABLE node ADD COLUMN draining_by TEXT;"
     "ALTER TABLE node ADD COLUMN draining_as TEXT;"

@@ -300,6 +300,49 @@ static void where_all_drain(void **state)
     fleet_free(f);
 }
 
+// Then one of them does what is to be done once: another node that dies is declared dead.
+static void where_all_drain_the_dead_are_found(void **state)
+{
+    (void)state;
+    struct fleet *f = fleet_new(START);
+    fleet_job(f, "a", "1 0 * * *");
+    f->takes = DURATION_S(3600);
+    fleet_start_all(f, 3);
+    fleet_advance(f, DURATION_S(40)); // its run goes on
+    int first = fleet_runner(f, "a");
+    for (int i = 0; i < 3; i++) {
+        if (i != first) {
+            drain(f, i);
+        }
+    }
+    fleet_kill(f, first);
+    fleet_advance(f, DURATION_S(90));
+    assert_int_equal(f->fenced, 1);
+    row_is(f, first, "lost works v0 - by -: -");
+    assert_string_equal(fleet_outcome(f, "a", "2026-03-10T00:01:00Z"), "LOST");
+    fleet_free(f);
+}
+
+// What an operator wants of a node outlives its death.
+static void its_successor_drains_as_well(void **state)
+{
+    (void)state;
+    struct fleet *f = fleet_new(START);
+    fleet_job(f, "a", "* * * * * *");
+    fleet_start_all(f, 2);
+    drain(f, 0);
+    fleet_kill(f, 0);
+    fleet_start_after(f, 0, f->nodes[0].id);
+    fleet_advance(f, DURATION_S(30));
+    row_is(f, 0, "live drains v0 - by op@sim: new disk");
+    assert_int_equal(fleet_runner(f, "a"), 1);
+    answers(f, 0, INTENT_RESUME, "DONE it takes jobs again");
+    fleet_kill(f, 0);
+    fleet_start_after(f, 0, f->nodes[0].id);
+    row_is(f, 0, "live works v0 - by -: -");
+    fleet_free(f);
+}
+
 // A wish goes to a node that takes jobs, and runs there once.
 static void a_wish_goes_to_another(void **state)
 {
@@ -375,6 +418,8 @@ int main(void)
         cmocka_unit_test(a_slot_that_waits_for_others),
         cmocka_unit_test(a_backfill_goes_on_elsewhere),
         cmocka_unit_test(where_all_drain),
+        cmocka_unit_test(where_all_drain_the_dead_are_found),
+        cmocka_unit_test(its_successor_drains_as_well),
         cmocka_unit_test(a_wish_goes_to_another),
         cmocka_unit_test(nodes_say_which_definitions_they_execute),
         cmocka_unit_test(it_is_told_when_the_store_is_back),

@@ -157,6 +157,28 @@ static void a_day_waits_for_what_is_open(void **state)
     contract_holds(c, PART_RUNS, "");
 }
 
+// Another end comes to a day while it is being dropped: in between it is not over any more.
+static void a_day_that_gets_another_run_meanwhile_stays(void **state)
+{
+    struct days *days = *state;
+    struct contract *c = &days->contract;
+    contract_seal(c);
+    contract_advance(&c->clock, TOMORROW);
+    struct store_slot run = claim(days, TOMORROW);
+    contract_end(c, &run, RUN_SUCCESS, INSTANT_NONE);
+    // Commits as soon as somebody waits for it.
+    postgres_cluster_background(
+        days->url,
+        "begin; insert into ironcron.run_ended (run_id, fence, job_id, due_at, started_at, "
+        "ended_at, duration, node_no, attempt, trigger, state, failure) select (left(run_id::text, "
+        "35) || 'f')::uuid, 9, job_id, due_at + 1, started_at, ended_at + 172800000, duration, "
+        "node_no, attempt, trigger, state, failure from ironcron.run_ended_20251125; "
+        "do \\$\\$ begin for i in 1..6000 loop exit when exists (select from pg_locks where not "
+        "granted); perform pg_sleep(0.005); end loop; end \\$\\$; commit");
+    prune(days, TOMORROW_END);
+    is(days, "select count(*) from ironcron.run_ended_20251125", "2");
+}
+
 // Whoever has been away finds a place for what it writes, and days again from then on.
 static void a_month_without_days_loses_nothing(void **state)
 {
@@ -354,6 +376,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_day_is_made_ahead_and_goes_as_a_whole),
         TEST(a_day_waits_for_what_is_open),
+        TEST(a_day_that_gets_another_run_meanwhile_stays),
         TEST(a_day_that_has_begun_elsewhere_holds_up_no_other),
         TEST(a_month_without_days_loses_nothing),
         TEST(what_becomes_visible_late_is_sealed_once),

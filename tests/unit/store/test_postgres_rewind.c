@@ -57,6 +57,13 @@ static void end_and_beat(struct contract *c)
     beat(c, false);
 }
 
+// Whoever prunes may have let it go.
+static void end_of_what_is_not_kept(struct contract *c)
+{
+    postgres_store_set_history(c->store, (struct duration){1});
+    end(c);
+}
+
 static void forget(const char *sql)
 {
     char text[300];
@@ -92,6 +99,7 @@ static const struct {
     {"a run goes on", begin, "select 1", NULL},
     {"a run ended", end, "select 1", NULL},
     {"who is behind that", end_and_beat, "delete from ironcron.run_ended", NULL},
+    {"what is not kept", end_of_what_is_not_kept, "delete from ironcron.run_ended", NULL},
     {"a beat", end_and_beat, "update ironcron.node set last_seen = last_seen - 1",
      "the sign of life of 2025-"},
     {"a node", end_and_beat, "delete from ironcron.node", "the sign of life of 2025-"},
