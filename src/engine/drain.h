@@ -15,7 +15,7 @@ struct drain {
 };
 
 void drain_begin(struct engine *engine, const struct store_intent *intent);
-void drain_as_before(struct engine *engine, const struct store_drain *order); // this host's last node
+void drain_as_before(struct engine *engine, const struct store_drain *order); // from the join on
 void drain_end(struct engine *engine, const struct store_intent *intent);
 void drain_turn(struct engine *engine, struct instant now); // in place of all that begins something
 void drain_report(struct engine *engine);                   // when there is something to say

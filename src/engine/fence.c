@@ -254,14 +254,14 @@ static struct uuid fencing_id(struct engine *engine)
 static void fence_submit(struct engine *engine)
 {
     struct fencing *fencing = alloc_zero(1, sizeof *fencing);
-    fencing->fence = (struct store_op_fence){.op = {.kind = STORE_FENCE, .done = fence_on_done},
-                                             .node = engine->options.node,
-                                             .fencing_id = fencing_id(engine),
-                                             .ended = engine->fleet.left,
-                                             .ended_count =
-                                                 engine->fleet.left_ended ? engine->fleet.left_count : 0,
-                                             .lost_retry = lost_retry,
-                                             .lost_context = engine};
+    fencing->fence = (struct store_op_fence){
+        .op = {.kind = STORE_FENCE, .done = fence_on_done},
+        .node = engine->options.node,
+        .fencing_id = fencing_id(engine),
+        .ended = engine->fleet.left,
+        .ended_count = engine->fleet.left_ended ? engine->fleet.left_count : 0,
+        .lost_retry = lost_retry,
+        .lost_context = engine};
     fence_except(engine, fencing);
     engine->fleet.fencing = true;
     // What is done as soon as it is written may be lost on the way to us: it is asked for again.

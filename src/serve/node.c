@@ -373,7 +373,8 @@ bool node_open(struct node *node, const struct node_options *options, struct loa
     gethostname(node->host, sizeof node->host - 1);
     actor_of_process(node->actor);
     return node_place_take(node, err) && fork_runner(node, err) && node_store_open(node, err) &&
-           definitions_begin(node, err) && start_engine(node, err) && open_loop(node, err) && definitions_settle(node, err);
+           definitions_begin(node, err) && start_engine(node, err) && open_loop(node, err) &&
+           definitions_settle(node, err);
 }
 
 bool node_leave(struct node *node, struct error *err)

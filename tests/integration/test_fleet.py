@@ -8,6 +8,7 @@ import time
 
 from conftest import until
 from fleet import GRACE, LEASE, fleets  # noqa: F401: a fixture
+from postgres import Database
 
 
 def test_killed_processes(fleets):
@@ -45,6 +46,33 @@ def test_a_node_that_stands_still_for_longer_than_its_lease(fleets):
     fleet.resumes()
     assert fleet.identity(0) == awake
     fleet.judge()
+
+
+def test_the_sessions_of_the_dead_are_ended_though_who_declared_it_dies(fleets):
+    """In a database of jobs, which cannot be reached before that node is dead as well."""
+    fleet = fleets(counts={"skip": 2, "queue": 0, "allow": 1, "replace": 0, "long": 0, "sql": 0}, app_proxied=True)
+    app = Database(fleet.cluster)
+    for host in fleet.hosts:
+        url = (host.folder / "app-url").read_text().replace(fleet.database.name, app.name)
+        (host.folder / "app-url").write_text(url)
+        with open(host.config_path, "a") as file:
+            file.write('  - { name: sleeper, schedule: "0 0 1 1 *", sql: { database: app, statement: "select pg_sleep(600)" } }\n')
+    fleet.start_all()
+    fleet.resumes()
+    fleet.hosts[0].run("run", "sleeper", "--detach")
+    at_work = lambda: app.backends("query like '%pg_sleep(600)%' and state = 'active'")  # noqa: E731
+    name = until(at_work, fleet.logs)[0][1]
+    asleep = next(number for number in range(3) if fleet.identity(number)[-12:] in name)
+    fleet.app.refuses = True
+    os.kill(fleet.pid(asleep), signal.SIGSTOP)
+    fenced = "from ironcron.audit_log where event = 'NODE_FENCED'"
+    fencer = until(lambda: fleet.value(f"select max(node::text) {fenced}"), fleet.logs)
+    os.kill(fleet.pid(next(number for number in range(3) if fleet.identity(number) == fencer)), signal.SIGKILL)
+    until(lambda: fleet.value(f"select count(*) {fenced}") == "2", fleet.logs)
+    assert at_work(), "nobody could end it yet"
+    fleet.app.refuses = False
+    until(lambda: not at_work(), fleet.logs)
+    until(lambda: fleet.value("select count(*) from ironcron.node where left_to is not null") == "0", fleet.logs)
 
 
 def test_rolling_restart_under_load(fleets):

@@ -70,3 +70,23 @@ def test_a_node_that_begins_anew_is_the_same_service(fleets, by_path):  # noqa: 
     assert set(by_path.values("MAINPID")) <= {str(fleet.pid(0))}, "nor another process"
     fleet.judge()
     assert by_path.states() == [*again, "STOPPING"]
+
+
+def test_a_node_that_cannot_follow_says_so_once(fleets):
+    """Other definitions come into force, and a session keeps the node from publishing them."""
+    fleet = fleets(nodes=2, counts=FEW, lease=60)
+    fleet.start_all()
+    fleet.resumes()
+    os.kill(fleet.pid(1), signal.SIGSTOP)
+    with open(fleet.hosts[0].config_path, "a") as file:
+        file.write('  - { name: new, schedule: "0 0 1 1 *", shell: "true" }\n')
+    fleet.hosts[0].run("reload")
+    stranger = Session(fleet.database)
+    stranger.execute("select pg_advisory_lock(1768124270, 1)")  # numbers of jobs are given out by one at a time
+    os.kill(fleet.pid(1), signal.SIGCONT)
+    fleet.node(1).wait_logged(r"event=definitions_wait .*version 2 of the definitions is not in force here yet")
+    stranger.execute("select pg_sleep(8)")  # while it is tried again
+    stranger.close()
+    fleet.node(1).wait_logged(r"event=definitions_adopted version=2")
+    assert told(fleet, "definitions_wait") == [0, 1]
+    fleet.judge()

@@ -1,5 +1,7 @@
 """`nodes drain`, `nodes resume`: on two nodes of a fleet, and where there is but one."""
 
+import os
+import re
 import signal
 import subprocess
 import time
@@ -119,6 +121,44 @@ def test_a_fleets_node_is_drained_and_resumed(pair, database):  # noqa: F811
     a.run("audit", "verify")
 
 
+def newest(node):
+    return re.findall(r"event=started node=([0-9a-f-]{36})", node.log())[-1]
+
+
+def draining(program, node):
+    row = next(row for row in program.json("nodes") if row["node"] == newest(node))
+    return row["state"], row["draining"], row["draining_as"], row["draining_reason"]
+
+
+def test_what_was_ordered_holds_until_it_is_lifted_or_the_node_is_stopped(pair, database):  # noqa: F811
+    a, b = pair
+    ordered = ("live", True, "bob", "new kernel")
+    with b.serve() as other:
+        node = a.start()
+        b.run("nodes", "drain", newest(node), "--reason", "new kernel", "--as", "bob")
+        node.kill()
+        node = a.start()
+        assert draining(b, node) == ordered
+        assert node.logged("event=drained .*new kernel") and "new kernel" in node.get("/readyz")[2]
+        # Declared dead it begins anew by itself.
+        before = newest(node)
+        os.kill(node.pid, signal.SIGSTOP)
+        until(lambda: database.value(f"select state from ironcron.nodes where node = '{before}'") == "lost", other.log)
+        os.kill(node.pid, signal.SIGCONT)
+        until(lambda: newest(node) != before, node.log)
+        assert draining(b, node) == ordered
+        count = started_on(database, other)
+        until(lambda: started_on(database, other) >= count + 3, "the other does all of it")
+        assert database.value(f"select count(*) from ironcron.job_runs where node = '{newest(node)}'") == "0"
+        b.run("nodes", "resume", newest(node).upper())
+        assert draining(b, node) == ("live", False, None, None)
+        b.run("nodes", "drain", newest(node))
+        assert node.stop() == 0
+        node = a.start()
+        assert draining(b, node) == ("live", False, None, None)
+        node.stop()
+
+
 def test_which_node_is_meant(pair):
     a, b = pair
     with a.serve() as first, b.serve():
@@ -128,7 +168,7 @@ def test_which_node_is_meant(pair):
         assert "there is no node \"nowhere\"" in a.run("nodes", "drain", "nowhere", code=1).stderr
         assert "--timeout goes with --wait only" in a.run("nodes", "drain", host, "--timeout", "1s", code=2).stderr
         assert identity(first) in a.run("__complete", "--", "nodes", "drain", "").stdout
-        undo = a.run("nodes", "drain", identity(first)).stdout.split("Undo: ironcron ")[1].split()
+        undo = a.run("nodes", "drain", identity(first)[:20].upper()).stdout.split("Undo: ironcron ")[1].split()
         assert "takes jobs again" in a.run(*undo).stdout
 
 

@@ -124,7 +124,7 @@ struct postgres_store {
     struct postgres_identity seen, found;
     struct witness witness;
     struct duration runs_kept; // 0 = for ever
-    struct error behind; // why this is a database of the past, once that was seen
+    struct error behind;       // why this is a database of the past, once that was seen
     struct connections connections;
     struct uuid node;  // the one that joined last; nil = none
     struct held *held; // by fence
