@@ -61,6 +61,10 @@ static const char no_such_node[] =
     "no live node with the labels that the job's `nodes` asks for took it; is one there? See: "
     "ironcron nodes";
 
+static const char cannot_execute[] =
+    "no node that executes the definitions in force took it, and this one cannot execute them; "
+    "what it lacks says: ironcron nodes";
+
 static const char node_is_gone[] = "that node is not there any more. All nodes: ironcron nodes";
 
 // Why this node does not begin anything for the job, whoever asks; NULL = it may.
@@ -242,6 +246,10 @@ static void intent_reload(struct engine *engine, const struct store_intent *inte
 void carry_out(struct engine *engine, const struct store_intent *intent)
 {
     if (!answer_begin(engine, intent->intent_id)) {
+        return;
+    }
+    if (intents_are_in_vain(engine, intent)) {
+        answer_refuse(engine, intent->intent_id, cannot_execute);
         return;
     }
     switch (intent->kind) {

@@ -92,6 +92,8 @@ void marks_turn(struct engine *engine);
 // intents.c
 // Is a pending intent this node's to carry out now? If not now, it is looked at again.
 bool intents_is_ours(struct engine *engine, const struct store_intent *intent);
+// This node cannot execute the definitions in force, and so begins nothing that is asked for.
+bool intents_are_in_vain(const struct engine *engine, const struct store_intent *intent);
 // The node that a wish is directed to; nil = any.
 struct uuid intents_named(const struct store_intent *intent);
 void intents_begin(struct engine *engine); // of a reading of all that are pending

@@ -14,6 +14,7 @@
 #define NOBODY_HAS DURATION_MS(2500) // then a run that is to be cancelled is nowhere
 #define ALL_SAW    DURATION_S(3)     // then every node has ended its runs of a job
 #define NONE_SAW   DURATION_S(4)     // then there were none
+#define NONE_CAN   DURATION_S(8)     // then no node can that executes the definitions in force
 
 struct intent_seen { // to cancel a job, here
     struct uuid intent_id;
@@ -203,10 +204,18 @@ static void consider(struct engine *engine, const struct store_intent *intent)
     }
 }
 
+// A backfill that has begun waits for whoever can go on with it.
 static bool begins_something(const struct store_intent *intent)
 {
     return intent->kind == INTENT_RUN || intent->kind == INTENT_RETRY ||
            intent->kind == INTENT_BACKFILL;
+}
+
+bool intents_are_in_vain(const struct engine *engine, const struct store_intent *intent)
+{
+    bool has_begun = intent->kind == INTENT_BACKFILL && intent->answer != NULL;
+    return begins_something(intent) && !has_begun && engine->drain.refused != NULL &&
+           fleet_is_outdated(engine);
 }
 
 // A backfill that was taken while this node was told to drain: another one is to have it, and one
@@ -234,6 +243,10 @@ bool intents_is_ours(struct engine *engine, const struct store_intent *intent)
     if (ours && (!begins || fleet_may_act(engine))) {
         return !hands_over(engine, intent);
     }
+    bool vain = intents_are_in_vain(engine, intent);
+    if (ours && vain) {
+        return true; // to refuse it
+    }
     if (ours || uuid_is_nil(intent->node)) {
         engine->fleet.intents_pending = true;
     }
@@ -242,6 +255,8 @@ bool intents_is_ours(struct engine *engine, const struct store_intent *intent)
                       : !engine->draining || intent->kind != INTENT_RELOAD;
     if (uuid_is_nil(intent->node) && may) {
         consider(engine, intent);
+    } else if (uuid_is_nil(intent->node) && vain && !engine->draining) {
+        take_in_turn(engine, intent, rank_for(engine, intent), NONE_CAN);
     }
     return false;
 }

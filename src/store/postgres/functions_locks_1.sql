@@ -127,7 +127,9 @@ $$;
 create function knows(p_node uuid, p_seen bigint, p_begun uuid, p_ended uuid) returns void language plpgsql as $$
 declare v_unknown text;
 begin
-    if p_seen is not null and not exists (select from ironcron.node where node = p_node and last_seen >= p_seen) then
+    if p_seen is not null and not exists (
+        select from ironcron.node n left join ironcron.beat_beside b using (node_no)
+        where n.node = p_node and greatest(n.last_seen, b.at) >= p_seen) then
         v_unknown := format('the sign of life of %s',
                             to_char(to_timestamp(p_seen / 1000.0) at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'));
     elsif p_begun is not null and not exists (select from ironcron.run where run_id = p_begun) then

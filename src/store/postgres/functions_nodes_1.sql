@@ -25,14 +25,19 @@ create function now_ms(p_now bigint) returns bigint language sql volatile as $$
     select coalesce(p_now, floor(extract(epoch from clock_timestamp()) * 1000)::bigint)
 $$;
 
+create function not_live() returns void language plpgsql as $$
+begin
+    raise exception using errcode = 'IC001',
+        message = 'this node is not live in the store: it was fenced or never joined';
+end $$;
+
 -- The number of a live node. Held until the commit: who fences the node waits, or has come before.
 create function live_node(p_node uuid) returns bigint language plpgsql as $$
 declare v_no bigint;
 begin
     select node_no into v_no from ironcron.node where node = p_node and state = 'live' for share;
     if v_no is null then
-        raise exception using errcode = 'IC001',
-            message = 'this node is not live in the store: it was fenced or never joined';
+        perform ironcron.not_live();
     end if;
     return v_no;
 end $$;
@@ -61,8 +66,10 @@ create function up_since(p_now bigint) returns bigint language sql stable as $$
         else 0 end
 $$;
 
-create function is_overdue(p_node node, p_at bigint, p_up bigint) returns boolean language sql immutable as $$
+create function is_overdue(p_node node, p_at bigint, p_up bigint) returns boolean language sql stable as $$
     select p_node.state = 'live' and p_node.valid_until + p_node.grace < p_at
+        and not exists (select from ironcron.beat_beside b
+                        where b.node_no = p_node.node_no and b.valid_until + p_node.grace >= p_at)
         and p_up + p_node.lease + p_node.grace < p_at
 $$;
 
@@ -88,22 +95,40 @@ create function hands_over(p_node node) returns boolean language sql immutable a
     select p_node.state <> 'live' or p_node.draining_since is not null
 $$;
 
+-- A sign of life where somebody has the node's row in hand, so that nobody dies of that. Who declares others
+-- dead has come before, or comes after.
+create function beat_beside(p_node uuid, p_now bigint) returns void language plpgsql as $$
+declare n ironcron.node;
+begin
+    perform pg_advisory_xact_lock_shared(1768124270, 5);
+    select * into n from ironcron.node where node = p_node and state = 'live';
+    if n.node_no is null then
+        perform ironcron.not_live();
+    end if;
+    insert into ironcron.beat_beside (node_no, at, valid_until) values (n.node_no, p_now, p_now + n.lease)
+    on conflict (node_no) do update set at = excluded.at, valid_until = excluded.valid_until;
+end $$;
+
 create function beat(p_node uuid, p_now bigint, p_look boolean, p_running int, p_full boolean, p_draining boolean)
 returns table (at bigint, changes bigint, version bigint, orphans boolean, node uuid, host text, labels text,
                dry_run boolean, draining boolean, is_full boolean, overdue boolean, unsealed boolean)
-language plpgsql set enable_seqscan = off as $$
+language plpgsql set enable_seqscan = off set lock_timeout = '500ms' as $$
 #variable_conflict use_column
 declare v_now bigint := ironcron.now_ms(p_now); v_up bigint := ironcron.up_since(p_now);
 begin
     if p_look then
         perform from ironcron.node where node = p_node and state = 'live';
     else
-        update ironcron.node set last_seen = v_now, valid_until = v_now + nullif(lease, 0), running = p_running,
-               is_full = p_full, draining = p_draining
-        where node = p_node and state = 'live';
+        begin
+            update ironcron.node set last_seen = v_now, valid_until = v_now + nullif(lease, 0), running = p_running,
+                   is_full = p_full, draining = p_draining
+            where node = p_node and state = 'live';
+        exception when lock_not_available then
+            perform ironcron.beat_beside(p_node, v_now);
+        end;
     end if;
     if not found then
-        perform ironcron.live_node(p_node); -- raises
+        perform ironcron.not_live();
     end if;
     return query
     select v_now, p.changes, p.version,

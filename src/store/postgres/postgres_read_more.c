@@ -142,9 +142,11 @@ bool postgres_read_nodes(struct store *port, store_node_fn *fn, void *context, s
     AUTO(question_release) struct question question;
     question_init(
         &question,
-        "select node, host, version, started_at, last_seen, state, running, max_running,"
-        " dry_run, draining, labels, valid_until, definitions, refused, draining_since,"
-        " draining_by, draining_as, draining_reason from ironcron.node order by node_no desc");
+        "select n.node, n.host, n.version, n.started_at, greatest(n.last_seen, b.at), n.state,"
+        " n.running, n.max_running, n.dry_run, n.draining, n.labels,"
+        " greatest(n.valid_until, b.valid_until), n.definitions, n.refused, n.draining_since,"
+        " n.draining_by, n.draining_as, n.draining_reason from ironcron.node n"
+        " left join ironcron.beat_beside b using (node_no) order by n.node_no desc");
     return question_each(&question, port, give_node, &(struct node_reader){fn, context}, err);
 }
 

@@ -25,6 +25,8 @@ create table node (
     backend int, backend_start timestamptz,
     lost_runs bigint[] not null default '{}', left_to bigint,
     fencing uuid, fencing_nodes uuid[] not null default '{}', fencing_runs bigint[] not null default '{}') with (fillfactor = 50);
+-- A node's last sign of life that came while somebody had its row in hand.
+create table beat_beside (node_no bigint primary key, at bigint not null, valid_until bigint not null);
 create index node_live on node (node) where state = 'live';
 create index node_owes on node (node_no) where owes;
 

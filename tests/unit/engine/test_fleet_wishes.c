@@ -165,6 +165,43 @@ static void one_backfill_of_a_job(void **state)
     fleet_free(f);
 }
 
+// For a node that cannot execute the definitions in force no wish waits for ever, whether it has
+// taken it or nobody else will; what another one can do, that one does.
+static void what_nobody_can_execute_is_refused(void **state)
+{
+    (void)state;
+    static const char in_vain[] = "REFUSED no node that executes the definitions in force took it,";
+    struct fleet *f = fleet_new(START);
+    fleet_job(f, "a", "0 0 1 1 *");
+    fleet_start(f, 0);
+    fleet_publish(f);
+    fleet_advance(f, DURATION_S(5));
+    f->stays_behind = true;
+    fleet_job(f, "b", "0 0 1 1 *");
+    fleet_publish(f);
+    fleet_advance(f, DURATION_S(3));
+    engine_refuses(f->nodes[0].engine, "no curl here");
+    struct uuid id = fleet_wish_run(f, "a");
+    fleet_advance(f, DURATION_S(15));
+    assert_memory_equal(fleet_answer(f, id), in_vain, sizeof in_vain - 1);
+    fleet_start(f, 1); // with the definitions in force
+    fleet_advance(f, DURATION_S(5));
+    id = fleet_wish_run(f, "a");
+    fleet_advance(f, DURATION_S(15));
+    assert_memory_equal(fleet_answer(f, id), "DONE", 4);
+    assert_int_equal(fleet_count(f, "a", 1), 1);
+    id = fleet_wish_run(f, "a");
+    struct error err = ERROR_INIT;
+    struct store_op_intent_own own = {
+        .op.kind = STORE_INTENT_OWN, .node = f->nodes[0].id, .intent_id = id};
+    assert_true(store_call(f->store, &own.op, &err) && own.own);
+    store_op_release(&own.op);
+    fleet_advance(f, DURATION_S(5));
+    assert_memory_equal(fleet_answer(f, id), in_vain, sizeof in_vain - 1);
+    assert_int_equal(f->run_count, 1);
+    fleet_free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -174,6 +211,7 @@ int main(void)
         cmocka_unit_test(a_reload_is_for_the_node_that_is_named),
         cmocka_unit_test(labels_bind_what_was_wished),
         cmocka_unit_test(one_backfill_of_a_job),
+        cmocka_unit_test(what_nobody_can_execute_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

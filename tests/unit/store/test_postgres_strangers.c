@@ -195,6 +195,41 @@ static void a_node_whose_row_is_held_keeps_no_other_from_being_declared_dead(voi
     assert_int_equal(fenced, 1);
 }
 
+static int overdue_seen(struct contract *node, struct store_op_beat *beat)
+{
+    int seen = 0;
+    CALL_OK(node, beat);
+    for (size_t i = 0; i < beat->member_count; i++) {
+        seen += beat->members[i].is_overdue;
+    }
+    store_op_release(&beat->op);
+    return seen;
+}
+
+// Nor does it die of that itself, and its next connection knows what it was told.
+static void a_node_whose_row_is_held_gives_signs_of_life(void **state)
+{
+    struct fleet *fleet = *state;
+    struct contract *node = &fleet->nodes[1];
+    struct store_op_beat beat = {.op.kind = STORE_BEAT, .node = node->node, .look = true};
+    struct error err = ERROR_INIT;
+    free(postgres_cluster_psql(fleet->url,
+                               "update ironcron.node set valid_until = 0, lease = 2000, "
+                               "grace = 1 where node_no = 2"));
+    while (overdue_seen(node, &beat) == 0) { // the server has not been up for so long
+    }
+    postgres_cluster_background(fleet->url, HOLDS_NODE);
+    beat.look = false;
+    assert_int_equal(overdue_seen(node, &beat), 0);
+    let_go(fleet);
+    char sql[64];
+    snprintf(sql, sizeof sql, "select pg_terminate_backend(%d, 5000)", fleet_backend(fleet, 1));
+    free(postgres_cluster_psql(fleet->url, sql));
+    assert_false(store_call(node->store, &beat.op, &err)); // learns that it is gone
+    error_reset(&err);
+    (void)overdue_seen(node, &beat);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fleet_setup, fleet_teardown)
 
 int main(void)
@@ -205,6 +240,7 @@ int main(void)
         TEST(an_end_waits_for_its_row_only),
         TEST(the_dead_are_declared_dead_all_the_same),
         TEST(a_node_whose_row_is_held_keeps_no_other_from_being_declared_dead),
+        TEST(a_node_whose_row_is_held_gives_signs_of_life),
     };
     postgres_cluster_start();
     return cmocka_run_group_tests_name("PostgreSQL store, strangers", tests, NULL, NULL);
