@@ -4,6 +4,7 @@
 
 #include "api/api.h"
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/map.h"
 #include "document/job_view.h"
 #include "document/json.h"
@@ -127,7 +128,27 @@ static size_t begin_behind(const struct config *config, const char *after)
     return low;
 }
 
-static bool list(struct api *api, size_t from, size_t to, json_t *array, struct error *err)
+// False: answered.
+static bool read_state(const struct http_request *request, const char **state_out,
+                       struct http_response *response)
+{
+    AUTO(buf_release) struct buf words;
+    const char *state = http_request_query(request, "state");
+    buf_init(&words, 1024);
+    *state_out = state;
+    for (size_t i = 0; job_view_state_words[i] != NULL; i++) {
+        if (state == NULL || strcmp(state, job_view_state_words[i]) == 0) {
+            return true;
+        }
+        buf_printf(&words, "%s%s", i == 0 ? "" : ", ", job_view_state_words[i]);
+    }
+    http_problem(response, 400, "There is no state \"%.40s\" of jobs: %s.", state,
+                 buf_string(&words));
+    return false;
+}
+
+static bool list(struct api *api, size_t from, size_t to, const char *state, json_t *array,
+                 struct error *err)
 {
     AUTO(control_set_release) struct control_set controls = {0};
     AUTO(arena_release) struct arena arena;
@@ -143,7 +164,9 @@ static bool list(struct api *api, size_t from, size_t to, json_t *array, struct 
         return false;
     }
     for (size_t i = 0; i < page.count; i++) {
-        json_array_append_new(array, json_job(&page.views[i]));
+        if (state == NULL || job_view_has_state(&page.views[i], state)) {
+            json_array_append_new(array, json_job(&page.views[i]));
+        }
     }
     return true;
 }
@@ -153,14 +176,15 @@ void api_get_jobs(void *context, const struct http_request *request, struct http
     struct api *api = context;
     struct error err = ERROR_INIT;
     size_t limit;
-    if (!api_limit(request, &limit, response)) {
+    const char *state;
+    if (!api_limit(request, &limit, response) || !read_state(request, &state, response)) {
         return;
     }
     const struct config *config = api->config;
     size_t from = begin_behind(config, http_request_query(request, "after"));
     size_t to = config->job_count - from > limit ? from + limit : config->job_count;
     json_t *array = json_array();
-    if (!list(api, from, to, array, &err)) {
+    if (!list(api, from, to, state, array, &err)) {
         json_decref(array);
         api_fail(response, &err);
         return;

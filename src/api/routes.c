@@ -57,7 +57,10 @@ static const struct http_parameter run[] = {RUN, END};
 static const struct http_parameter output[] = {
     RUN, {"offset", HTTP_IN_QUERY, HTTP_INTEGER, false, "from this byte on; at most 1 MB"}, END};
 static const struct http_parameter jobs[] = {
-    LIMIT, {"after", HTTP_IN_QUERY, HTTP_TEXT, false, "behind the job of this name"}, END};
+    {"state", HTTP_IN_QUERY, HTTP_TEXT, false, "in this state: ok, failing, running, paused …"},
+    LIMIT,
+    {"after", HTTP_IN_QUERY, HTTP_TEXT, false, "behind the job of this name"},
+    END};
 static const struct http_parameter job[] = {
     JOB, {"next", HTTP_IN_QUERY, HTTP_INTEGER, false, "so many coming slots, 100 at most; 3"}, END};
 static const struct http_parameter audit[] = {

@@ -221,8 +221,12 @@ static bool begin(struct aside *aside, aside_work_fn *work, void *context,
     pid_t pid = copy(ends, work, context, request);
     close(ends[1]);
     int pidfd = pid > 0 ? pidfd_open(pid, 0) : -1;
-    if (pid < 0 || pidfd < 0) {
+    if (pidfd < 0) {
         close(ends[0]);
+        if (pid > 0) { // ours, and not reaped yet: the number is its own
+            (void)kill(pid, SIGKILL);
+            (void)waitpid(pid, NULL, 0);
+        }
         return false;
     }
     (void)fcntl(ends[0], F_SETFL, O_NONBLOCK);

@@ -284,6 +284,13 @@ def test_what_commands_answer_is_answered_over_http(api, ironcron):
     assert api.get("/api/v1/audit/verify").json["verdict"] == "PASS"
 
 
+def test_jobs_in_a_state(api):
+    assert api.post("/api/v1/jobs/slow/pause").status == 200
+    assert [job["job"] for job in api.get("/api/v1/jobs?state=paused").json] == ["slow"]
+    page = api.get("/api/v1/jobs?state=paused&limit=1")  # hello, which is not
+    assert page.json == [] and api.get(page.next_page()).json[0]["job"] == "slow"
+
+
 def without_time(document):
     """But for what goes on while it is looked at."""
     policy = document.get("policy")
@@ -299,6 +306,7 @@ def test_what_a_command_refuses_is_a_problem(api):
                                ("/api/v1/next?schedule=61%20*%20*%20*%20*", 400, "61"),
                                ("/api/v1/next?tz=UTC", 400, "each job has its own"),
                                ("/api/v1/next?tz=Mars&schedule=@daily", 400, "Mars"),
+                               ("/api/v1/jobs?state=sad", 400, "never_ran"),
                                ("/api/v1/next?count=0", 400, "count"),
                                ("/api/v1/doctor?deep=perhaps", 400, "deep"),
                                ("/api/v1/audit/verify?since=soon", 400, "soon")]:

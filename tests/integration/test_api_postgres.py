@@ -166,6 +166,7 @@ def test_a_page_of_jobs_knows_what_each_does(api, ironcron):
     assert jobs.keys() == {"idle", "tick"} and jobs["idle"]["last_run"] is None
     assert jobs["tick"]["last_run"]["state"] == "SUCCESS"
     assert api.get("/api/v1/jobs?limit=1").json[0]["job"] == "idle"
+    assert [job["job"] for job in api.get("/api/v1/jobs?state=never_ran").json] == ["idle"]
     assert {job["job"]: job["state"] for job in jobs.values()} == {
         job["job"]: job["state"] for job in ironcron.json("jobs")}
 
