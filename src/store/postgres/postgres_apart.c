@@ -43,7 +43,8 @@ bool apart_is_beside(const struct postgres_store *store, const struct store_op *
     }
     if (base->kind == STORE_DECIDE) {
         const struct store_op_decide *op = CONTAINER_OF(base, const struct store_op_decide, op);
-        return decide_is_scheduled(op) && !decide_meets_held(store, op);
+        return op->slot_count <= STORE_BATCH_MAX && decide_is_scheduled(op) &&
+               !decide_meets_held(store, op);
     }
     return base->kind == STORE_BEAT || base->kind == STORE_SEAL || base->kind == STORE_UNLOCK;
 }
