@@ -173,9 +173,63 @@ static void test_attempts_follow_each_other(void **state)
     }
 }
 
+// History goes while it is verified, by another connection, before each look at a table.
+
+static struct {
+    struct ledger writer;
+    const struct store_ops *real;
+    struct store_ops ops;
+    int64_t before;
+} history;
+
+static void prune_more(void)
+{
+    history.before += 600;
+    ledger_prune(&history.writer, history.before, history.before);
+}
+
+static bool read_slots_of_history(struct store *store, const struct store_slot_filter *filter,
+                                  store_slot_fn *take, void *context, struct error *err)
+{
+    prune_more();
+    return history.real->read_slots(store, filter, take, context, err);
+}
+
+static bool read_audit_of_history(struct store *store, const struct store_audit_filter *filter,
+                                  store_audit_fn *take, void *context, struct error *err)
+{
+    prune_more();
+    return history.real->read_audit(store, filter, take, context, err);
+}
+
+static void test_while_history_is_pruned(void **state)
+{
+    (void)state;
+    struct ledger ledger;
+    ledger_open(&ledger, LEDGER_SQLITE);
+    ledger_fill(&ledger);
+    history.writer = ledger;
+    ledger.store = NULL;
+    ledger_reopen(&ledger, true);
+    history.before = LEDGER_START;
+    prune_more(); // what is pruned already is no news
+    history.real = ledger.store->ops;
+    history.ops = *history.real;
+    history.ops.read_slots = read_slots_of_history;
+    history.ops.read_audit = read_audit_of_history;
+    ledger.store->ops = &history.ops;
+    ledger_expect(&ledger, "while history is pruned", 0);
+    ledger.store->ops = history.real;
+    assert_true(history.before >= LEDGER_START + 4 * 600);
+    ledger_expect(&ledger, "afterwards", 0);
+    store_close(history.writer.store);
+    ledger_close(&ledger);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_while_it_is_written),
-                                       cmocka_unit_test(test_attempts_follow_each_other)};
+                                       cmocka_unit_test(test_attempts_follow_each_other),
+                                       cmocka_unit_test(test_while_history_is_pruned)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
