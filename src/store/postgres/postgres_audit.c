@@ -28,8 +28,8 @@ void send_audit(struct postgres_store *store, struct task *task)
 // A block of the chain holds as many rows at most, and as many events unless one row has more
 // (schema_1.sql).
 #define BLOCK_MAX 60
-// Hashed in one go, while the loop stands still: some milliseconds.
-#define SEAL_BYTES 1000000
+// Hashed in one go, while the loop stands still: some ten milliseconds.
+#define SEAL_BYTES 4000000
 
 // A row of audit: the events of one statement.
 struct sealing {

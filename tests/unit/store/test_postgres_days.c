@@ -291,6 +291,41 @@ static void skip_together(struct days *days, size_t count, int64_t due_ms)
     CALL_OK(c, &op);
 }
 
+static size_t seal_once(struct days *days, bool *more_out)
+{
+    struct store_op_seal op = {.op.kind = STORE_SEAL, .limit = 1000};
+    CALL_OK(&days->contract, &op);
+    *more_out = op.more;
+    return op.sealed;
+}
+
+// By what the server has to send, and by what is to be hashed: a little of the one may be much of
+// the other.
+static void what_is_sealed_at_once_is_not_too_much(void **state)
+{
+    struct days *days = *state;
+    bool more = true;
+    contract_seal(&days->contract);
+    free(postgres_cluster_psql(
+        days->url, "insert into ironcron.audit (at, events, details) select 1, '{X}', "
+                   "array[string_agg(md5(n || ' ' || i), '')] from generate_series(1, 5) n, "
+                   "generate_series(1, 20000) i group by n"));
+    for (size_t i = 0; i < 5; i++) { // 640 kB each
+        assert_true(more);
+        assert_int_equal(seal_once(days, &more), 1);
+    }
+    assert_false(more);
+    free(postgres_cluster_psql(days->url,
+                               "insert into ironcron.audit (at, events, details) select 1, '{X}', "
+                               "array[repeat('x', 3000000)] from generate_series(1, 5)"));
+    assert_int_equal(seal_once(days, &more), 2);
+    assert_true(more);
+    assert_int_equal(seal_once(days, &more), 2);
+    assert_int_equal(seal_once(days, &more), 1);
+    assert_false(more);
+    is(days, "select count(*) from ironcron.audit_faults()", "0");
+}
+
 #define CHAIN_IS_WHOLE                                                                             \
     "select count(*) filter (where prev_hash <> was or seq <> before + 1) || ' of ' || count(*) "  \
     "from (select *, lag(hash) over w as was, lag(seq) over w as before "                          \
@@ -384,6 +419,7 @@ int main(void)
         TEST(what_is_told_together_is_sealed_together),
         TEST(a_block_of_several_is_cut_between_them),
         TEST(pruning_cuts_a_block_where_it_must),
+        TEST(what_is_sealed_at_once_is_not_too_much),
     };
     postgres_cluster_start();
     return cmocka_run_group_tests_name("PostgreSQL store, days", tests, NULL, NULL);
