@@ -19,8 +19,10 @@ from postgres import BIN, PASSWORD, Cluster, Database
 HERE = pathlib.Path(__file__).parent
 LEASE = 6  # seconds; margin and grace follow from it
 GRACE = LEASE / 6
-# docs/guarantees.md: how long after the end of a fault all is as before. A slow machine gets our patience besides.
+# docs/guarantees.md: how long after the end of a fault all is as before. It holds where the machine has time: one on which
+# somebody waited for a processor for longer than that share of it is given our patience instead.
 BOUND = LEASE + GRACE + 10
+IDLE = 0.2
 COUNTS = {"skip": 12, "queue": 8, "allow": 8, "replace": 6, "long": 6, "sql": 160}
 
 
@@ -30,6 +32,15 @@ IDENTITY = r'event=started node=([0-9a-f-]{36})'
 def compiled(source, output, *flags):
     subprocess.run(["gcc", "-O1", "-Wall", "-Werror", *flags, "-o", output, HERE / source], check=True)
     return output
+
+
+def waited_for_processors():
+    """Seconds since the machine began; None where the kernel does not count them."""
+    try:
+        text = pathlib.Path("/proc/pressure/cpu").read_text(encoding="ascii")
+        return int(re.search(r"some .*total=(\d+)", text).group(1)) / 1e6
+    except OSError:
+        return None
 
 
 class Fleet:
@@ -163,11 +174,14 @@ class Fleet:
     def resumes(self, since=None, bound=None):
         """All jobs run again within the bound."""
         since = since or self.now()
-        begun = time.monotonic()
-        bound = (bound or BOUND) + PATIENCE
+        begun, waited = time.monotonic(), waited_for_processors()
+        bound = bound or BOUND
         until(lambda: not self.revive() and not self.idle_jobs(since), lambda: f"these do not run since {since}: {self.idle_jobs(since)[:20]}\n"
-              f"{self.logs()}", bound, 0.25)
-        return time.monotonic() - begun
+              f"{self.logs()}", bound + PATIENCE, 0.25)
+        took = time.monotonic() - begun
+        had_time = waited is not None and waited_for_processors() - waited < IDLE * took
+        assert took <= bound or not had_time, f"{took:.1f} s instead of {bound:.1f} s\n{self.logs()}"
+        return took
 
     def is_beating(self, since):
         """Each node has beaten since then, under the id that it says. One that is stopped before leaves its row."""

@@ -232,11 +232,11 @@ def test_after_a_restart_the_run_is_lost_and_its_fence_stale(ironcron, peer):
 
 def test_a_node_that_stood_still_for_too_long_gives_its_runs_up(ironcron, peer):
     configure(ironcron, job(peer.url(), secret=SECRET, complete="callback"),
-              head="node: { lease: 2s, drain: 5s }\n")
+              head="node: { lease: 6s, drain: 5s }\n")
     with ironcron.serve() as node:
         run = start(ironcron, peer)
         os.kill(node.pid, signal.SIGSTOP)
-        time.sleep(3)  # longer than the lease, which is what this is about
+        time.sleep(7)  # longer than the lease, which is what this is about
         os.kill(node.pid, signal.SIGCONT)
         lost = ended(ironcron, "LOST")[0]
         assert "stood still for longer than its lease" in lost["error"], lost

@@ -80,14 +80,14 @@ def test_a_runner_that_is_stopped_is_replaced(ironcron):
     schedule: "@every 1s"
     timeout: 1s
     shell: "sleep 1000"
-""", TICK, folder=ironcron.folder, head="node: { lease: 2s }\n"))
+""", TICK, folder=ironcron.folder, head="node: { lease: 6s }\n"))
     with ironcron.serve() as node:
         wait_state(ironcron, "slow", "STARTED")
         stopped = runner_of(node)
         os.kill(stopped, signal.SIGSTOP)
         node.wait_logged("event=runner_hung")
         node.wait_logged("event=runner_died")
-        assert not alive(stopped)
+        until(lambda: not alive(stopped), "it is gone")
         wait_state(ironcron, "slow", "LOST")
         done = states(ironcron, "tick").count("SUCCESS")
         wait_state(ironcron, "tick", "SUCCESS", done + 2)
@@ -98,8 +98,8 @@ def test_a_short_lease_is_renewed_while_nothing_is_due(ironcron):
     ironcron.config(jobs("""
   - name: long
     schedule: "0 0 1 1 *"
-    shell: "sleep 4"
-""", folder=ironcron.folder, head="node: { lease: 1s }\n"))
+    shell: "sleep 7"
+""", folder=ironcron.folder, head="node: { lease: 5s }\n"))
     with ironcron.serve() as node:
         ironcron.run("run", "long")
         assert not node.logged("event=runner_died"), node.log()

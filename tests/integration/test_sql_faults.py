@@ -239,7 +239,7 @@ def test_a_proxy_is_found_out(ironcron, database, mode):
 
 
 def test_what_runs_ends_at_the_trust_deadline(ironcron, database):
-    config(ironcron, database, {"a": statement("select pg_sleep(600)")}, more="node: { lease: 2s }\n")
+    config(ironcron, database, {"a": statement("select pg_sleep(600)")}, more="node: { lease: 6s }\n")
     with open(ironcron.config_path, "a", encoding="ascii") as file:  # an idle runner process outlives the deadline
         file.write(f"  - {{ name: b, {FAR}, command: [ sleep, '600' ] }}\n")
     with ironcron.serve() as node:
