@@ -52,7 +52,7 @@ void after_free(struct engine *engine, struct engine_after *after)
 void after_keep(struct engine *engine, struct engine_after *after)
 {
     after->proposed = false;
-    after->check_at = instant_add(engine_now(engine), DURATION_S(1));
+    after->check_at = after->not_before = instant_add(engine_now(engine), DURATION_S(1));
     engine->after_dirty = true;
 }
 
@@ -340,6 +340,10 @@ void after_turn(struct engine *engine, struct instant now)
         struct engine_job *upstream = NULL;
         if (after->proposed || after->asking || after->job->in_flight > 0) {
             continue; // what ends that comes back here
+        }
+        if (instant_before(now, after->not_before)) {
+            wake = sooner(wake, after->not_before);
+            continue;
         }
         if (consider(engine, after, now, &upstream)) {
             if (!engine->after_asking && ask->slots.item_count < ASKED_MAX) {

@@ -26,7 +26,8 @@ static void add(struct closing *closing, struct instant due)
                             .reason = paused    ? REASON_PAUSED
                                       : changed ? REASON_CHANGED
                                                 : closing->reason,
-                            .trigger = TRIGGER_SCHEDULE};
+                            .trigger = TRIGGER_SCHEDULE,
+                            .in_force_at = closing->since};
 }
 
 bool closing_add(struct closing *closing)

@@ -12,6 +12,7 @@ struct closing {                   // one job's remaining slots
     const char *job;
     enum store_decision decision; // outside of pauses
     enum slot_reason reason;
+    struct instant since; // the schedule was in force then, as far as is known
     struct instant after, until;
     bool goes_on; // it is amid a job
 };

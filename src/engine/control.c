@@ -7,6 +7,9 @@
 
 #include "base/alloc.h"
 
+// Controls that were asked for so long ago are out of date when the answer comes.
+#define OUTDATED DURATION_S(10)
+
 // ---- in force -----------------------------------------------------------------------------------
 
 static void control_apply(struct engine *engine, const struct store_control_row *row)
@@ -75,6 +78,7 @@ void control_release(struct engine *engine)
 struct intent_take {
     struct store_op_intent_take take; // first
     struct instant sent;
+    struct mono sent_at;
 };
 
 static void take_on_done(struct store_op *op)
@@ -86,6 +90,8 @@ static void take_on_done(struct store_op *op)
     link_answered(op);
     if (op->result == STORE_OK) {
         controls_apply(engine, take->take.controls, take->take.control_count);
+        engine->controls_read =
+            mono_since(clock_mono(engine->options.clock), take->sent_at).us < OUTDATED.us;
         engine->pauses.known_until = instant_add(take->sent, DURATION_S(-10)); // clocks may differ
         intents_begin(engine);
         for (size_t i = 0; i < take->take.intent_count && !engine->fleet.fenced; i++) {
@@ -110,6 +116,7 @@ void control_turn(struct engine *engine)
     take->take.op.done = take_on_done;
     take->take.ended_since = engine->pauses.known_until;
     take->sent = engine_now(engine);
+    take->sent_at = clock_mono(engine->options.clock);
     engine->store_changed = false;
     engine->reading_intents = true;
     link_submit(engine, &take->take.op);

@@ -77,3 +77,4 @@ bool decide_is_backfilling(const struct engine_job *job);
 // verdict.c
 void verdict_on_done(struct store_op *op);                         // of a decide_batch
 void verdict_go_on(struct engine *engine, struct engine_job *job); // its next slot, or the waiting
+void verdict_explain_locked(const struct store_slot *slot, struct error *err);

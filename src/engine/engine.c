@@ -106,13 +106,19 @@ static struct instant sooner(struct instant a, struct instant b)
     return instant_before(a, b) ? a : b;
 }
 
-// Nothing is decided by controls that are out of date, nor while they are being read; in a fleet
-// they may have changed whenever the store did not answer.
+// Nothing is decided by controls that are out of date, nor while they are being read, or where
+// they change faster than they can be read; in a fleet they may have changed whenever the store did
+// not answer.
+static bool knows_controls(const struct engine *engine)
+{
+    return engine->controls_read || (!engine->store_changed && !engine->reading_intents);
+}
+
 bool engine_may_decide(const struct engine *engine)
 {
     bool deaf = engine->store_down && !engine->options.alone;
-    return !engine->draining && link_is_open(engine) && !deaf && !engine->store_changed &&
-           !engine->reading_intents && !publish_is_under_way(engine) && fleet_may_act(engine);
+    return !engine->draining && link_is_open(engine) && !deaf && knows_controls(engine) &&
+           !publish_is_under_way(engine) && fleet_may_act(engine);
 }
 
 // What is due is no reason to wake up as long as nothing may be decided: an answer comes first, and
@@ -169,6 +175,7 @@ struct instant engine_turn(struct engine *engine)
         begin_turn(engine, now);
         engine->live = true;
     }
+    engine->controls_read = false;
     decide_flush(engine);
     publish_turn(engine);
     finish_flush(engine);

@@ -130,8 +130,9 @@ struct engine_after { // a slot that waits for other jobs
     struct engine_after *next;
     struct engine_job *job;
     struct instant due_at;
-    struct instant until;    // at most
-    struct instant check_at; // it is looked at then, whatever happens
+    struct instant until;      // at most
+    struct instant check_at;   // it is looked at then, whatever happens
+    struct instant not_before; // not proposed until then: something stood in its way
     enum run_trigger trigger;
     size_t index;         // of the job that it waits for now, among `after`
     struct instant since; // that job's slots before it are good; none = not asked yet
@@ -188,6 +189,7 @@ struct engine {
     int all_throttle;
     bool store_changed; // read controls and intents
     bool reading_intents;
+    bool controls_read; // in this turn, and what they were is no older than a message takes
     struct answers answers;
     struct uuid *reload_intents; // the first of them are of the reload that goes on
     size_t reload_count, reload_capacity, reload_begun;

@@ -124,7 +124,7 @@ static bool close_item(struct publication *p, size_t i)
     bool live = p->engine->live;
     closing->job_id = old->job_id;
     closing->job = old->name;
-    closing->after = old->high_water;
+    closing->after = closing->since = old->high_water;
     closing->decision = live && !gone ? DECIDE_SKIP : DECIDE_MISS;
     closing->reason = gone ? REASON_REMOVED : live ? REASON_CHANGED : REASON_DOWNTIME;
     return true;

@@ -20,7 +20,8 @@ struct publication {
     enum publication_step step;
     bool at_start; // before the first turn: nothing is tried again
     bool done;
-    struct error err; // else why it waits, or has failed
+    struct error err;     // else why it waits, or has failed
+    struct mono again_at; // not before
     // Of the present try.
     struct instant at;
     const struct store_op_load *load; // what was in force before …

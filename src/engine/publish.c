@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "engine/decide.h"
 
 void publication_free(struct publication *p)
 {
@@ -36,6 +37,12 @@ static void ask(struct publication *p, struct store_op *op, void (*done)(struct 
     link_submit(p->engine, op);
 }
 
+// The store does everything else.
+static void locked_out(struct publication *p)
+{
+    p->again_at = mono_add(clock_mono(p->engine->options.clock), LOCKED_AGAIN);
+}
+
 static void give_up(struct publication *p)
 {
     error_reset(&p->err);
@@ -48,7 +55,12 @@ static bool goes_on(struct publication *p, struct store_op *op, const char *what
 {
     struct engine *engine = p->engine;
     engine->busy = true;
-    link_answered(op);
+    if (op->locked_out) {
+        locked_out(p);
+        engine->operations--;
+    } else {
+        link_answered(op);
+    }
     if (engine->draining) {
         give_up(p);
         return false;
@@ -157,6 +169,7 @@ static void publish(struct publication *p)
     ask(p, &p->publish.op, publish_on_done);
 }
 
+static const char closing_slots[] = "closing the last slots of the schedules before";
 static void close_on_done(struct store_op *op);
 
 static void close_old(struct publication *p)
@@ -168,10 +181,35 @@ static void close_old(struct publication *p)
     }
 }
 
+static void begin(struct publication *p);
+
+// What another node has decided since it was read what is in force, or has published: it is read
+// again.
+static bool is_closed(struct publication *p)
+{
+    const struct store_op_decide *decide = &p->closing.decide;
+    for (size_t i = 0; i < decide->slot_count && !decide->outdated; i++) {
+        if (decide->slots[i].verdict == VERDICT_TAKEN) {
+            publication_clear(p);
+            begin(p);
+            return false;
+        }
+        if (decide->slots[i].verdict == VERDICT_LOCKED) {
+            locked_out(p);
+            error_reset(&p->err);
+            verdict_explain_locked(&decide->slots[i], &p->err);
+            (void)error_wrap(&p->err, "%s", closing_slots);
+            end_try(p, p->at_start);
+            return false;
+        }
+    }
+    return true;
+}
+
 static void close_on_done(struct store_op *op)
 {
     struct publication *p = CONTAINER_OF(op, struct publication, closing.decide.op);
-    if (goes_on(p, op, "closing the last slots of the schedules before")) {
+    if (goes_on(p, op, closing_slots) && is_closed(p)) {
         store_op_release(op);
         close_old(p);
     }
@@ -258,7 +296,8 @@ void publish_turn(struct engine *engine)
     }
     if (engine->draining) {
         give_up(p);
-    } else if (!link_is_open(engine)) {
+    } else if (!link_is_open(engine) ||
+               mono_before(clock_mono(engine->options.clock), p->again_at)) {
         p->step = STEP_WAITS;
     } else if (is_settled(engine)) {
         begin(p);

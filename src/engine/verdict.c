@@ -29,12 +29,14 @@ static void verdict_claimed(struct engine *engine, const struct proposal *p,
     run_start(run, p->manual == NULL ? NULL : p->manual->params);
 }
 
-// Another node stands behind it: no end of a run here will wake this slot.
+// Another node stands behind it, or a stranger who has the job's lock, of whom the rows know
+// nothing: no end of a run here will wake this slot.
 static void blocked_elsewhere(struct engine *engine, struct engine_job *job)
 {
     if (!engine->options.alone && !decide_overlaps(job)) {
         job->runs_elsewhere = true;
         job->known = 0;
+        job->not_before = instant_add(engine_now(engine), LOCKED_AGAIN);
     }
 }
 
@@ -222,7 +224,7 @@ static void stand_back(struct engine *engine, struct engine_job *job, const stru
     tell_of_holder(engine, job, slot);
 }
 
-static void explain_locked(const struct store_slot *slot, struct error *err)
+void verdict_explain_locked(const struct store_slot *slot, struct error *err)
 {
     const char *holder = slot->holder == NULL ? "no session that can be named" : slot->holder;
     (void)error_set(err, ERROR_UNAVAILABLE,
@@ -310,7 +312,7 @@ static void batch_judge(struct engine *engine, struct decide_batch *batch)
         const struct store_slot *slot = &batch->decide.slots[i];
         if (is_locked(batch, i)) {
             stand_back(engine, batch->proposals[i].job, slot);
-            explain_locked(slot, &batch->decide.op.err);
+            verdict_explain_locked(slot, &batch->decide.op.err);
         }
         if (!has_verdict(batch, i)) {
             proposal_undo(engine, &batch->proposals[i], slot, &batch->decide.op);

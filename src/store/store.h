@@ -71,6 +71,9 @@ struct store_slot {
     struct uuid run_id; // RUN and DRY_RUN: chosen by the caller
     enum slot_reason reason;
     struct instant wait_until; // WAIT
+    // SKIP, MISS with SCHEDULE: the guard is besides that the job's schedule has been in force
+    // since then, or longer; not given = no matter
+    struct instant in_force_at;
     // SCHEDULE, CATCHUP: the guard is not the mark, but that the slot still waits as WAIT left it
     bool awaited;
     // RETRY: somebody wants it. The guard is a slot that ended FAILED, TIMED_OUT, LOST or

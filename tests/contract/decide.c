@@ -102,6 +102,40 @@ static void skips_misses_and_rehearses(void **state)
     assert_int_equal(contract_decide(c, &late), VERDICT_TAKEN);
 }
 
+// Who closes a schedule does so by what it has read: where another one has come into force since,
+// nothing is written, though the slots are above the mark.
+static void a_schedule_in_force_can_be_demanded(void **state)
+{
+    struct contract *c = *state;
+    int64_t job = contract_publish(c, "a", "s");
+    struct instant since = contract_slot(c, job, 0, DECIDE_SKIP, TRIGGER_SCHEDULE, 1).due_at;
+    struct store_slot slots[] = {contract_slot(c, job, 1000, DECIDE_SKIP, TRIGGER_SCHEDULE, 1),
+                                 contract_slot(c, job, 2000, DECIDE_MISS, TRIGGER_SCHEDULE, 1)};
+    slots[0].reason = slots[1].reason = REASON_CHANGED;
+    slots[0].in_force_at = slots[1].in_force_at = since;
+    struct store_op_decide decide = {
+        .op.kind = STORE_DECIDE, .node = c->node, .slots = slots, .slot_count = 2};
+    for (int repeat = 0; repeat < 2; repeat++) {
+        CALL_OK(c, &decide);
+        assert_int_equal(slots[0].verdict, VERDICT_WRITTEN);
+        assert_int_equal(slots[1].verdict, VERDICT_WRITTEN);
+        store_op_release(&decide.op);
+    }
+    assert_int_equal(contract_publish(c, "a", "t"), job);
+    slots[0].due_at = instant_add(since, DURATION_S(3));
+    slots[1].due_at = instant_add(since, DURATION_S(4));
+    for (int count = 2; count > 0; count--) {
+        decide.slot_count = (size_t)count;
+        CALL_OK(c, &decide);
+        assert_int_equal(slots[0].verdict, VERDICT_TAKEN);
+        assert_int_equal(slots[1].verdict, VERDICT_TAKEN);
+        store_op_release(&decide.op);
+    }
+    contract_holds(c, PART_SLOTS,
+                   "slot a +1000 SKIPPED run - changed\n"
+                   "slot a +2000 MISSED run - changed\n");
+}
+
 static void overlap_waits_or_skips(void **state)
 {
     struct contract *c = *state;
@@ -315,6 +349,7 @@ static const struct CMUnitTest tests[] = {
     CONTRACT_TEST(an_ended_run_is_not_ours_to_start_again),
     CONTRACT_TEST(nothing_below_the_mark_is_decided_again),
     CONTRACT_TEST(skips_misses_and_rehearses),
+    CONTRACT_TEST(a_schedule_in_force_can_be_demanded),
     CONTRACT_TEST(overlap_waits_or_skips),
     CONTRACT_TEST(overlap_counts_within_one_batch),
     CONTRACT_TEST(retries_advance_by_one),

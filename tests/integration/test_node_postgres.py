@@ -282,7 +282,7 @@ def test_a_fleet_is_told_of_the_connections_that_it_may_take(ironcron, database)
 
 def test_who_was_declared_dead_begins_anew(ironcron, other, database):  # noqa: F811
     for program in (ironcron, other):
-        on_postgres(program, database, TICK, node="drain: 5s, lease: 3s")
+        on_postgres(program, database, TICK, node="drain: 5s, lease: 6s")
     with ironcron.serve() as node, other.serve() as survivor:
         before = until(lambda: len(live(database)) == 2 and live(database), "both are live")
         node.process.send_signal(signal.SIGSTOP)
@@ -301,7 +301,7 @@ def test_who_was_declared_dead_begins_anew(ironcron, other, database):  # noqa: 
 
 def test_who_cannot_begin_anew_yet_goes_on_trying(ironcron, other, database):  # noqa: F811
     for program in (ironcron, other):
-        on_postgres(program, database, TICK, node="drain: 5s, lease: 3s")
+        on_postgres(program, database, TICK, node="drain: 5s, lease: 6s")
     edit(ironcron, "127.0.0.1:0", f"127.0.0.1:{free_port()}")
     with ironcron.serve() as node, other.serve() as survivor:
         until(lambda: len(live(database)) == 2, "both are live")
@@ -354,12 +354,34 @@ def test_a_row_that_somebody_keeps_holds_up_its_job_alone(ironcron, database):  
     ironcron.run("audit", "verify")
 
 
+def test_definitions_come_into_force_beside_a_row_that_somebody_keeps(ironcron, database):  # noqa: F811
+    jobs = ", ".join(f'{{ name: {name}, schedule: "@every 1s", command: [ "true" ] }}' for name in ("tick", "held"))
+    on_postgres(ironcron, database, f"jobs: [ {jobs} ]\n", node="lease: 6s")
+    with ironcron.serve() as node, contextlib.closing(Session(database)) as session:
+        until(lambda: succeeded(database) > 0, node.log)
+        session.execute("begin; select from ironcron.job where name = 'held' for update")
+        node.wait_logged("event=job_lock_held")
+        edit(ironcron, 'tick, schedule: "@every 1s"', 'tick, schedule: "@every 2s"')
+        ironcron.run("reload")
+        assert in_force(database) == "@every 2s"
+        edit(ironcron, 'held, schedule: "@every 1s"', 'held, schedule: "@every 3s"')
+        node.signal(signal.SIGHUP)
+        told = node.wait_logged("event=reload_waits.*").group(0)
+        assert "closing the last slots" in told and "pg_terminate_backend" in told, told
+        assert not node.logged("event=store_down"), node.log()
+        session.execute("rollback")
+        until(lambda: node.log().count("event=reloaded") == 2, node.log)
+        done = succeeded(database)
+        until(lambda: succeeded(database) >= done + 3, node.log)
+    ironcron.run("audit", "verify")
+
+
 def test_the_backends_of_a_dead_node_are_ended(ironcron, other, database):  # noqa: F811
     # The server is kept from noticing by itself that its client is gone.
     statement = "select set_config('client_connection_check_interval', '0', true), pg_sleep(600)"
     text = f"jobs: [ {{ name: a, {FAR}, sql: {{ database: app, statement: {json.dumps(statement)} }} }} ]\n"
     for program in (ironcron, other):
-        on_postgres(program, database, text, node="drain: 5s, lease: 3s", app=database.url)
+        on_postgres(program, database, text, node="drain: 5s, lease: 6s", app=database.url)
 
     def sleeping():
         return database.backends("query like '%pg_sleep%' and state = 'active' and pid <> pg_backend_pid()")

@@ -150,6 +150,14 @@ static struct uuid behind(const struct model_store *store, const struct store_in
     return (struct uuid){{0}};
 }
 
+// Two backfills of one job do not begin at once, so the job is held for a moment.
+static bool is_in_hand(const struct model_store *store, const struct store_intent *intent)
+{
+    const struct model_job *job =
+        intent->kind == INTENT_BACKFILL ? map_get(&store->jobs_by_name, intent->job) : NULL;
+    return job != NULL && job->holder != NULL && uuid_is_nil(intent->node);
+}
+
 enum store_result model_intent_own(struct model_store *store, struct store_op *base)
 {
     struct store_op_intent_own *op = CONTAINER_OF(base, struct store_op_intent_own, op);
@@ -157,7 +165,7 @@ enum store_result model_intent_own(struct model_store *store, struct store_op *b
     if (model_live_node(store, op->node) == 0) {
         return model_not_live(&base->err);
     }
-    bool pending = intent != NULL && intent->state == INTENT_PENDING;
+    bool pending = intent != NULL && intent->state == INTENT_PENDING && !is_in_hand(store, intent);
     op->behind = pending && uuid_is_nil(intent->node) ? behind(store, intent) : (struct uuid){{0}};
     op->own = pending && uuid_is_nil(op->behind) &&
               (uuid_equal(intent->node, op->node) || model_live_node(store, intent->node) == 0);

@@ -18,7 +18,8 @@ static struct instant whole_ms(struct instant t)
 
 static bool overlaps(const struct model_job *job, const struct store_slot *slot)
 {
-    return slot->decision == DECIDE_RUN && slot->forbid_overlap && job->started > 0;
+    bool forbids = slot->decision == DECIDE_RUN && slot->forbid_overlap;
+    return forbids && (job->started > 0 || job->locker != NULL);
 }
 
 // Runs are known by the ids that their nodes chose, and are never another node's.
@@ -190,6 +191,15 @@ static void decide_awaited(const struct deciding *deciding, struct model_job *jo
     }
 }
 
+static bool is_replaced(const struct model_job *job, const struct store_slot *slot)
+{
+    const struct model_force *last =
+        job->force_count == 0 ? NULL : &job->forces[job->force_count - 1];
+    return operation_has(slot->in_force_at) &&
+           (last == NULL || !instant_is_none(last->to) ||
+            instant_ms(last->from) > instant_ms(slot->in_force_at));
+}
+
 static void decide_scheduled(const struct deciding *deciding, struct model_job *job,
                              struct store_slot *slot)
 {
@@ -197,7 +207,7 @@ static void decide_scheduled(const struct deciding *deciding, struct model_job *
         decide_awaited(deciding, job, slot);
         return;
     }
-    if (instant_ms(slot->due_at) <= instant_ms(job->high_water)) {
+    if (instant_ms(slot->due_at) <= instant_ms(job->high_water) || is_replaced(job, slot)) {
         settle(deciding, job, slot);
         return;
     }
@@ -307,6 +317,15 @@ static bool jobs_exist(struct model_store *store, const struct store_op_decide *
     return true;
 }
 
+// A run of the job would be reason enough.
+static void name_locker(struct store_op_decide *op, struct store_slot *slot,
+                        const struct model_job *job, bool runs)
+{
+    if (slot->verdict == VERDICT_OVERLAP && !runs && job->locker != NULL) {
+        slot->holder = arena_string(&op->op.arena, job->locker);
+    }
+}
+
 enum store_result model_decide(struct model_store *store, struct store_op *base)
 {
     struct store_op_decide *op = CONTAINER_OF(base, struct store_op_decide, op);
@@ -335,7 +354,9 @@ enum store_result model_decide(struct model_store *store, struct store_op *base)
             slot->verdict = VERDICT_LOCKED;
             slot->holder = arena_string(&base->arena, job->holder);
         } else if (!op->outdated) {
+            bool runs = job->started > 0;
             deciders[slot->trigger](&deciding, model_job_at(store, slot->job_id), slot);
+            name_locker(op, slot, job, runs);
         } else if (!uuid_is_nil(slot->run_id)) {
             (void)settle_run(&deciding, slot);
         }

@@ -46,10 +46,11 @@ static bool has_runs_of_dead(const struct model_store *store)
     return false;
 }
 
+// What somebody else has in hand is left for the next time.
 void model_lose_runs(struct model_store *store, const struct model_losing *losing)
 {
     for (size_t i = 0; i < store->open_count;) {
-        if (is_of_dead(store, store->open[i])) {
+        if (is_of_dead(store, store->open[i]) && store->open[i]->job->holder == NULL) {
             lose_run(store, losing, store->open[i]); // it is taken out
         } else {
             i++;

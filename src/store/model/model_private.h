@@ -48,7 +48,8 @@ struct model_job {
     int throttle_count;
     const struct model_run *last_run; // that ended; NULL
     int started;                      // runs in state STARTED
-    char *holder;                     // has it in hand; NULL = nobody
+    char *holder;                     // somebody else has its row in hand; NULL = nobody
+    char *locker;                     // … has its session lock; NULL = nobody
     struct model_slot *slots;         // by due_at
     size_t slot_count, slot_capacity;
     struct model_force *forces;

@@ -112,6 +112,12 @@ static void force_open(struct model_job *job, const char *spec, struct instant a
     job->high_water = at;
 }
 
+static bool changes(const struct model_job *job, const struct store_publish_item *item)
+{
+    const char *now = spec_now(job);
+    return item->spec == NULL ? now != NULL : now == NULL || strcmp(now, item->spec) != 0;
+}
+
 static bool publish_item(struct model_store *store, struct store_publish_item *item,
                          struct instant at)
 {
@@ -124,7 +130,7 @@ static bool publish_item(struct model_store *store, struct store_publish_item *i
     }
     item->job_id = job->job_id;
     const char *now = spec_now(job);
-    if (item->spec == NULL ? now == NULL : now != NULL && strcmp(now, item->spec) == 0) {
+    if (!changes(job, item)) {
         return false;
     }
     struct instant mark = instant_before(at, job->high_water) ? job->high_water : at;
@@ -141,6 +147,17 @@ static bool publish_item(struct model_store *store, struct store_publish_item *i
     return true;
 }
 
+static bool is_locked_out(const struct model_store *store, const struct store_op_publish *op)
+{
+    for (size_t i = 0; i < op->item_count; i++) {
+        const struct model_job *job = map_get(&store->jobs_by_name, op->items[i].name);
+        if (job != NULL && job->holder != NULL && changes(job, &op->items[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 enum store_result model_publish(struct model_store *store, struct store_op *base)
 {
     struct store_op_publish *op = CONTAINER_OF(base, struct store_op_publish, op);
@@ -150,6 +167,11 @@ enum store_result model_publish(struct model_store *store, struct store_op *base
     struct instant at = instant_from_ms(instant_ms(op->at));
     op->changed = false;
     op->outdated = op->version != store->active;
+    if (!op->outdated && is_locked_out(store, op)) {
+        base->locked_out = true;
+        (void)error_set(&base->err, ERROR_STORE, "somebody else has a job in hand that changes");
+        return STORE_UNAVAILABLE;
+    }
     for (size_t i = 0; i < op->item_count; i++) {
         op->items[i].job_id = 0;
         op->changed |= !op->outdated && publish_item(store, &op->items[i], at);

@@ -126,6 +126,13 @@ void model_store_hold(struct store *port, const char *name, const char *holder)
     job->holder = alloc_optional(holder);
 }
 
+void model_store_lock(struct store *port, const char *name, const char *holder)
+{
+    struct model_job *job = map_get(&model_of(port)->jobs_by_name, name);
+    free(job->locker);
+    job->locker = alloc_optional(holder);
+}
+
 void model_store_up_since(struct store *port, struct instant since)
 {
     model_of(port)->up_since = since;
@@ -163,6 +170,7 @@ static void job_free(struct model_job *job)
     free(job->forces);
     free(job->slots);
     free(job->holder);
+    free(job->locker);
     free(job->name);
     free(job);
 }

@@ -14,6 +14,8 @@ void model_store_up_since(struct store *store, struct instant since);
 
 // A transaction of somebody else has the job in hand, whose session is named so; NULL = no more.
 void model_store_hold(struct store *store, const char *job, const char *holder);
+// Likewise, but what it has is the job's session lock, which runs take that forbid overlap.
+void model_store_lock(struct store *store, const char *job, const char *holder);
 
 // The session's next `count` commits end so (STORE_OK = normal again). UNKNOWN with `applied` has
 // happened all the same. Affects every operation of the pump in which it strikes.

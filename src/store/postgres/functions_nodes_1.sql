@@ -469,7 +469,14 @@ begin
         return;
     end if;
     perform pg_advisory_xact_lock(1768124270, 1); -- numbers of jobs are given out by one at a time
-    perform 1 from ironcron.job where name = any(p_name) order by job_id for no key update;
+    -- What stays as it is may be in somebody's hand.
+    perform set_config('lock_timeout', '500ms', true);
+    perform 1 from ironcron.job where job_id in (
+        select j.job_id
+        from unnest(p_name, p_spec) as i (name, spec) join ironcron.job j using (name)
+            left join ironcron.in_force f on f.job_id = j.job_id and f.to_ms is null
+        where f.spec is distinct from i.spec)
+    order by job_id for no key update;
     if (select count(distinct n) = count(*) from unnest(p_name) n) then
         v_changed := ironcron.publish_items(p_at, p_name, p_spec);
     else

@@ -99,7 +99,7 @@ begin
 end $$;
 
 -- Answers that are there already, with those for the slots of the same operation that were not
--- written: each of a job that is busy, or decided before.
+-- written: each of a job that is busy, decided before, or of a schedule that is not in force any more.
 create function settle_rest(p_no bigint, p_done int[], p_answers answers, p_job bigint[], p_due bigint[],
     p_decision bigint[], p_run uuid[], p_reason bigint[], p_skips boolean[])
 returns answers language plpgsql as $$
@@ -115,7 +115,8 @@ begin
         select s.ord, s.verdict, s.fence, s.started_at
         from unnest(p_job, p_due, p_decision, p_run, p_reason, p_skips) with ordinality
             as i (job_id, due_at, decision, run_id, reason, skips, ord) join ironcron.job j using (job_id),
-            lateral (select i.ord::int, 4, 0::bigint, null::bigint where i.due_at > j.high_water
+            lateral (select i.ord::int, case when i.decision in (1, 2) then 3 else 4 end, 0::bigint, null::bigint
+                     where i.due_at > j.high_water
                      union all
                      select t.* from ironcron.settle(p_no, i.ord::int, i.job_id, i.due_at, i.decision::int, i.run_id,
                                                      i.reason::int, i.skips) t where i.due_at <= j.high_water)
@@ -183,7 +184,8 @@ end $$;
 -- Scheduled and made-up slots of different jobs, all at once. Guards, on the job's row: the slot is
 -- above the mark, and no run is in its way. The rows are taken in the order of the jobs. What is written
 -- then comes from the arrays as they are, unless some slots were not to be had.
--- Decisions: 0 run, 1 skip, 2 miss, 3 dry-run, 4 wait for other jobs.
+-- Decisions: 0 run, 1 skip, 2 miss, 3 dry-run, 4 wait for other jobs. p_wait: until when 4 waits; since when
+-- 1 and 2 demand that the schedule is in force, or null (their jobs' rows are held then).
 create function decide_scheduled(p_no bigint, p_node uuid, p_now bigint, p_actor text,
     p_job bigint[], p_due bigint[], p_decision bigint[], p_trigger bigint[], p_attempt bigint[], p_run uuid[],
     p_reason bigint[], p_forbids boolean[], p_skips boolean[], p_throttle bigint[], p_wait bigint[],
@@ -218,12 +220,15 @@ begin
             running = j.running + case when i.runs and not (i.forbids and j.running > 0) then 1 else 0 end,
             last_run = case when i.rehearsed is null then j.last_run else i.rehearsed end
         from (select ord, job_id, due_at, throttle, forbids, skips, decision = 0 as runs,
-                     case when decision = 3 then run_id end as rehearsed
+                     case when decision = 3 then run_id end as rehearsed,
+                     case when decision in (1, 2) then wait end as force
               from (select generate_subscripts(p_job, 1) as ord, unnest(p_job) as job_id, unnest(p_due) as due_at,
                            unnest(p_throttle) as throttle, unnest(p_forbids) as forbids, unnest(p_skips) as skips,
-                           unnest(p_decision) as decision, unnest(p_run) as run_id) u
+                           unnest(p_decision) as decision, unnest(p_run) as run_id, unnest(p_wait) as wait) u
               order by job_id) i
         where j.job_id between i.job_id and i.job_id and i.due_at > j.high_water
+          and (i.force is null or exists (select from ironcron.in_force f where f.job_id = i.job_id and f.to_ms is null
+                                                                          and f.from_ms <= i.force))
           and (j.running = 0 or i.skips or not i.runs or not i.forbids)
         returning i.ord, j.held, j.name
     )

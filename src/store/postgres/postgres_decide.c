@@ -157,6 +157,13 @@ static const char *overlap_detail_of(const struct store_slot *slot,
     return composed;
 }
 
+// What only some decisions have stands in one array.
+static struct instant until_or_force(const struct store_slot *slot)
+{
+    bool passes = slot->decision == DECIDE_SKIP || slot->decision == DECIDE_MISS;
+    return passes ? slot->in_force_at : slot->wait_until;
+}
+
 #define EACH(type, put)                                                                            \
     do {                                                                                           \
         put_list(&parameters, LIST_##type);                                                        \
@@ -187,7 +194,7 @@ static void send_scheduled(struct postgres_store *store, const struct store_op_d
     EACH(BOOL, list_bool(&parameters, slot->forbid_overlap));
     EACH(BOOL, list_bool(&parameters, slot->skip_on_overlap));
     EACH(INT, list_int(&parameters, slot->throttle_count));
-    EACH(INT, list_instant(&parameters, slot->wait_until));
+    EACH(INT, list_instant(&parameters, until_or_force(slot)));
     EACH(TEXT, list_text(&parameters, detail_of(slot, composed)));
     EACH(TEXT, list_text(&parameters, overlap_detail_of(slot, composed)));
     parameters.wants_binary = true;
@@ -220,10 +227,12 @@ static void send_other(struct postgres_store *store, const struct store_op_decid
     task_send(store, passes ? PG_DECIDE_OTHER_PASSING : PG_DECIDE_OTHER, &parameters);
 }
 
-// Slots that one statement decides need no more: it takes the jobs in their order.
+// Slots that one statement decides need no more: it takes the jobs in their order. What is in force
+// is only seen once they are held.
 static bool is_single(const struct store_op_decide *op, const struct groups *groups)
 {
-    return groups->count == 1 && is_scheduled(&op->slots[0]);
+    return groups->count == 1 && is_scheduled(&op->slots[0]) &&
+           !operation_has(op->slots[0].in_force_at);
 }
 
 void send_decide(struct postgres_store *store, struct task *task)

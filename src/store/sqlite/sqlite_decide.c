@@ -189,6 +189,14 @@ static int64_t high_water(struct sqlite_store *store, const struct store_slot *s
     return sql_query_integer(store, SQL_JOB_HIGH_WATER, 0, VALUES(sql_int(slot->job_id)));
 }
 
+static bool is_replaced(struct sqlite_store *store, const struct store_slot *slot)
+{
+    return operation_has(slot->in_force_at) &&
+           sql_query_integer(
+               store, SQL_FORCE_SINCE, 0,
+               VALUES(sql_int(slot->job_id), sql_int(instant_ms(slot->in_force_at)))) == 0;
+}
+
 static void decide_scheduled(const struct deciding *deciding, struct store_slot *slot)
 {
     struct sqlite_store *store = deciding->store;
@@ -197,7 +205,7 @@ static void decide_scheduled(const struct deciding *deciding, struct store_slot 
         slot->verdict = VERDICT_OVERLAP;
         return;
     }
-    if ((overlap && !slot->skip_on_overlap) ||
+    if ((overlap && !slot->skip_on_overlap) || is_replaced(store, slot) ||
         sql_run(store, SQL_JOB_MARK,
                 VALUES(sql_int(slot->job_id), sql_int(instant_ms(slot->due_at)),
                        sql_int(slot->throttle_count))) == 0) {

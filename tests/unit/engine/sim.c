@@ -59,7 +59,7 @@ void sim_advance(struct sim *sim, struct duration by)
 {
     struct mono until = mono_add(sim->now, by);
     while (mono_before(sim->now, until)) {
-        struct mono next = until;
+        struct mono next = sooner(until, sim_strangers_next(sim));
         for (size_t i = 0; i < sim->node_count; i++) {
             next = sooner(next, sim_node_next(&sim->nodes[i]));
         }
@@ -69,6 +69,7 @@ void sim_advance(struct sim *sim, struct duration by)
         struct mono least = mono_add(sim->now, DURATION_US(100));
         int64_t minute = minutes_over(sim);
         sim->now = mono_before(next, least) ? least : next;
+        sim_strangers_work(sim);
         sim_late_work(sim);
         for (size_t i = 0; i < sim->node_count; i++) {
             sim_node_work(&sim->nodes[i]);
@@ -129,6 +130,7 @@ void sim_release(struct sim *sim)
 
 void sim_finish(struct sim *sim)
 {
+    sim_strangers_go(sim);
     for (size_t i = 0; i < sim->node_count; i++) {
         struct sim_node *node = &sim->nodes[i];
         node->away_until = node->slow_until = node->frozen_until = node->dry_until = sim->now;

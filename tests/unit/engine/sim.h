@@ -25,21 +25,23 @@
 // A node that was hindered is good again so long after.
 #define SIM_RECOVERS_WITHIN DURATION_S(12)
 
-enum sim_judge {   // what was broken
-    JUDGE_OVERLAP, // two runs of a job that forbids it executed at once
-    JUDGE_TWICE,   // one attempt at a slot, or one wish of an operator, was executed twice
-    JUDGE_CLAIM,   // executed without a claim of this node in the store
-    JUDGE_TRUST,   // begun after the trust in the node had ended
-    JUDGE_LATE,    // a node could have decided a slot, or begun what it claimed, and none did
-    JUDGE_LABELS,  // executed on a node that must not
-    JUDGE_EARLY,   // executed before what it comes after was good
-    JUDGE_DRY,     // executed while a node in dry-run lived
-    JUDGE_RECORD,  // recorded as something else than what was executed
-    JUDGE_REST,    // something is left over though nothing is wrong any more
-    JUDGE_LEDGER,  // audit verify: a gap, an extra slot, a start without its one end …
-    JUDGE_BOOT,    // a boot of a host has no slot of the job that is due at each, or two
-    JUDGE_DRAIN,   // begun on a node that was told to begin nothing
-    JUDGE_SLOW,    // undecided for a minute, only because the store takes seconds
+enum sim_judge {    // what was broken
+    JUDGE_OVERLAP,  // two runs of a job that forbids it executed at once
+    JUDGE_TWICE,    // one attempt at a slot, or one wish of an operator, was executed twice
+    JUDGE_CLAIM,    // executed without a claim of this node in the store
+    JUDGE_TRUST,    // begun after the trust in the node had ended
+    JUDGE_LATE,     // a node could have decided a slot, or begun what it claimed, and none did
+    JUDGE_LABELS,   // executed on a node that must not
+    JUDGE_EARLY,    // executed before what it comes after was good
+    JUDGE_DRY,      // executed while a node in dry-run lived
+    JUDGE_RECORD,   // recorded as something else than what was executed
+    JUDGE_REST,     // something is left over though nothing is wrong any more
+    JUDGE_LEDGER,   // audit verify: a gap, an extra slot, a start without its one end …
+    JUDGE_BOOT,     // a boot of a host has no slot of the job that is due at each, or two
+    JUDGE_DRAIN,    // begun on a node that was told to begin nothing
+    JUDGE_SLOW,     // undecided for a minute, only because the store takes seconds
+    JUDGE_STRANGER, // written while a stranger had it in hand
+    JUDGE_BUSY,     // the store is asked again and again for what is not to be had
     JUDGE_COUNT
 };
 const char *sim_judge_name(enum sim_judge judge);
@@ -70,6 +72,11 @@ enum sim_bug {
     BUG_NO_BOOT,        // nobody knows which boot it is
     BUG_DEAF_NODE,      // a node hears that it takes jobs where it is told to drain
     BUG_SLOW_IS_AWAY,   // what takes seconds is given up at once
+    BUG_LOCKED_TAKEN,   // what a stranger has in hand seems to have been decided
+    BUG_LATER_DONE,     // an end that could not be written seems to be
+    BUG_ONE_FOR_ALL,    // what a stranger has in hand fails all that was asked with it
+    BUG_THROUGH,        // who has a job's row in hand keeps nobody out
+    BUG_LOCK_UNASKED,   // nor does who has its session lock
     BUG_COUNT
 };
 const char *sim_bug_name(enum sim_bug bug);
@@ -141,8 +148,9 @@ struct sim_node {
     size_t entry_count, entry_capacity;
     struct mono away_until, slow_until;
     struct duration slowness;
-    bool ambushed; // it is cut as soon as something that matters is on its way
-    bool blocking; // the engine waits for the answer within a call
+    struct mono passes_until; // it waits for no row that a stranger has
+    bool ambushed;            // it is cut as soon as something that matters is on its way
+    bool blocking;            // the engine waits for the answer within a call
 };
 
 struct sim_birth { // of a node: an id of its own, on a boot of its host
@@ -162,6 +170,28 @@ struct sim_late { // written by a node that has given up on it
 
 struct sim_span { // of true time
     struct mono from, until;
+};
+
+#define SIM_STRANGERS     4
+#define SIM_STRANGER_MOST DURATION_S(260)
+
+struct sim_seen { // of a job
+    struct instant high_water, last_success;
+    int started;
+    size_t forces;
+};
+
+struct sim_stranger { // has a job in hand
+    int job;
+    bool locks; // its session lock, not its row
+    struct instant since;
+    struct mono until;
+    struct sim_seen seen;
+};
+
+struct sim_refusals { // of one job's claims, for a while
+    struct mono since;
+    int count;
 };
 
 struct sim_doubt { // a claim of a job that was cut off before it arrived, and is sent again
@@ -188,6 +218,12 @@ struct sim {
     size_t slow_count, slow_capacity;
     struct sim_doubt *doubts;
     size_t doubt_count, doubt_capacity;
+    struct sim_stranger strangers[SIM_STRANGERS];
+    size_t stranger_count;
+    struct mono stranger_at;          // when the next one comes
+    struct mono free_since[SIM_JOBS]; // of strangers
+    struct sim_refusals refusals[SIM_JOBS];
+    int locked, put_off, kept_out; // claims, ends, claims that want the lock
     char names[SIM_JOBS][16];
     enum job_overlap overlaps[SIM_JOBS];
     int64_t takes_ms[SIM_JOBS];
@@ -201,7 +237,7 @@ struct sim {
     size_t birth_count, birth_capacity;
     struct sim_boot *boots; // of all hosts
     size_t boot_count, boot_capacity;
-    bool plain; // nobody drains, and the store is never slow for all
+    bool plain; // nobody drains, the store is never slow for all, and no stranger comes
     int executions, fenced, left, unknown, versions, late_writes;
     int broken[JUDGE_COUNT];
     char first[JUDGE_COUNT][200]; // what the judge saw first
@@ -258,13 +294,15 @@ bool sim_link_is_deciding(const struct sim_node *node);
 bool sim_link_has_answer(const struct sim_node *node);
 struct mono sim_link_next(const struct sim_node *node);
 void sim_link_cut(struct sim_node *node);
+void sim_doubt(struct sim *sim, int64_t job_id);
 void sim_late_work(struct sim *sim);
 void sim_is_slow(struct sim *sim, struct duration by);
 
 // sim_bugs.c
 void sim_bug_before(struct sim_node *node, struct store_op *op);
 void sim_bug_after(struct sim_node *node, struct store_op *op);
-bool sim_bug_believes(struct sim_node *node, struct store_op *op); // in place of an unknown
+bool sim_bug_fails(struct sim_node *node, const struct store_op *op); // before it is carried out
+bool sim_bug_believes(struct sim_node *node, struct store_op *op);    // in place of an unknown
 
 // sim_judge.c
 void sim_break(struct sim *sim, enum sim_judge judge, const char *format, ...) PRINTF(3, 4);
@@ -280,6 +318,14 @@ size_t sim_boots_new(struct sim *sim);
 void sim_boots_start(struct sim_node *node);                        // a node on it
 void sim_judge_decided(struct sim *sim, const struct store_op *op); // what was just written
 void sim_judge_boots(struct sim *sim);
+
+// sim_strangers.c
+void sim_strangers_work(struct sim *sim);
+void sim_strangers_go(struct sim *sim); // all of them, for good
+struct mono sim_strangers_next(const struct sim *sim);
+bool sim_is_free(const struct sim *sim, int job, struct mono since); // no stranger had it
+struct duration sim_strangers_wait(struct sim_node *node, const struct store_op *op);
+void sim_judge_stranger(struct sim *sim, const struct sim_execution *execution);
 
 // sim_jobs.c
 #define SIM_AT_BOOT 25         // the job that is due at each boot of a host

@@ -83,7 +83,7 @@ void sim_judge_boots(struct sim *sim)
         const struct sim_node *node = &sim->nodes[i];
         bool old = node->boot_place >= sim->node_count;
         if (node->engine != NULL && old && mono_before(node->good_since, before) &&
-            sim->boots[node->boot_place].slots == 0) {
+            sim_is_free(sim, SIM_AT_BOOT, before) && sim->boots[node->boot_place].slots == 0) {
             sim_break(sim, JUDGE_BOOT, "boot %zu on %s has no slot", node->boot_place, node->host);
         }
     }

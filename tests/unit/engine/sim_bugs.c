@@ -15,9 +15,24 @@ const char *sim_bug_name(enum sim_bug bug)
         "unknown-start", "no-fence",     "no-mark",     "no-overlap",     "runs-not-lost",
         "intents-twice", "outdated",     "false-death", "lazy-neighbour", "wrong-labels",
         "eager-after",   "dry-unseen",   "always-good", "left-behind",    "deaf-runner",
-        "boot-again",    "no-boot",      "deaf-node",   "slow-is-away",
+        "boot-again",    "no-boot",      "deaf-node",   "slow-is-away",   "locked-taken",
+        "later-done",    "one-for-all",  "through",     "lock-unasked",
     };
     return names[bug];
+}
+
+// A stranger that keeps nobody out.
+static void hide_strangers(struct sim *sim, bool hidden)
+{
+    for (size_t i = 0; i < sim->stranger_count; i++) {
+        const struct sim_stranger *stranger = &sim->strangers[i];
+        const char *name = sim->names[stranger->job];
+        if (stranger->locks && sim->bug == BUG_LOCK_UNASKED) {
+            model_store_lock(sim->store, name, hidden ? NULL : "a stranger");
+        } else if (!stranger->locks && sim->bug == BUG_THROUGH) {
+            model_store_hold(sim->store, name, hidden ? NULL : "a stranger");
+        }
+    }
 }
 
 static void before_decide(struct sim_node *node, struct store_op_decide *op)
@@ -78,6 +93,7 @@ static void before_fence(struct sim_node *node, struct store_op_fence *op)
 
 void sim_bug_before(struct sim_node *node, struct store_op *op)
 {
+    hide_strangers(node->sim, true);
     if (op->kind == STORE_DECIDE) {
         before_decide(node, CONTAINER_OF(op, struct store_op_decide, op));
     } else if (op->kind == STORE_FINISH) {
@@ -86,6 +102,21 @@ void sim_bug_before(struct sim_node *node, struct store_op *op)
         before_fence(node, CONTAINER_OF(op, struct store_op_fence, op));
     } else if (op->kind == STORE_INTENT_END && node->sim->bug == BUG_INTENTS_TWICE) {
         CONTAINER_OF(op, struct store_op_intent_end, op)->intent_id = (struct uuid){{0}};
+    }
+}
+
+static void after_locked(struct store_op_decide *op)
+{
+    for (size_t i = 0; i < op->slot_count; i++) {
+        struct store_slot *slot = &op->slots[i];
+        slot->verdict = slot->verdict == VERDICT_LOCKED ? VERDICT_TAKEN : slot->verdict;
+    }
+}
+
+static void after_finish(struct store_op_finish *op)
+{
+    for (size_t i = 0; i < op->end_count; i++) {
+        op->ends[i].later = false;
     }
 }
 
@@ -137,7 +168,12 @@ static void after_take(struct store_op_intent_take *op, enum sim_bug bug)
 void sim_bug_after(struct sim_node *node, struct store_op *op)
 {
     enum sim_bug bug = node->sim->bug;
-    if (op->kind == STORE_DECIDE && bug == BUG_NO_MARK) {
+    hide_strangers(node->sim, false);
+    if (op->kind == STORE_DECIDE && bug == BUG_LOCKED_TAKEN) {
+        after_locked(CONTAINER_OF(op, struct store_op_decide, op));
+    } else if (op->kind == STORE_FINISH && bug == BUG_LATER_DONE) {
+        after_finish(CONTAINER_OF(op, struct store_op_finish, op));
+    } else if (op->kind == STORE_DECIDE && bug == BUG_NO_MARK) {
         after_decide(CONTAINER_OF(op, struct store_op_decide, op));
     } else if (op->kind == STORE_INTENT_OWN && bug == BUG_INTENTS_TWICE) {
         CONTAINER_OF(op, struct store_op_intent_own, op)->own = true;
@@ -150,6 +186,23 @@ void sim_bug_after(struct sim_node *node, struct store_op *op)
     } else if (op->kind == STORE_BEAT) {
         after_beat(CONTAINER_OF(op, struct store_op_beat, op), bug);
     }
+}
+
+// One job that a stranger has in hand, and nothing is done.
+bool sim_bug_fails(struct sim_node *node, const struct store_op *op)
+{
+    const struct sim *sim = node->sim;
+    if (sim->bug != BUG_ONE_FOR_ALL || op->kind != STORE_DECIDE) {
+        return false;
+    }
+    const struct store_op_decide *decide = CONTAINER_OF(op, const struct store_op_decide, op);
+    for (size_t i = 0; i < decide->slot_count; i++) {
+        const struct model_job *job = model_job_at(model_of(node->store), decide->slots[i].job_id);
+        if (job != NULL && job->holder != NULL) {
+            return true;
+        }
+    }
+    return false;
 }
 
 // In place of STORE_UNKNOWN.

@@ -20,9 +20,9 @@
 
 const char *sim_judge_name(enum sim_judge judge)
 {
-    static const char *const names[JUDGE_COUNT] = {"overlap", "twice", "claim",   "trust",  "late",
-                                                   "labels",  "early", "dry-run", "record", "rest",
-                                                   "ledger",  "boot",  "drain",   "slow"};
+    static const char *const names[JUDGE_COUNT] = {
+        "overlap", "twice", "claim",  "trust", "late",  "labels", "early",    "dry-run",
+        "record",  "rest",  "ledger", "boot",  "drain", "slow",   "stranger", "busy"};
     return names[judge];
 }
 
@@ -39,6 +39,20 @@ void sim_break(struct sim *sim, enum sim_judge judge, const char *format, ...)
     va_start(args, format);
     vsnprintf(first + length, sizeof sim->first[judge] - length, format, args);
     va_end(args);
+}
+
+// A claim that was cut off is sent again when its node is back, and nobody has the job in hand any
+// more.
+static bool is_doubtful(const struct sim *sim, int job, struct mono at)
+{
+    for (size_t i = sim->doubt_count; i > 0; i--) {
+        const struct sim_doubt *doubt = &sim->doubts[i - 1];
+        if (doubt->job == job && mono_before(doubt->since, at) &&
+            mono_since(at, doubt->since).us < SIM_SLOW_REACH.us + SIM_STRANGER_MOST.us) {
+            return true;
+        }
+    }
+    return false;
 }
 
 // ---- at each start ------------------------------------------------------------------------------
@@ -103,7 +117,8 @@ static void judge_dry(struct sim_node *node, const struct sim_execution *new)
 {
     struct sim *sim = node->sim;
     struct mono before = mono_add(sim->now, DURATION_S(-4));
-    for (size_t i = 0; i < sim->node_count; i++) {
+    bool late = is_doubtful(sim, new->job, sim->now);
+    for (size_t i = 0; i < sim->node_count && !late; i++) {
         const struct sim_node *other = &sim->nodes[i];
         if (other->is_dry && other->engine != NULL && mono_before(other->good_since, before) &&
             mono_before(node->good_since, before)) {
@@ -119,8 +134,8 @@ static void judge_drain(struct sim_node *node, const struct sim_execution *new)
     struct sim *sim = node->sim;
     struct mono before = mono_add(sim->now, DURATION_S(-4));
     bool slow = mono_before(before, node->slow_until);
-    if (node->drains && !slow && mono_before(node->drains_since, before) &&
-        mono_before(node->hale_since, before)) {
+    if (node->drains && !slow && !is_doubtful(sim, new->job, sim->now) &&
+        mono_before(node->drains_since, before) && mono_before(node->hale_since, before)) {
         sim_break(sim, JUDGE_DRAIN, "%s on %s", sim->names[new->job], node->host);
     }
 }
@@ -143,6 +158,7 @@ void sim_judge_start(struct sim_node *node, const struct sim_execution *new)
     judge_early(sim, new);
     judge_dry(node, new);
     judge_drain(node, new);
+    sim_judge_stranger(sim, new);
     ARRAY_RESERVE(sim->history, sim->history_count, sim->history_capacity);
     sim->history[sim->history_count++] = *new;
 }
@@ -183,7 +199,8 @@ void sim_judge_end(struct sim_node *node, const struct store_op *op)
     const struct store_op_finish *finish = CONTAINER_OF(op, const struct store_op_finish, op);
     for (size_t i = 0; i < finish->end_count; i++) {
         const struct store_end *end = &finish->ends[i];
-        if (!end->stale && !is_true(execution_of(node->sim, end->run_id), end->state)) {
+        if (!end->stale && !end->later &&
+            !is_true(execution_of(node->sim, end->run_id), end->state)) {
             sim_break(node->sim, JUDGE_RECORD, "%s is no %s", node->host,
                       run_state_name(end->state));
         }
@@ -254,8 +271,9 @@ static void judge_claims(struct sim *sim)
         const struct sim_execution *execution = execution_of(sim, run->row.run_id);
         bool fresh = instant_since(run->row.started_at, sim->epoch).us > before.us ||
                      (execution != NULL && mono_before(before, execution->ended));
+        int job = (int)strtol(run->row.job + 4, NULL, 10); // "job-7"
         if (node != NULL && !fresh && mono_before(node->good_since, before) &&
-            !executes(node, run->row.run_id)) {
+            sim_is_free(sim, job, before) && !executes(node, run->row.run_id)) {
             sim_break(sim, JUDGE_LATE, "%s is claimed on %s, and does not go on", run->row.job,
                       node->host);
         }
@@ -266,12 +284,13 @@ static void judge_claims(struct sim *sim)
 static void judge_wishes(struct sim *sim)
 {
     const struct model_store *model = model_of(sim->store);
+    struct mono most = mono_add(sim->now, (struct duration){-SIM_WISH_MOST.us});
     struct instant before = instant_add(sim_time(sim), (struct duration){-SIM_WISH_MOST.us});
     for (size_t i = 0; i < model->intent_count; i++) {
         const struct store_intent *intent = &model->intents[i];
         int job = intent->job == NULL ? -1 : (int)strtol(intent->job + 4, NULL, 10); // "job-7"
         if (intent->state == INTENT_PENDING && intent->kind != INTENT_BACKFILL &&
-            instant_before(intent->created_at, before) &&
+            instant_before(intent->created_at, before) && sim_is_free(sim, job, most) &&
             a_node_was_good(sim, job < 0 ? SIM_ANY : sim->regions[job])) {
             sim_break(sim, JUDGE_LATE, "the wish to %s %s is not answered",
                       store_intent_name(intent->kind), job < 0 ? "a run" : intent->job);
@@ -285,15 +304,17 @@ void sim_judge_minute(struct sim *sim)
     judge_wishes(sim);
     sim_judge_boots(sim);
     struct instant minute = {sim_time(sim).us / 60000000 * 60000000};
+    struct mono before =
+        mono_add(sim->now, (struct duration){-SIM_DECIDED_WITHIN.us - DURATION_S(5).us});
     struct model_store *model = model_of(sim->store);
     for (int i = 0; i < SIM_CANARIES; i++) {
         const struct model_job *job = map_get(&model->jobs_by_name, sim->names[i]);
-        if (job != NULL && instant_before(job->high_water, minute) &&
+        if (job != NULL && instant_before(job->high_water, minute) && sim_is_free(sim, i, before) &&
             a_node_was_good(sim, sim->regions[i])) {
             sim_break(sim, JUDGE_LATE, "%s is undecided", sim->names[i]);
         }
         if (job != NULL && instant_before(job->high_water, instant_add(minute, DURATION_S(-60))) &&
-            a_node_was_hale(sim, sim->regions[i])) {
+            sim_is_free(sim, i, before) && a_node_was_hale(sim, sim->regions[i])) {
             sim_break(sim, JUDGE_SLOW, "%s is undecided for more than a minute", sim->names[i]);
         }
     }
@@ -372,19 +393,28 @@ static bool was_slow(const struct sim *sim, struct instant at)
     return false;
 }
 
-// Nor does one that was cut off and sent again when its node was back.
 static bool was_doubtful(const struct sim *sim, const struct verify_finding *finding)
 {
-    struct mono at = {instant_since(finding->at, sim->epoch).us};
     int job = finding->job == NULL ? -1 : (int)strtol(finding->job + 4, NULL, 10); // "job-7"
-    for (size_t i = sim->doubt_count; i > 0; i--) {
-        const struct sim_doubt *doubt = &sim->doubts[i - 1];
-        if (doubt->job == job && mono_before(doubt->since, at) &&
-            mono_since(at, doubt->since).us < SIM_SLOW_REACH.us) {
-            return true;
-        }
+    return is_doubtful(sim, job, (struct mono){instant_since(finding->at, sim->epoch).us});
+}
+// Runs of the dead end when nobody has their job in hand any more.
+static bool is_kept(const struct sim *sim, const struct verify_finding *finding)
+{
+    int job = (int)strtol(finding->job + 4, NULL, 10);
+    return !sim_is_free(sim, job, mono_add(sim->now, DURATION_S(-30)));
+}
+
+static bool is_excused(const struct sim *sim, const struct verify_finding *finding)
+{
+    switch (finding->kind) {
+    case VERIFY_SLOT_POLICY:
+        return was_slow(sim, finding->at) || was_doubtful(sim, finding);
+    case VERIFY_RUN_NOT_ENDED:
+        return is_kept(sim, finding);
+    default:
+        return false;
     }
-    return false;
 }
 
 void sim_judge_ledger(struct sim *sim, bool in_the_end)
@@ -397,8 +427,7 @@ void sim_judge_ledger(struct sim *sim, bool in_the_end)
     }
     for (size_t i = 0; i < report.finding_count; i++) {
         const struct verify_finding *finding = &report.findings[i];
-        bool excused = was_slow(sim, finding->at) || was_doubtful(sim, finding);
-        if (finding->kind != VERIFY_SLOT_POLICY || !excused) {
+        if (!is_excused(sim, finding)) {
             sim_break(sim, JUDGE_LEDGER, "%s: %s", verify_kind_name(finding->kind), finding->text);
         }
     }

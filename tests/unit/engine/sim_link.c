@@ -82,17 +82,26 @@ static void carry_op(struct sim_node *node, struct store_op *op)
     sim_bug_after(node, op);
 }
 
+// What waits for a stranger keeps what is behind it waiting.
 static void carry(struct sim_node *node, struct sim_entry *entry)
 {
     carry_op(node, entry->op);
+    struct duration wait = sim_strangers_wait(node, entry->op);
     entry->carried = true;
-    entry->answer_at = not_before(latency(node), entry->answer_at);
+    entry->answer_at = mono_add(not_before(latency(node), entry->answer_at), wait);
+    for (size_t i = 0; i < node->entry_count && wait.us > 0; i++) {
+        struct sim_entry *other = &node->entries[i];
+        other->carry_at = not_before(other->carry_at, mono_add(node->sim->now, wait));
+    }
 }
 
 void sim_link_work(struct sim_node *node)
 {
     for (size_t i = 0; i < node->entry_count; i++) {
         struct sim_entry *entry = &node->entries[i];
+        if (!entry->carried && !entry->cut && !entry->refused && is_past(entry->carry_at)) {
+            entry->refused = sim_bug_fails(node, entry->op);
+        }
         if (!entry->carried && !entry->cut && !entry->refused && is_past(entry->carry_at)) {
             carry(node, entry);
         }
@@ -292,15 +301,22 @@ void sim_late_work(struct sim *sim)
     }
 }
 
+void sim_doubt(struct sim *sim, int64_t job_id)
+{
+    const struct model_job *job = model_job_at(model_of(sim->store), job_id);
+    ARRAY_RESERVE(sim->doubts, sim->doubt_count, sim->doubt_capacity);
+    sim->doubts[sim->doubt_count++] =
+        (struct sim_doubt){(int)strtol(job->name + 4, NULL, 10), sim->now};
+}
+
 // It is sent again as it was, once the node is back: what operators want by then it does not know.
-static void doubt(struct sim *sim, struct store_op *op)
+static void doubt(struct sim *sim, struct store_op *op, bool carried)
 {
     const struct store_op_decide *decide = CONTAINER_OF(op, struct store_op_decide, op);
     for (size_t i = 0; op->kind == STORE_DECIDE && i < decide->slot_count; i++) {
-        const struct model_job *job = model_job_at(model_of(sim->store), decide->slots[i].job_id);
-        ARRAY_RESERVE(sim->doubts, sim->doubt_count, sim->doubt_capacity);
-        sim->doubts[sim->doubt_count++] =
-            (struct sim_doubt){(int)strtol(job->name + 4, NULL, 10), sim->now};
+        if (!carried || decide->slots[i].verdict == VERDICT_LOCKED) {
+            sim_doubt(sim, decide->slots[i].job_id);
+        }
     }
 }
 
@@ -317,8 +333,9 @@ void sim_link_cut(struct sim_node *node)
             late_add(node->sim, entry->op);
         } else if (!entry->carried && fate == 1) {
             carry(node, entry);
-        } else if (!entry->carried) {
-            doubt(node->sim, entry->op);
+        }
+        if (entry->carried || fate == 2) {
+            doubt(node->sim, entry->op, entry->carried);
         }
         entry->cut = true;
         entry->answer_at = node->sim->now;

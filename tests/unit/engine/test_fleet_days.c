@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Hours of a fleet under crashes, cuts, silences, stopped nodes, clocks that jump, operators and
-// new definitions, in virtual time, from a seed; then the same with bugs seeded, each of which a
-// judge must notice. By hand: IRONCRON_SEEDS=100 tries so many from IRONCRON_SEED (1) on, of
-// IRONCRON_HOURS (48) each, and nothing else; IRONCRON_SEED alone repeats that one. IRONCRON_BUG
-// seeds the bug of that name, in up to IRONCRON_SEEDS (12) lives, and nothing else.
+// Hours of a fleet under crashes, cuts, silences, stopped nodes, clocks that jump, strangers in the
+// store, operators and new definitions, in virtual time, from a seed; then the same with bugs
+// seeded, each of which a judge must notice. By hand: IRONCRON_SEEDS=100 tries so many from
+// IRONCRON_SEED (1) on, of IRONCRON_HOURS (48) each, and nothing else; IRONCRON_SEED alone repeats
+// that one. IRONCRON_BUG seeds the bug of that name, in up to IRONCRON_SEEDS (12) lives, and
+// nothing else.
 #include "sim.h"
 
 #include <setjmp.h>
@@ -57,11 +58,14 @@ static void say_what_broke(const struct sim *sim)
 // What the lives executed: a fleet that does nothing breaks nothing.
 static struct reached {
     int by_trigger[TRIGGER_COUNT];
-    int after_others, in_one_region, cancelled;
+    int after_others, in_one_region, cancelled, locked, put_off, kept_out;
 } reached;
 
 static void remember(const struct sim *sim)
 {
+    reached.locked += sim->locked;
+    reached.put_off += sim->put_off;
+    reached.kept_out += sim->kept_out;
     for (size_t i = 0; i < sim->history_count; i++) {
         const struct sim_execution *execution = &sim->history[i];
         reached.by_trigger[execution->trigger]++;
@@ -79,6 +83,9 @@ static void everything_was_reached(void)
     }
     print_message("after others: %d, in one region: %d, cancelled: %d\n", reached.after_others,
                   reached.in_one_region, reached.cancelled);
+    print_message("in a stranger's hand: %d claims, %d ends, %d locks\n", reached.locked,
+                  reached.put_off, reached.kept_out);
+    assert_true(reached.locked > 20 && reached.put_off > 20 && reached.kept_out > 20);
     assert_true(reached.after_others > 20 && reached.in_one_region > 20 && reached.cancelled > 20);
 }
 
@@ -88,9 +95,10 @@ static int live(struct sim *sim, uint64_t seed, uint64_t minutes, int *caught_by
     int count = broken(sim);
     if (caught_by == NULL) {
         print_message("seed %llu: %zu nodes, %d executions, %d fenced, %d unknown, %d late writes, "
-                      "%d versions\n",
+                      "%d versions, in strangers' hands: %d claims, %d ends, %d locks\n",
                       (unsigned long long)seed, sim->node_count, sim->executions, sim->fenced,
-                      sim->unknown, sim->late_writes, sim->versions);
+                      sim->unknown, sim->late_writes, sim->versions, sim->locked, sim->put_off,
+                      sim->kept_out);
         say_what_broke(sim);
         remember(sim);
         assert_true(sim->executions > 20);
@@ -179,7 +187,9 @@ static const enum sim_judge judges[BUG_COUNT] = {
     [BUG_ALWAYS_GOOD] = JUDGE_RECORD,   [BUG_LEFT_BEHIND] = JUDGE_REST,
     [BUG_DEAF_RUNNER] = JUDGE_LATE,     [BUG_BOOT_AGAIN] = JUDGE_BOOT,
     [BUG_NO_BOOT] = JUDGE_BOOT,         [BUG_DEAF_NODE] = JUDGE_DRAIN,
-    [BUG_SLOW_IS_AWAY] = JUDGE_SLOW,
+    [BUG_SLOW_IS_AWAY] = JUDGE_SLOW,    [BUG_LOCKED_TAKEN] = JUDGE_LEDGER,
+    [BUG_LATER_DONE] = JUDGE_LATE,      [BUG_ONE_FOR_ALL] = JUDGE_LATE,
+    [BUG_THROUGH] = JUDGE_STRANGER,     [BUG_LOCK_UNASKED] = JUDGE_STRANGER,
 };
 
 static bool is_caught(enum sim_bug bug)
