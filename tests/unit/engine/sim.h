@@ -261,6 +261,7 @@ void sim_slow_store(struct sim *sim, struct duration by, struct duration slownes
 void sim_step_clock(struct sim_node *node, struct duration by);
 void sim_drain(struct sim_node *node); // what an operator has wished
 void sim_resume(struct sim_node *node);
+void sim_lift(struct sim_node *node); // what the one before it was told: it may begin something
 void sim_new_version(struct sim_node *node); // HUP with new definitions
 void sim_finish(struct sim *sim);            // all faults over; all stop cleanly; judged
 

@@ -112,12 +112,10 @@ static void wish_retry(struct sim *sim)
     wish(sim, (struct store_intent){.kind = INTENT_RETRY, .job = name, .params = params});
 }
 
-// Told to begin nothing more often than not for a short while only.
-static void order(struct sim *sim, struct sim_node *node)
+static void give_order(struct sim *sim, struct sim_node *node, bool drains)
 {
     char id[UUID_TEXT_SIZE];
     char params[UUID_TEXT_SIZE + 16];
-    bool drains = !node->drains && sim_dice(sim, 2) == 0;
     uuid_format(node->id, id);
     snprintf(params, sizeof params, "{\"node\":\"%s\"}", id);
     wish(sim,
@@ -126,6 +124,20 @@ static void order(struct sim *sim, struct sim_node *node)
         sim_drain(node);
     } else {
         sim_resume(node);
+    }
+}
+
+// Told to begin nothing more often than not for a short while only.
+static void order(struct sim *sim, struct sim_node *node)
+{
+    give_order(sim, node, !node->drains && sim_dice(sim, 2) == 0);
+}
+
+void sim_lift(struct sim_node *node)
+{
+    struct engine_drain_order before;
+    if (engine_told_to_drain(node->engine, &before)) {
+        give_order(node->sim, node, false);
     }
 }
 

@@ -213,6 +213,8 @@ static void start(struct sim_node *node)
     if (!started) {
         sim_node_bury(node);
         node->start_at = mono_add(sim->now, DURATION_S(5));
+    } else {
+        sim_lift(node);
     }
 }
 
