@@ -8,11 +8,9 @@
 #include "serve/node_state.h"
 #include "serve/open_store.h"
 
-// Of a node at the store: its own, one for checks and reading, which comes and goes, and those of
-// whoever asks over HTTP (serve/aside.c).
-#define EACH_MOST (2 + ASIDES_AT_ONCE)
-// For commands, and whoever else is there.
-#define SPARE 10
+// For nodes that connect, or end very many runs, for whoever asks over HTTP (serve/aside.c), for
+// commands, and whoever else is there: these come and go, and not those of all nodes at once.
+#define SPARE (10 + ASIDES_AT_ONCE)
 
 // A copied lock file is of a node elsewhere.
 static struct uuid own_node(const struct config *config)
@@ -90,17 +88,16 @@ bool store_trial_connections(const struct store_trial *trial, const struct postg
 {
     int nodes = facts->nodes + 1;
     int databases = beside_the_store(trial);
-    int wanted = nodes * (EACH_MOST + databases);
+    int wanted = nodes * (1 + databases) + SPARE;
     if (wanted <= facts->connections_most) {
         return true;
     }
     (void)error_set(
         err, ERROR_LIMIT,
-        "%d node%s at work may have %d connections to the store's server, and %d can "
-        "be made: each node holds 1, up to %d while it connects and is asked over HTTP, "
-        "and up to %d to databases there",
-        nodes, nodes == 1 ? "" : "s", wanted, facts->connections_most, EACH_MOST, databases);
+        "%d node%s at work may have %d connections to the store's server, and %d can be made: each "
+        "node holds 1, and up to %d to databases there; %d are for what comes and goes",
+        nodes, nodes == 1 ? "" : "s", wanted, facts->connections_most, databases, SPARE);
     return error_mend(err, "raise max_connections to %d (it is %d)%s",
-                      wanted + facts->connections_reserved + SPARE, facts->connections_setting,
+                      wanted + facts->connections_reserved, facts->connections_setting,
                       databases > 0 ? ", or lower \"connections\" of these databases" : "");
 }

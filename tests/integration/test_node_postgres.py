@@ -268,10 +268,10 @@ def test_a_fleet_is_told_of_the_connections_that_it_may_take(ironcron, database)
     database.execute(others)
     check, = told("validate", 0)
     assert check["result"] == "warning"
-    assert "50 nodes at work may have 500 connections" in check["detail"] and "57 can be made" in check["detail"]
-    assert "raise max_connections to 513 (it is 60)" in check["remedy"] and '"connections"' in check["remedy"]
+    assert "50 nodes at work may have 264 connections" in check["detail"] and "57 can be made" in check["detail"]
+    assert "raise max_connections to 267 (it is 60)" in check["remedy"] and '"connections"' in check["remedy"]
     check, = told("doctor", None)
-    assert check["result"] == "note" and "raise max_connections to 513" in check["remedy"]
+    assert check["result"] == "note" and "raise max_connections to 267" in check["remedy"]
     database.execute("update ironcron.node set max_running = 1000")  # more than the lock table can hold
     failed, = [check for check in store_lines(ironcron, "validate", 1) if check["result"] == "failed"]
     assert "room for" in failed["detail"] and "raise max_locks_per_transaction" in failed["remedy"]
