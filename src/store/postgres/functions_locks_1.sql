@@ -95,9 +95,9 @@ begin
     end loop;
 end $$;
 
--- The locks of this session on jobs are to be these: others are let go, missing ones taken. Answers
--- those that are not to be had.
-create function lock_only(p_jobs bigint[]) returns bigint[] language plpgsql as $$
+-- The locks of this session on jobs are to be those of these runs: others are let go, missing ones taken. Answers
+-- those that are not to be had; not of a run that has ended, whose job's next one may be somebody else's.
+create function lock_only(p_jobs bigint[], p_fences bigint[]) returns bigint[] language plpgsql as $$
 declare v_busy bigint[] := '{}'; v_mine bigint[]; v_job bigint;
 begin
     select coalesce(array_agg(l.objid::bigint), '{}') into v_mine from pg_locks l
@@ -112,7 +112,9 @@ begin
         end loop;
     end loop;
     for v_job in select distinct j from unnest(p_jobs) j where j <> all (v_mine) loop
-        if not ironcron.lock_job(v_job) then
+        if not ironcron.lock_job(v_job) and exists (
+                select from unnest(p_jobs, p_fences) h (job_id, fence)
+                where h.job_id = v_job and not exists (select from ironcron.run_ended e where e.fence = h.fence)) then
             v_busy := v_busy || v_job;
         end if;
     end loop;
@@ -145,7 +147,8 @@ end $$;
 -- A connection is about to be used for this node (null: for none yet), whose last one may still be there.
 -- It holds what the node's last one held, and its rows know of the last thing that was acknowledged to the node
 -- (one of p_seen, p_begun, p_ended), or it is not used.
-create function link_up(p_node uuid, p_timeline bigint, p_jobs bigint[], p_seen bigint, p_begun uuid, p_ended uuid)
+create function link_up(p_node uuid, p_timeline bigint, p_jobs bigint[], p_fences bigint[], p_seen bigint, p_begun uuid,
+                        p_ended uuid)
 returns void language plpgsql as $$
 declare n ironcron.node; v_busy bigint[];
 begin
@@ -160,7 +163,7 @@ begin
     if not pg_try_advisory_lock(1768124271, n.node_no::int) then
         raise exception using errcode = 'IC003', message = 'another session still holds this node''s lock';
     end if;
-    v_busy := ironcron.lock_only(p_jobs);
+    v_busy := ironcron.lock_only(p_jobs, p_fences);
     if v_busy <> '{}' then
         raise exception using errcode = 'IC003', message = format(
             'the lock of job %s, of which this node has a run, is held by another session',

@@ -14,6 +14,13 @@ begin
     end;
 end $$;
 
+-- The session is a live node's: its own, or the one on which its runs end.
+create function is_nodes(p_pid int) returns boolean language sql stable as $$
+    select exists (select from ironcron.node n left join pg_stat_get_activity(p_pid) a on true
+                   where n.state = 'live' and (n.backend = p_pid
+                       or a.application_name = format('ironcron/%s/ends', right(n.node::text, 12))))
+$$;
+
 -- Tells this connection who has these rows, where it is no live node: see tell_holder. A few stand for all.
 create function tell_strangers(p_jobs bigint[], p_runs uuid[]) returns void language plpgsql as $$
 declare h record;
@@ -28,7 +35,7 @@ begin
               select job_id, xmax from ironcron.run_started where run_id = any(p_runs) limit 20) k
             cross join ironcron.lockers(k.xmax) x join held l on l.transactionid = x
             left join pg_prepared_xacts p on p.transaction = x
-        where not exists (select from ironcron.node n where n.backend = l.pid and n.state = 'live')
+        where not coalesce(ironcron.is_nodes(l.pid), false)
     loop
         raise info using errcode = 'IC004', detail = h.job_id, message = coalesce(h.who, 'somebody');
     end loop;

@@ -10,6 +10,7 @@
 // other connection has nothing on its way.
 #include "store/postgres/postgres_private.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
@@ -58,13 +59,23 @@ bool apart_fits(struct postgres_store *store, const struct postgres_store *taker
 
 // ---- opening and closing ------------------------------------------------------------------------
 
+// As the sessions of the node's SQL jobs are called: whoever fences the node ends them all.
+static char *name_of(const struct postgres_store *store)
+{
+    char id[UUID_TEXT_SIZE];
+    char name[64];
+    uuid_format(store->node, id);
+    snprintf(name, sizeof name, "ironcron/%.12s/ends", id + 24);
+    return alloc_string(name);
+}
+
 void apart_open(struct postgres_store *store)
 {
     struct postgres_store *apart = alloc_zero(1, sizeof *apart);
     apart->store.ops = store->store.ops;
     apart->options = store->options;
     apart->url = store->url;
-    apart->application_name = store->application_name;
+    apart->application_name = name_of(store);
     apart->purpose = FOR_ENDS;
     apart->owner = store;
     apart->seen = store->found;
@@ -85,6 +96,7 @@ void apart_close(struct postgres_store *store)
     link_close(apart);
     PQfinish(apart->reader);
     free(apart->strangers);
+    free(apart->application_name);
     free(apart);
     store->apart.store = NULL;
 }

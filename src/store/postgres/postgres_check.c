@@ -39,6 +39,7 @@ static const char server_sql[] =
     " set_config('synchronous_commit', case when current_setting('synchronous_commit') in"
     "  ('off', 'local', 'remote_write') then 'on' else current_setting('synchronous_commit') end,"
     "  false), has_database_privilege(current_database(), 'create'),"
+    " (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint,"
     " (select count(set_config(name, value, false)) from (values %s) s (name, value))";
 
 // What a stranger has in hand keeps up what is behind it no longer than a beat may be late.
@@ -136,7 +137,7 @@ static bool is_same(const struct postgres_identity *before, const struct postgre
 static bool fits_beside(const struct postgres_store *store, const char *where, struct error *err)
 {
     const struct connections *has = &store->connections;
-    return (store->found.timeline == store->seen.timeline &&
+    return (store->found.up_since == store->seen.up_since &&
             has->used + LEFT_TO_OTHERS <= has->maximum - has->reserved) ||
            error_set(err, ERROR_UNAVAILABLE, "the store (%s) is another one, or nearly full",
                      where);
@@ -147,7 +148,8 @@ static bool take_server(struct postgres_store *store, const PGresult *result, st
     char where[300];
     link_describe(store, where, sizeof where);
     struct postgres_identity now = {.database = field_int(result, 0, 5),
-                                    .timeline = field_int(result, 0, 6)};
+                                    .timeline = field_int(result, 0, 6),
+                                    .up_since = field_int(result, 0, 13)};
     snprintf(now.system, sizeof now.system, "%s", PQgetvalue(result, 0, 4));
     if (!is_primary(store, result, where, err) || !is_same(&store->seen, &now, where, err)) {
         return false;
@@ -262,17 +264,17 @@ static bool take_proof(struct postgres_store *store, const PGresult *result, str
 static bool ask_locks(struct postgres_store *store, struct error *err)
 {
     struct parameters parameters;
-    const char *values[6] = {NULL};
+    const char *values[7] = {NULL};
     put_node(&parameters, store->node);
     put_int(&parameters, store->found.timeline);
-    array_held(&parameters, store);
+    put_held(&parameters, store);
     put_witness(&parameters, store);
     for (int i = 0; i < parameters.count; i++) {
         values[i] = parameters.at[i] == SIZE_MAX ? NULL : parameters.text.data + parameters.at[i];
     }
     bool sent =
-        PQsendQueryParams(store->connection, "select ironcron.link_up($1, $2, $3, $4, $5, $6)", 6,
-                          NULL, values, NULL, NULL, 0) == 1;
+        PQsendQueryParams(store->connection, "select ironcron.link_up($1, $2, $3, $4, $5, $6, $7)",
+                          7, NULL, values, NULL, NULL, 0) == 1;
     parameters_release(&parameters);
     return sent || link_fail(store, "broke off", err);
 }

@@ -49,11 +49,16 @@ static void hold(struct postgres_store *store, const struct store_slot *slot)
     store->held_count++;
 }
 
-void array_held(struct parameters *parameters, const struct postgres_store *store)
+void put_held(struct parameters *parameters, const struct postgres_store *store)
 {
     array_begin(parameters);
     for (size_t i = 0; i < store->held_count; i++) {
         array_int(parameters, store->held[i].job_id);
+    }
+    array_end(parameters);
+    array_begin(parameters);
+    for (size_t i = 0; i < store->held_count; i++) {
+        array_int(parameters, store->held[i].fence);
     }
     array_end(parameters);
 }
@@ -246,7 +251,7 @@ void send_lock_only(struct postgres_store *store, struct task *task)
     struct parameters parameters;
     (void)task;
     parameters_init(&parameters);
-    array_held(&parameters, store);
+    put_held(&parameters, store);
     task_send(store, PG_LOCK_ONLY, &parameters);
 }
 

@@ -68,6 +68,7 @@ struct postgres_identity {
     char system[24];  // the server's system identifier; empty = not known yet
     int64_t database; // oid
     int64_t timeline; // rises with each promotion
+    int64_t up_since; // of the server, in its microseconds: no other one has the same
 };
 
 // Of the server, when a connection was last made.
@@ -105,6 +106,7 @@ struct apart {
     size_t ends;                  // … so many ends found the first one at work
     struct mono used_at;          // when ends last did
     struct mono not_before;       // it could not be had: until then it is not tried again
+    struct witness witness;       // of what was done there, also when it is closed
 };
 
 struct postgres_store {
@@ -360,7 +362,8 @@ void locks_take_stranger(struct postgres_store *store, const PGresult *remark);
 // The locks that go with these ends. The answer is how many of them the session did not have.
 void list_released(struct parameters *parameters, struct postgres_store *store,
                    const struct store_end *ends, size_t count);
-void array_held(struct parameters *parameters, const struct postgres_store *store);
+// Two arrays: the jobs of the runs for which the session has locks, and these runs' fences.
+void put_held(struct parameters *parameters, const struct postgres_store *store);
 void locks_settled(struct postgres_store *store); // the session has those that it is to have
 
 // Begins a statement's parameters with the node whose operation it is.

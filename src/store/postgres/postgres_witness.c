@@ -9,8 +9,9 @@
 
 static void note(struct postgres_store *store, struct witness witness)
 {
-    store->witness = witness;
-    store->witness.at = clock_mono(store->options.clock);
+    struct witness *last = store->owner == NULL ? &store->witness : &store->owner->apart.witness;
+    *last = witness;
+    last->at = clock_mono(store->options.clock);
 }
 
 static void note_claims(struct postgres_store *store, const struct store_op_decide *op)
@@ -75,9 +76,9 @@ static bool is_kept(const struct postgres_store *store, const struct witness *wi
 static struct uuid last_ended(const struct postgres_store *store)
 {
     const struct witness *last = &store->witness;
-    const struct postgres_store *apart = store->apart.store;
-    if (apart != NULL && (uuid_is_nil(last->ended) || mono_before(last->at, apart->witness.at))) {
-        last = &apart->witness;
+    const struct witness *apart = &store->apart.witness;
+    if (uuid_is_nil(last->ended) || mono_before(last->at, apart->at)) {
+        last = apart;
     }
     return is_kept(store, last) ? last->ended : (struct uuid){{0}};
 }

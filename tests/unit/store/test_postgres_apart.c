@@ -68,6 +68,20 @@ static void pump_a_while(struct fleet *fleet)
     }
 }
 
+// What is done to the rows meanwhile needs no pump.
+static void comes_to(struct fleet *fleet, const char *sql, const char *expected)
+{
+    bool come = false;
+    for (int tries = 0; tries < 2000 && !come; tries++) {
+        char *found = postgres_cluster_psql(fleet->url, sql);
+        found[strcspn(found, "\n")] = '\0';
+        come = strcmp(found, expected) == 0;
+        free(found);
+        usleep(5000);
+    }
+    assert_true(come);
+}
+
 static void is_ended_once(struct fleet *fleet)
 {
     store_settle(fleet->nodes[0].store);
@@ -226,6 +240,31 @@ static void both_are_lost_together(void **state)
     is_ended_once(fleet);
 }
 
+// Its answer was lost, and the job's next run is another node's: what has ended has no lock any more.
+static void a_lock_is_only_demanded_for_runs_that_are_there(void **state)
+{
+    struct fleet *fleet = *state;
+    struct postgres_store *store = store_of(fleet);
+    struct ending ending;
+    struct error lost = ERROR_INIT;
+    struct store_slot slot = claim(fleet, 1000);
+    struct store_slot next = fleet_slot(fleet, 2000, true);
+    submit_end(fleet, &ending, &slot);
+    assert_int_equal(PQflush(store->connection), 0);
+    comes_to(fleet, fleet_job_locks, "-");
+    comes_to(fleet, "select count(*) from ironcron.run_ended", "1");
+    assert_int_equal(contract_decide(&fleet->nodes[1], &next), VERDICT_CLAIMED);
+    error_set(&lost, ERROR_UNAVAILABLE, "nothing comes back");
+    link_lost(store->apart.store, &lost);
+    pump_until_over(fleet, &ending.finish.op);
+    assert_int_equal(ending.finish.op.result, STORE_OK);
+    assert_false(ending.end.stale);
+    store_op_release(&ending.finish.op);
+    store_settle(&store->store);
+    assert_int_equal(store->link, LINK_UP);
+    fleet_holds(fleet, fleet_job_locks, "node 1");
+}
+
 // An end that somebody's transaction holds up comes back undone, and its lock stays.
 static void an_end_that_has_to_wait_keeps_its_lock(void **state)
 {
@@ -256,11 +295,88 @@ static void another_server_is_not_worked_on(void **state)
 {
     struct fleet *fleet = *state;
     struct store *store = fleet->nodes[1].store;
-    postgres_of(store)->found.timeline--; // as if it was promoted meanwhile
+    postgres_of(store)->found.up_since--; // as if it was one before that
     apart_open(postgres_of(store));
     store_settle(store);
     (void)store_pump(store);
     assert_null(postgres_of(store)->apart.store);
+}
+
+// What was acknowledged on it is known as well when it is gone.
+static void its_last_end_is_the_witness(void **state)
+{
+    struct fleet *fleet = *state;
+    struct postgres_store *store = store_of(fleet);
+    struct ending ending;
+    struct error why = ERROR_INIT;
+    struct store_slot slot = claim(fleet, 1000);
+    char sql[800];
+    submit_end(fleet, &ending, &slot);
+    pump_until_over(fleet, &ending.finish.op);
+    store_op_release(&ending.finish.op);
+    store_settle(&store->store);
+    store->apart.used_at.us -= 11 * 1000000;
+    (void)store_pump(&store->store);
+    assert_null(store->apart.store);
+    snprintf(sql, sizeof sql,
+             "with e as (delete from ironcron.run_ended returning *) insert into "
+             "ironcron.run_started (run_id, fence, job_id, job, due_at, started_at, node_no, "
+             "attempt, trigger) select run_id, fence, job_id, 'a', due_at, started_at, node_no, "
+             "attempt, trigger from e; select pg_terminate_backend(%lld, 5000)",
+             (long long)store->backend);
+    free(postgres_cluster_psql(fleet->url, sql));
+    for (int i = 0; i < 2; i++) { // the first one learns that the connection is gone
+        struct store_op_beat beat = {.op.kind = STORE_BEAT, .node = fleet->nodes[0].node};
+        assert_false(store_call(&store->store, &beat.op, &why));
+    }
+    assert_true(postgres_store_is_behind(&store->store, &why));
+    assert_non_null(strstr(why.text, "the end of run "));
+}
+
+// As if it was amid an end.
+static void has_in_hand(struct fleet *fleet, const char *sql)
+{
+    PGconn *connection = store_of(fleet)->apart.store->connection;
+    assert_int_equal(PQsendQueryParams(connection, "begin", 0, NULL, NULL, NULL, NULL, 0), 1);
+    assert_int_equal(PQsendQueryParams(connection, sql, 0, NULL, NULL, NULL, NULL, 0), 1);
+    assert_int_equal(PQpipelineSync(connection), 1);
+    assert_int_equal(PQflush(connection), 0);
+    comes_to(fleet,
+             "select count(*) from pg_stat_activity where state = 'idle in transaction' and "
+             "datname = current_database()",
+             "1");
+}
+
+static void who_is_fenced_loses_both_sessions(void **state)
+{
+    struct fleet *fleet = *state;
+    struct contract *other = &fleet->nodes[1];
+    (void)claim(fleet, 1000);
+    has_in_hand(fleet, "select from ironcron.run_started for update");
+    fleet_make_overdue(fleet, 0);
+    struct store_op_fence fence = {
+        .op.kind = STORE_FENCE, .node = other->node, .fencing_id = contract_id(other)};
+    CALL_OK(other, &fence);
+    assert_int_equal(fence.fenced_count, 1);
+    assert_int_equal(fence.lost_count, 1);
+    store_op_release(&fence.op);
+    fleet_holds(fleet, fleet_node_locks, "node 1,node 2");
+    fleet_holds(fleet,
+                "select count(*) from pg_stat_activity where application_name like 'ironcron/%'",
+                "0");
+}
+
+// Nobody is asked to end the session of a node that lives.
+static void a_nodes_session_is_no_stranger(void **state)
+{
+    struct fleet *fleet = *state;
+    struct store_slot slot = fleet_slot(fleet, 1000, true);
+    struct store_op_decide decide = fleet_decide(&fleet->nodes[1], &slot);
+    has_in_hand(fleet, "select from ironcron.job for update");
+    CALL_OK(&fleet->nodes[1], &decide);
+    assert_int_equal(slot.verdict, VERDICT_LOCKED);
+    assert_null(slot.holder);
+    store_op_release(&decide.op);
 }
 
 static void an_idle_node_has_one_connection(void **state)
@@ -444,8 +560,12 @@ int main(void)
         TEST(a_connection_that_hangs_is_done_without),
         TEST(a_session_that_is_ended_is_done_without),
         TEST(both_are_lost_together),
+        TEST(a_lock_is_only_demanded_for_runs_that_are_there),
         TEST(an_end_that_has_to_wait_keeps_its_lock),
         TEST(another_server_is_not_worked_on),
+        TEST(its_last_end_is_the_witness),
+        TEST(who_is_fenced_loses_both_sessions),
+        TEST(a_nodes_session_is_no_stranger),
         TEST(an_idle_node_has_one_connection),
         TEST(each_run_ends_once_whatever_is_lost),
         cmocka_unit_test_setup_teardown(many_ends_open_it, fleet_setup, fleet_teardown),
