@@ -171,6 +171,61 @@ static void all_else_keeps_its_order(void **state)
     store_op_release(&ending.finish.op);
 }
 
+#define STREAMS 20 // more than are sent at once
+
+// Ends without a pause: each one's answer brings the next.
+struct stream {
+    struct store_op_finish finish;
+    struct store *store;
+    const struct store_op *waits; // NULL = nothing does yet
+    int *overtaking;              // ends since then
+};
+
+static void stream_goes_on(struct store_op *op)
+{
+    struct stream *stream = CONTAINER_OF(op, struct stream, finish.op);
+    assert_int_equal(op->result, STORE_OK);
+    op->done = NULL;
+    if (stream->waits != NULL && stream->waits->done == NULL) {
+        return;
+    }
+    *stream->overtaking += stream->waits != NULL ? 1 : 0;
+    op->done = stream_goes_on;
+    store_submit(stream->store, op);
+}
+
+static void what_waits_for_ends_waits_for_those_before_it(void **state)
+{
+    struct fleet *fleet = *state;
+    struct store *store = fleet->nodes[0].store;
+    struct stream streams[STREAMS] = {{.store = NULL}};
+    struct store_op_marks marks = {.op = {.kind = STORE_MARKS, .done = fleet_ended},
+                                   .marks = &(struct store_mark){.job_id = fleet->job},
+                                   .mark_count = 1};
+    int overtaking = 0;
+    for (int i = 0; i < STREAMS; i++) {
+        streams[i] =
+            (struct stream){.finish = {.op = {.kind = STORE_FINISH, .done = stream_goes_on},
+                                       .node = fleet->nodes[0].node},
+                            .store = store,
+                            .overtaking = &overtaking};
+        store_submit(store, &streams[i].finish.op);
+    }
+    pump_a_while(fleet);
+    for (int i = 0; i < STREAMS; i++) {
+        streams[i].waits = &marks.op;
+    }
+    store_submit(store, &marks.op);
+    pump_until_over(fleet, &marks.op);
+    store_settle(store);
+    assert_in_range(overtaking, 1, STREAMS);
+    for (int i = 0; i < STREAMS; i++) {
+        assert_null(streams[i].finish.op.done);
+        store_op_release(&streams[i].finish.op);
+    }
+    store_op_release(&marks.op);
+}
+
 // It hangs until its deadline: the first one writes the end. Woken, it finds that written.
 static void a_connection_that_hangs_is_done_without(void **state)
 {
@@ -557,6 +612,7 @@ int main(void)
         TEST(an_end_goes_apart_and_its_lock_goes_with_it),
         TEST(a_claim_waits_for_the_end_of_its_own_job_only),
         TEST(all_else_keeps_its_order),
+        TEST(what_waits_for_ends_waits_for_those_before_it),
         TEST(a_connection_that_hangs_is_done_without),
         TEST(a_session_that_is_ended_is_done_without),
         TEST(both_are_lost_together),
