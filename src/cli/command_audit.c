@@ -101,6 +101,7 @@ bool command_audit(struct invocation *invocation, int *exit_out, struct error *e
         json_print(listing.array);
     } else if (text_table_rows(table) == 0) {
         fputs("no events match\n", stderr);
+        session_doubt_job(&session, filter.job);
     } else {
         text_table_print(table, stdout, 0);
     }

@@ -34,12 +34,17 @@ static void question_release(struct question *question)
     session_release(&question->session);
 }
 
+static bool is_name(const char *word)
+{
+    return strpbrk(word, " \t@*") == NULL;
+}
+
 // Only a word without blanks can be a job's name; only then is the configuration looked for, and
 // one that is broken or absent is no obstacle unless it was named.
 static bool find_job(struct question *question, struct invocation *invocation, struct error *err)
 {
     const char *word = invocation->arguments[0];
-    if (strpbrk(word, " \t@*") != NULL) {
+    if (!is_name(word)) {
         return true;
     }
     if (invocation->config_path != NULL) {
@@ -82,6 +87,12 @@ static bool not_a_schedule(const struct question *question, const struct invocat
     if (question->session.config != NULL && question->job == NULL) {
         (void)session_job(&question->session, invocation->arguments[0], &ignored);
         return error_set(err, ERROR_NOT_FOUND, "%s", ignored.text);
+    }
+    if (question->session.config == NULL && is_name(invocation->arguments[0])) {
+        return error_set(err, ERROR_USAGE,
+                         "\"%s\" is no schedule, and no configuration without errors says whether "
+                         "it is a job\nSee: ironcron validate",
+                         invocation->arguments[0]);
     }
     return false;
 }

@@ -20,6 +20,7 @@
 
 #define ANSWER_MAX ((size_t)1024 * 1024)
 #define PATIENCE   DURATION_S(5) // then it is said that the node does not answer
+#define GLIMPSE    DURATION_S(2) // so long one who does not wait looks whether it is refused
 
 // A manual run on its way.
 struct trip {
@@ -274,11 +275,16 @@ static bool travel(struct trip *trip, struct error *err)
 
 // ---- the end ------------------------------------------------------------------------------------
 
+static bool was_refused(const struct trip *trip, struct error *err)
+{
+    return error_set(err, ERROR_REFUSED, "%s was not run: %s", trip->job->name,
+                     trip->intent.answer != NULL ? trip->intent.answer : "the node refused");
+}
+
 static bool conclude(struct trip *trip, int *exit_out, struct error *err)
 {
     if (trip->intent.state == INTENT_REFUSED) {
-        return error_set(err, ERROR_REFUSED, "%s was not run: %s", trip->job->name,
-                         trip->intent.answer != NULL ? trip->intent.answer : "the node refused");
+        return was_refused(trip, err);
     }
     if (!trip->run.is_there) {
         return error_set(
@@ -300,13 +306,21 @@ static bool conclude(struct trip *trip, int *exit_out, struct error *err)
     return true;
 }
 
-static bool leave_it_to_the_node(struct trip *trip)
+// A node that is slow to answer has it nevertheless.
+static bool leave_it_to_the_node(struct trip *trip, struct error *err)
 {
-    if (trip->invocation->json) {
+    struct error ignored = ERROR_INIT;
+    if (!intent_wait(&trip->session, trip->intent_id, GLIMPSE, &trip->arena, &trip->intent,
+                     &ignored)) {
         trip->intent = (struct store_intent){.intent_id = trip->intent_id,
                                              .kind = INTENT_RUN,
                                              .job = trip->job->name,
                                              .state = INTENT_PENDING};
+    }
+    if (trip->intent.state == INTENT_REFUSED) {
+        return was_refused(trip, err);
+    }
+    if (trip->invocation->json) {
         json_print(json_intent(&trip->intent));
         return true;
     }
@@ -362,7 +376,7 @@ bool command_run(struct invocation *invocation, int *exit_out, struct error *err
         return false;
     }
     if (is_detached) {
-        return ask(&trip, err) && leave_it_to_the_node(&trip);
+        return ask(&trip, err) && leave_it_to_the_node(&trip, err);
     }
     return carry_out(&trip, exit_out, err);
 }

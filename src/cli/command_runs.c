@@ -106,6 +106,7 @@ static bool list_all(const struct invocation *invocation, const struct session *
                   ? "nothing has run yet: there is no store; start: ironcron serve\n"
                   : "no runs match\n",
               stderr);
+        session_doubt_job(session, invocation_text(invocation, "job"));
     } else {
         text_table_print(table, stdout, 0);
     }
@@ -333,6 +334,34 @@ static bool check_cancel(struct session *session, const struct invocation *invoc
                      run_state_name(kept.row.state));
 }
 
+static bool note_run(void *context, const struct store_run_row *row)
+{
+    *(struct uuid *)context = row->run_id;
+    return false;
+}
+
+// What a node that is silent has begun is STARTED, and none that answers has it.
+static bool was_not_cancelled(const struct session *session, const struct store_intent *intent,
+                              const char *answer_or_null, struct error *err)
+{
+    struct uuid run = {{0}};
+    const struct store_run_filter filter = {
+        .job = intent->job, .by_state = true, .state = RUN_STARTED, .limit = 1};
+    const char *answer = answer_or_null != NULL ? answer_or_null : "the node refused";
+    if (intent->job == NULL ||
+        !session->store->ops->read_runs(session->store, &filter, note_run, &run, err) ||
+        uuid_is_nil(run)) {
+        return error_set(err, ERROR_REFUSED, "nothing was cancelled: %s", answer);
+    }
+    char id[UUID_TEXT_SIZE];
+    uuid_format(run, id);
+    return error_set(err, ERROR_REFUSED,
+                     "nothing was cancelled: run %s is STARTED, but its node does not answer; it "
+                     "ends what it runs when its lease is over, and the run is LOST then: ironcron "
+                     "nodes",
+                     id);
+}
+
 bool command_runs_cancel(struct invocation *invocation, int *exit_out, struct error *err)
 {
     (void)exit_out;
@@ -356,8 +385,7 @@ bool command_runs_cancel(struct invocation *invocation, int *exit_out, struct er
         return false;
     }
     if (answer.state == INTENT_REFUSED) {
-        return error_set(err, ERROR_REFUSED, "nothing was cancelled: %s",
-                         answer.answer != NULL ? answer.answer : "the node refused");
+        return was_not_cancelled(&session, &intent, answer.answer, err);
     }
     if (invocation->json) {
         json_print(json_intent(&answer));

@@ -45,6 +45,8 @@ static void print_slot(const struct why_case *why, struct buf *text)
         const char *reason = slot_reason_name(facts->reason);
         buf_printf(text, "%s%s%s", outcome != NULL ? outcome : "open",
                    *reason != '\0' ? ", reason " : "", reason);
+    } else if (instant_is_none(facts->high_water)) {
+        buf_add_string(text, "no row; none of the job's slots is decided yet");
     } else {
         buf_printf(text, "no row; the job's slots are decided up to %s",
                    at_text(why, facts->high_water, at));

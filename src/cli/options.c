@@ -83,21 +83,34 @@ static void scan_words(struct scan *scan, int argc, char *const *argv)
 
 // ---- the command --------------------------------------------------------------------------------
 
+// The first word alone of "import crontab" and "import pg_cron".
+static bool is_half(const char *word, struct error *err)
+{
+    char names[HINT_SIZE] = "";
+    size_t length = strlen(word);
+    size_t used = 0;
+    size_t at = 0;
+    for (const struct command *command; (command = next_command(&at)) != NULL;) {
+        const char *name = command->name;
+        if (strncmp(name, word, length) == 0 && name[length] == ' ' && used < sizeof names) {
+            used += (size_t)snprintf(names + used, sizeof names - used, "%s\"%s\"",
+                                     used > 0 ? " or " : "", name);
+        }
+    }
+    if (used > 0) {
+        (void)error_set(err, ERROR_USAGE, "\"%s\" needs another word: %s", word, names);
+    }
+    return used > 0;
+}
+
 static bool unknown_command(const struct scan *scan, struct error *err)
 {
     struct nearest nearest;
     nearest_init(&nearest, scan->words[0]);
-    size_t length = strlen(scan->words[0]);
     size_t at = 0;
     for (const struct command *command; (command = next_command(&at)) != NULL;) {
-        const char *name = command->name;
         if (!command->hidden) {
-            nearest_offer(&nearest, name);
-        }
-        bool begins = strncmp(name, scan->words[0], length) == 0 && name[length] == ' ';
-        if (begins && nearest.distance > 0) {
-            nearest.best = name; // its first word alone: the first of those
-            nearest.distance = 0;
+            nearest_offer(&nearest, command->name);
         }
     }
     char hint[HINT_SIZE];
@@ -128,7 +141,7 @@ static bool find_command(struct invocation *invocation, const struct scan *scan,
                          "say what to do: ironcron COMMAND\n"
                          "All commands: ironcron help");
     }
-    return unknown_command(scan, err);
+    return !is_half(scan->words[0], err) && unknown_command(scan, err);
 }
 
 // ---- options ------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cli/session.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,10 +86,12 @@ static void tell_of_mistakes(const struct session *session, const struct config_
     free(clean);
 }
 
-// A file that is not there is no error yet; whether a server is there only a connection tells.
+// A file that is not there is no error yet; whether a server is there only a connection tells. One
+// that this user may not look for may well be there.
 static bool is_absent(const struct session *session)
 {
-    return session->config->store_url == NULL && access(session->config->store_path, F_OK) != 0;
+    return session->config->store_url == NULL && access(session->config->store_path, F_OK) != 0 &&
+           errno != EACCES;
 }
 
 bool session_config_to_look(struct session *session, const struct invocation *invocation,
@@ -225,7 +228,7 @@ static void ask_since_when(struct session *session, char out[AWAY_SIZE])
 
 // A server is asked at once: whether it can be reached, whether its tables are ours, and what its
 // clock says, since it decides what is due.
-static bool is_away(struct session *session, struct error *err)
+bool session_is_away(struct session *session, struct error *err)
 {
     if (err->code == ERROR_UNAVAILABLE && error_remedy(err) == NULL) {
         char since[AWAY_SIZE];
@@ -245,12 +248,23 @@ static bool open_as(struct session *session, enum open_store_how how, struct err
     if (session->config->store_url != NULL) {
         if (!postgres_store_greet(session->store, &now, err)) {
             session_close_store(session);
-            return is_away(session, err);
+            return session_is_away(session, err);
         }
         session->store_ahead = instant_since(now, clock_now(session->clock));
     }
     session_look_for_node(session);
     return true;
+}
+
+static bool may_look(const struct session *session, struct error *err)
+{
+    if (session->config->store_url != NULL || access(session->config->store_path, R_OK) == 0 ||
+        errno != EACCES) {
+        return true;
+    }
+    (void)error_set(err, ERROR_DENIED, "the store %s may not be read by this user",
+                    session->config->store_path);
+    return error_mend(err, "ask as root or as the user of the service: sudo ironcron …");
 }
 
 bool session_read(struct session *session, struct error *err)
@@ -260,7 +274,8 @@ bool session_read(struct session *session, struct error *err)
         session->store_is_absent = true;
         return true;
     }
-    return open_as(session, OPEN_STORE_READ, err) && session_definitions(session, err);
+    return may_look(session, err) && open_as(session, OPEN_STORE_READ, err) &&
+           session_definitions(session, err);
 }
 
 bool session_may_execute(const struct session *session, struct error *err)
@@ -355,6 +370,16 @@ bool session_knows_job(const struct session *session, const char *name, struct e
     struct job_search search = {.name = name};
     return session->store->ops->read_jobs(session->store, NULL, look_at_job, &search, err) &&
            (search.found || session_no_job(session, name, err));
+}
+
+void session_doubt_job(const struct session *session, const char *name_or_null)
+{
+    struct error doubt = ERROR_INIT;
+    if (name_or_null != NULL && !session_knows_job(session, name_or_null, &doubt)) {
+        doubt.text[strcspn(doubt.text, "\n")] = '\0';
+        terminal_put(stderr, COLOUR_NONE, doubt.text);
+        fputc('\n', stderr);
+    }
 }
 
 // ---- runs by the beginning of their id ----------------------------------------------------------

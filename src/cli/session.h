@@ -52,6 +52,12 @@ bool session_write(struct session *session, struct error *err) MUST_USE;
 // Configuration (to look) and store for a reading command; an absent store is ERROR_NOT_FOUND.
 bool session_open(struct session *session, const struct invocation *invocation,
                   struct error *err) MUST_USE;
+// To stderr, where nothing was found of a job: that there is none of this name. NULL is fine.
+void session_doubt_job(const struct session *session, const char *name_or_null);
+
+// Where err says that the store is away: adds since when, and what to do. Always false.
+bool session_is_away(struct session *session, struct error *err);
+
 // Where the store keeps the definitions for all nodes: those in force take the place of what this
 // host's files say. session_read does it; others call it before they look a job up.
 bool session_definitions(struct session *session, struct error *err) MUST_USE;

@@ -64,7 +64,7 @@ bool session_definitions(struct session *session, struct error *err)
                             &store, err) &&
                  look(session, store, err);
     store_close(store);
-    return known;
+    return known || session_is_away(session, err);
 }
 
 void session_definitions_words(const struct session *session, struct buf *out)

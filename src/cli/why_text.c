@@ -70,7 +70,7 @@ void why_next_undo(const struct why_facts *facts, struct why *why,
     buf_add_string(&why->next, command);
 }
 
-// "the job was paused since … by … (…), with all jobs, until …"
+// "the job is paused since … by … (…), with all jobs"; "the job was paused since …, until …"
 void why_add_control(const struct why_facts *facts, struct buf *text,
                      const struct store_control_row *control, const char *otherwise)
 {
@@ -78,7 +78,7 @@ void why_add_control(const struct why_facts *facts, struct buf *text,
         buf_printf(text, "the job was %s; by whom is not recorded any more", otherwise);
         return;
     }
-    buf_add_string(text, "the job was ");
+    buf_add_string(text, why_is_in_force(control) ? "the job is " : "the job was ");
     control_set_describe(control, facts->zone, text);
     if (control->job == NULL) {
         buf_add_string(text, ", with all jobs");

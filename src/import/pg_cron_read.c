@@ -48,7 +48,15 @@ static PGresult *ask(PGconn *connection, const char *sql, struct error *err)
     if (PQresultStatus(result) == PGRES_TUPLES_OK) {
         return result;
     }
-    (void)fail(connection, ERROR_STORE, "reading pg_cron's tables", err);
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    bool is_denied = state != NULL && strcmp(state, "42501") == 0;
+    (void)fail(connection, is_denied ? ERROR_DENIED : ERROR_STORE, "reading pg_cron's tables", err);
+    if (is_denied) {
+        (void)error_mend(err,
+                         "name a user who may read schema cron: grant usage on schema cron to "
+                         "%s; only a superuser sees the jobs of all users",
+                         PQuser(connection));
+    }
     PQclear(result);
     return NULL;
 }

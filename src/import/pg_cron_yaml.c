@@ -150,10 +150,14 @@ static void add_history(struct buf *out, const struct pg_cron_job *job)
         buf_add_string(out, "no run is recorded\n");
         return;
     }
-    buf_printf(out, "%" PRId64 " run%s since %s, %" PRId64 " failed; ", job->runs,
-               job->runs == 1 ? "" : "s", job->first == NULL ? "?" : job->first, job->failed);
-    buf_printf(out, "the last %s %s, the longest took %" PRId64 "s\n",
-               job->last == NULL ? "?" : job->last,
+    buf_printf(out, "%" PRId64 " run%s", job->runs, job->runs == 1 ? "" : "s");
+    if (job->first == NULL) { // no connection could be made for it
+        buf_printf(out, ", %" PRId64 " failed; none ever began\n", job->failed);
+        return;
+    }
+    buf_printf(out,
+               " since %s, %" PRId64 " failed; the last %s %s, the longest took %" PRId64 "s\n",
+               job->first, job->failed, job->last == NULL ? "?" : job->last,
                job->last_status == NULL ? "?" : job->last_status, job->longest);
 }
 

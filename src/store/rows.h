@@ -100,7 +100,7 @@ struct store_audit_row {
 };
 struct store_audit_filter {
     const char *job;
-    const char *event;
+    const char *event; // in any case
     struct instant since;
     struct instant until;
     int64_t seq_from;   // seq >= seq_from; 0 = any; rows that are not sealed come after all others

@@ -90,6 +90,7 @@ def test_a_live_node_is_seen_behind_a_mistake(ironcron):
         assert status["node"]["pid"] == node.pid
         assert [job["job"] for job in status["failed"]] == ["fails"]
         assert {slot["job"] for slot in status["next_hour"]} == {"tick", "fails"}
+        assert "no configuration without errors" in ironcron.run("next", "tick", config=False, code=2).stderr
         # Nor does it tie the hands of who wants to hold something back.
         ironcron.run("pause", "fails", "--reason", "too loud")
         until(lambda: ironcron.query("select 1 from slots where job = 'fails' and reason = 'paused'"), "it is paused")

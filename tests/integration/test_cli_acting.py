@@ -2,9 +2,12 @@
 
 import json
 import os
+import pathlib
 import re
+import shutil
 import signal
 import subprocess
+import tempfile
 
 import pytest
 from api_client import Api
@@ -218,6 +221,7 @@ def test_follow_and_cancel(jobs):
         follower = subprocess.Popen(jobs.command("runs", "output", run["run_id"], "-f"), stdout=subprocess.PIPE,
                                     text=True, env=environment(jobs.folder))
         assert follower.stdout.readline() == "begun\n"
+        assert "a run of this job is going on" in jobs.run("run", "waits", "--detach", code=1).stderr
         until(lambda: "running  1" in jobs.run("status").stdout, "it is shown, and alone between two runs of ticks")
         assert jobs.json("jobs", "show", "waits")["state"] == "running"
         (jobs.folder / "go").touch()
@@ -302,7 +306,30 @@ def test_audit_verify_and_export(jobs):
     newest = jobs.json("audit", "--limit", "3")
     assert [row["seq"] for row in newest] == [row["seq"] for row in reversed(rows[-3:])]
     assert {row["job"] for row in jobs.json("audit", "--job", "ticks")} == {"ticks"}
+    assert {row["event"] for row in jobs.json("audit", "--event", "success")} == {"SUCCESS"}
     assert "no events match" in jobs.run("audit", "--event", "NONSENSE").stderr
+
+
+def test_nothing_found_of_a_job_that_is_not_there_says_so(jobs):
+    jobs.run("run", "greet")
+    for command, words in (("runs", "no runs match\n"), ("audit", "no events match\n")):
+        assert jobs.run(command, "--job", "greet", "--until", "2020-01-01").stderr == words
+        told = jobs.run(command, "--job", "gret").stderr
+        assert told.startswith(words) and 'there is no job "gret"' in told and 'did you mean "greet"?' in told
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_a_store_that_one_may_not_see_is_not_said_to_be_absent(jobs):
+    jobs.run("run", "greet")
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        program, config = f"{folder}/ironcron", pathlib.Path(folder, "ironcron.yml")
+        shutil.copy(jobs.command("status")[0], program)
+        config.write_text(f"store: sqlite:{jobs.store_path}\n{JOBS}")
+        for words in (["status"], ["jobs"], ["runs"], ["why", "greet"], ["doctor"], ["nodes"]):
+            done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", program, "-c", config, *words],
+                                  capture_output=True, text=True, timeout=PATIENCE, env=environment(folder), check=False)
+            assert done.returncode == 1 and "may not be read by this user" in done.stderr, done.stdout + done.stderr
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can act for others")

@@ -87,6 +87,8 @@ def test_where_another_node_lives_it_records_the_end(ironcron, other, database):
         node.kill()
         assert pathlib.Path(ironcron.folder / "ironcron.node.lock").exists()  # by which its host knows
         is_told(ironcron, run, "ironcron nodes", "a live")
+        said = other.run("runs", "cancel", "--job", "hangs", code=1).stderr
+        assert f"run {run} is STARTED, but its node does not answer" in said and "LOST" in said
 
 
 def test_the_api_says_so(ironcron, other, database):  # noqa: F811

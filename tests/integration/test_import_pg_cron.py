@@ -30,6 +30,8 @@ insert into cron.job_run_details(jobid, runid, job_pid, database, username, comm
   select jobid, 1000 + n, 1, database, username, command, case n when 2 then 'failed' else 'succeeded' end,
     timestamptz '2026-01-01 00:00Z' + n * interval '1 hour', timestamptz '2026-01-01 00:00:40Z' + n * interval '1 hour'
   from cron.job, generate_series(1, 3) n where jobname = 'asleep';
+insert into cron.job_run_details(jobid, runid, database, username, command, status)
+  select jobid, 2000 + n, database, username, command, 'failed' from cron.job, generate_series(1, 2) n where jobname = 'elsewhere';
 """
 
 
@@ -51,6 +53,13 @@ def url(cluster, user="tester", database="postgres"):
 
 def imported(ironcron, cluster, *arguments, code=1):
     return ironcron.run("import", "pg_cron", *(arguments or [url(cluster)]), code=code, env={"PGPASSWORD": PASSWORD})
+
+
+def test_who_may_not_read_is_told_what_to_grant(ironcron, pg_cron):
+    pg_cron.psql(f"create role bob login password '{PASSWORD}'")
+    said = imported(ironcron, pg_cron, url(pg_cron, "bob")).stderr
+    assert "2 runs, 2 failed; none ever began" in imported(ironcron, pg_cron).stdout
+    assert "permission denied for schema cron" in said and "grant usage on schema cron to bob" in said
 
 
 def test_what_it_prints_loads_and_runs(ironcron, pg_cron):

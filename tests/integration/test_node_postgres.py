@@ -62,13 +62,14 @@ def test_an_outage_of_the_store(ironcron, own_cluster):  # noqa: F811
         assert status == 503 and "store" in text and "since 20" in text
         assert node.get("/livez")[0] == 200
         assert node.metrics()["ironcron_store_up"] == 0
-        assert re.search(r"the node here has been without it for .*, since 20", ironcron.run("status", code=75).stderr)
+        for words in (["status"], ["pause", "tick"], ["run", "tick"]):
+            assert re.search(r"the node here has been without it for .*, since 20", ironcron.run(*words, code=75).stderr)
         until(lambda: outage(node)["lasted_ms"] > 6000, "it goes on")  # a short one is not worth an audit row
         assert outage(node)["until"] is None
         own_cluster.start()
         node.wait_ready()
         assert node.logged(r"event=store_up since=20\S* lasted=\S+ .*did not for") and outage(node)["until"]
-        until(lambda: ironcron.json("audit", "--event", "STORE_BACK"), "it is recorded")
+        until(lambda: ironcron.json("audit", "--event", "store_back"), "it is recorded")
         told = ironcron.json("status", code=None)["store"]["outage"]
         assert told["since"] == outage(node)["since"] and told["lasted_ms"] > 6000 and told["nodes"] == 1
         words = r"did not answer for \S+, until \S+, as 1 node saw it"
@@ -244,6 +245,9 @@ def test_a_pooler_is_found_by_validate_as_by_serve(ironcron, database, mode, cod
                 until(lambda: succeeded(database) >= 1, "it runs")
             return
         assert ["the server's own port" in check["remedy"] for check in told] == [True]
+        for words in (["pause", "tick"], ["run", "tick"], ["resume", "--all"]):
+            said = ironcron.run(*words, code=78).stderr
+            assert "connection pooler" in said and "the server's own port" in said and "migrate" not in said
         assert ironcron.start(ready=False).wait() == code
         assert "locks do not hold through it" in told[0]["detail"] and "locks do not hold through it" in ironcron.nodes[-1].log()
     finally:

@@ -51,6 +51,9 @@ def test_a_role_that_may_only_read(looker, database):  # noqa: F811
             wanted = 1 if words == ["doctor"] and settings.startswith("set") else 0
             assert done.returncode == wanted, f"{words}: {done.stdout}{done.stderr}"
             assert "permission denied" not in done.stdout + done.stderr
+    for words in ACTING:
+        said = run(*words, code=1).stderr
+        assert "may only read it" in said and "use the role that ran `ironcron migrate deploy --store`" in said
     database.execute(f"alter role {name} reset default_transaction_read_only")
     for words in ACTING:
         said = run(*words, code=1).stderr

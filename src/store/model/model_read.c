@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/alloc.h"
 
@@ -96,7 +97,7 @@ static bool audit_matches(const struct store_audit_row *row,
                           const struct store_audit_filter *filter)
 {
     return (filter->job == NULL || (row->job != NULL && strcmp(filter->job, row->job) == 0)) &&
-           (filter->event == NULL || strcmp(filter->event, row->event) == 0) &&
+           (filter->event == NULL || strcasecmp(filter->event, row->event) == 0) &&
            (row->seq == 0 || row->seq >= filter->seq_from) &&
            (filter->seq_before == 0 || (row->seq > 0 && row->seq < filter->seq_before)) &&
            within(row->at, filter->since, filter->until);

@@ -40,7 +40,9 @@ static const char server_sql[] =
     "  ('off', 'local', 'remote_write') then 'on' else current_setting('synchronous_commit') end,"
     "  false), has_database_privilege(current_database(), 'create'),"
     " (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint,"
-    " (select count(set_config(name, value, false)) from (values %s) s (name, value))";
+    " (select count(set_config(name, value, false)) from (values %s) s (name, value)),"
+    " case when to_regclass('ironcron.meta') is not null then"
+    "  has_table_privilege('ironcron.meta', 'update') end";
 
 // What a stranger has in hand keeps up what is behind it no longer than a beat may be late.
 static long long lock_wait(long long deadline)
@@ -89,7 +91,14 @@ static bool is_primary(struct postgres_store *store, const PGresult *result, con
         return error_mend(err, "give the primary's address in `store:`, or those of all servers "
                                "with ?target_session_attrs=read-write");
     }
-    if (field_bool(result, 0, 1) && store->purpose != FOR_READING) {
+    bool is_read_only = field_bool(result, 0, 1) && store->purpose != FOR_READING;
+    if (is_read_only && field_bool(result, 0, 2) && !field_bool(result, 0, 15)) {
+        (void)error_set(err, ERROR_DENIED, "the role %s of the store (%s) may only read it",
+                        PQuser(store->connection), where);
+        return error_mend(err, "use the role that ran `ironcron migrate deploy --store`, which "
+                               "owns the tables");
+    }
+    if (is_read_only) {
         (void)error_set(err, ERROR_UNAVAILABLE,
                         "the store (%s) is read-only (default_transaction_read_only is on)", where);
         return error_mend(err, "turn that off for the user of ironcron");
@@ -210,8 +219,7 @@ static bool fail_proof(struct postgres_store *store, const char *what, struct er
                     "the store (%s) %s: a connection pooler (pgbouncer with pool_mode = "
                     "transaction or statement?) is in between, and locks do not hold through it",
                     where, what);
-    return error_mend(err, "give the server's own port in `store:`, mostly 5432, or a pool with "
-                           "pool_mode = session");
+    return error_mend(err, POOLER_MEND);
 }
 
 static bool ask_lock(struct postgres_store *store, struct error *err)

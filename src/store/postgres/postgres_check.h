@@ -10,6 +10,9 @@ bool check_advance(struct postgres_store *store, struct error *err) MUST_USE;
 int check_descriptor(const struct postgres_store *store);
 bool check_connects(const struct postgres_store *store);
 
+#define POOLER_MEND                                                                                \
+    "give the server's own port in `store:`, mostly 5432, or a pool with pool_mode = session"
+
 // Fills err with what the connection says of itself; returns false.
 bool link_fail(struct postgres_store *store, const char *doing, struct error *err);
 bool link_poll(struct postgres_store *store, PGconn *connection, struct error *err) MUST_USE;

@@ -124,6 +124,11 @@ void link_explain(const struct postgres_store *store, const PGresult *result, st
                          "the tables; for one that only looks: grant usage on schema ironcron "
                          "to %s; grant select on all tables in schema ironcron to %s",
                          role_of(store), role_of(store));
+    } else if (has_state(result, "42P05") || has_state(result, "26000")) {
+        // Prepared in this session by somebody else, or by us in another one.
+        err->code = ERROR_CONFIG;
+        (void)error_mend(err, "a connection pooler (pgbouncer with pool_mode = transaction or "
+                              "statement?) is in between: " POOLER_MEND);
     } else if (has_state(result, "55P03")) {
         err->code = ERROR_UNAVAILABLE;
         (void)error_mend(err, "end the transaction that somebody has left open: select pid, "
@@ -246,8 +251,8 @@ static bool is_prepared(struct postgres_store *store, const PGresult *result, st
         return true;
     case PGRES_FATAL_ERROR:
         link_explain(store, result, err);
-        if (err->code == ERROR_UNAVAILABLE) {
-            return false; // the tables are only out of reach
+        if (err->code == ERROR_UNAVAILABLE || err->code == ERROR_CONFIG) {
+            return false; // the tables are only out of reach, or behind a pooler
         }
         (void)error_wrap(err, "the tables are of another version; run `ironcron migrate deploy "
                               "--store`");

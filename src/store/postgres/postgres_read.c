@@ -167,7 +167,7 @@ bool postgres_read_audit(struct store *port, const struct store_audit_filter *fi
     }
     if (filter->event != NULL) {
         put_text(&question.parameters, filter->event);
-        question_where(&question, "a.event = ", "");
+        question_where(&question, "a.event = upper(", ")");
     }
     question_range(&question, "a.seq", filter->seq_from, filter->seq_before);
     question_range(&question, "a.block", 0, filter->seq_before);

@@ -148,7 +148,7 @@ bool sqlite_read_audit(struct store *port, const struct store_audit_filter *filt
         query_where(&query, "coalesce(j.name, a.job) = ?", sql_text(filter->job));
     }
     if (filter->event != NULL) {
-        query_where(&query, "a.event = ?", sql_text(filter->event));
+        query_where(&query, "a.event = upper(?)", sql_text(filter->event));
     }
     query_range(&query, "a.id", filter->seq_from, filter->seq_before);
     query_span(&query, "a.at", filter->since, filter->until);

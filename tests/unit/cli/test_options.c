@@ -58,7 +58,7 @@ static const struct line lines[] = {
     {{NULL}, NULL, "say what to do"},
     {{"pasue", "a"}, NULL, "unknown command \"pasue\"; did you mean \"pause\"?"},
     {{"zzzzzz"}, NULL, "unknown command \"zzzzzz\"\n"},
-    {{"import"}, NULL, "unknown command \"import\"; did you mean \"import crontab\"?"},
+    {{"import"}, NULL, "\"import\" needs another word: \"import crontab\" or \"import pg_cron\""},
     {{"__complet"}, NULL, "unknown command \"__complet\"\n"},
     {{"runs", "shwo"}, NULL, "\"shwo\" is too much; did you mean \"runs show\"?"},
     {{"runs", "--limt", "3"}, NULL, "no option \"--limt\"; did you mean \"--limit\"?"},

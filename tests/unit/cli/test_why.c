@@ -284,7 +284,7 @@ static const struct example {
      "ironcron resume j",
      {.job = &job, DUE, .at = {200000000}, .pause = &paused}},
     {"future",
-     "recorded and not executed: the job was in dry-run",
+     "recorded and not executed: the job is in dry-run",
      "ironcron dry-run off j",
      {.job = &job, DUE, .at = {200000000}, .dry_run = &dry_run}},
     {"future",
