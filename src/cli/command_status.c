@@ -60,7 +60,7 @@ static void print_store(const struct status *status)
     if (is_remote) {
         puts(": ironcron doctor");
     } else if (status->store_bytes < 0) {
-        puts(", not there yet: ironcron serve");
+        puts(status->session->has_node ? ", not there" : ", not there yet: ironcron serve");
     } else {
         bool is_small = status->store_bytes < 1000000;
         printf(is_small ? ", %.0f KB: ironcron doctor\n" : ", %.1f MB: ironcron doctor\n",

@@ -315,7 +315,13 @@ bool doctor_load(struct doctor *doctor, const struct session *session, bool deep
             return false;
         }
     }
-    look_at_new(doctor);
+    if (session->store == NULL && session->has_node) {
+        doctor_add(doctor, "store", DOCTOR_TODO, "put the same file back, or restart the node",
+                   "the file %s is not there, though a node works on it",
+                   session->config->store_path);
+    } else {
+        look_at_new(doctor);
+    }
     doctor_clock(doctor);
     doctor_clock_changes(doctor);
     doctor_zones(doctor);

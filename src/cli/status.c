@@ -193,6 +193,11 @@ static void judge(struct status *status)
         problem(status, "the configuration has errors; a node goes on with what it had, and none "
                         "can start: ironcron validate");
     }
+    if (session->store == NULL && session->has_node) {
+        problem(status, "the store's file is not there, though a node works on it: put the same "
+                        "file back, or restart the node, which begins another one then");
+        return;
+    }
     if (session->store == NULL) {
         problem(status, "there is no store yet, nothing has ever run; start: ironcron serve");
         return;

@@ -137,6 +137,10 @@ def test_nothing_is_started_while_a_file_of_the_store_is_away(ironcron, suffix):
         os.rename(path, aside)
         node.wait_logged("event=store_down.*was removed while ironcron has it open")
         assert node.get("/readyz")[0] == 503
+        if suffix == "":
+            for command in ("status", "doctor"):
+                told = ironcron.run(command, code=1).stdout
+                assert "a node works on it" in told and "put the same file back" in told and "ironcron serve" not in told
         os.rename(aside, path)
         done = states(ironcron, "tick").count("SUCCESS")
         wait_state(ironcron, "tick", "SUCCESS", done + 2)

@@ -65,8 +65,8 @@ void sqlite_explain(int code, sqlite3 *db, const char *path, const char *doing, 
         // Not temporary: no waiting makes it one.
         error_set(
             err, ERROR_ENVIRONMENT,
-            "%s is not a SQLite database: check `store:` in the configuration, or move the file "
-            "away so that a new store can be made",
+            "%s is not a SQLite database: check `store:` in the configuration, or, where it was "
+            "one, put back a backup; moved away, it makes room for a new store",
             path);
         return;
     default:
