@@ -174,16 +174,19 @@ static bool lives_still(const struct verification *v, struct uuid node)
     return false;
 }
 
-// It began when that was recorded; it ended after that, and before its end was recorded.
+// It began when that was recorded; it ended after that, and before its end was recorded. Where the
+// store's clock was put back meanwhile it ended as it began.
 static bool times_differ(const struct witness *witness, const struct store_run_row *row)
 {
     if (instant_is_none(witness->started_at)) {
         return false;
     }
     bool ended = run_state_is_final(row->state) && !instant_is_none(witness->ended_at);
+    bool went_back = ended && instant_before(witness->ended_at, row->started_at);
+    struct instant latest = went_back ? row->started_at : witness->ended_at;
     return !instant_equal(row->started_at, witness->started_at) ||
            (ended && (instant_before(row->ended_at, row->started_at) ||
-                      instant_before(witness->ended_at, row->ended_at)));
+                      instant_before(latest, row->ended_at)));
 }
 
 static bool take_run(void *context, const struct store_run_row *row)

@@ -153,8 +153,8 @@ static struct uuid behind(const struct model_store *store, const struct store_in
 // Two backfills of one job do not begin at once, so the job is held for a moment.
 static bool is_in_hand(const struct model_store *store, const struct store_intent *intent)
 {
-    const struct model_job *job =
-        intent->kind == INTENT_BACKFILL ? map_get(&store->jobs_by_name, intent->job) : NULL;
+    bool backfills = intent->kind == INTENT_BACKFILL && intent->job != NULL;
+    const struct model_job *job = backfills ? map_get(&store->jobs_by_name, intent->job) : NULL;
     return job != NULL && job->holder != NULL && uuid_is_nil(intent->node);
 }
 

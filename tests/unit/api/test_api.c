@@ -43,6 +43,14 @@ static void changed(void *context)
     (void)context;
 }
 
+static void run_command(void *context, const char *const *words, int missing,
+                        struct http_response *response)
+{
+    (void)context;
+    (void)words;
+    response->status = missing;
+}
+
 static void end_run(void *context, const struct http_request *request,
                     struct http_response *response)
 {
@@ -61,6 +69,7 @@ static void world_open(struct world *world)
     world->api.store = model_store_new(&world->clock);
     world->api.config = &world->config;
     world->api.changed = changed;
+    world->api.run_command = run_command;
     world->api.end_run = end_run;
 }
 

@@ -146,7 +146,7 @@ static void a_newer_version_is_refused(void **state)
 static const char as_version_1[] =
     "for c in dry_run max_running labels draining is_full definitions refused draining_since "
     "draining_by"
-    " draining_as draining_reason; do"
+    " draining_as draining_reason left_to; do"
     " sqlite3 '%s' \"drop view if exists nodes; alter table node drop column $c\"; done;"
     "sqlite3 '%s' 'alter table intent drop column node; drop table definitions;"
     " pragma user_version = 1'";
