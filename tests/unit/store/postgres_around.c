@@ -44,7 +44,7 @@ char *postgres_pooler_start(const char *url, const char *pool_mode)
 
 void postgres_pooler_stop(void)
 {
-    free(sqlite_file_shell("cd %s && kill -QUIT $(cat pooler/pid) && for i in $(seq 100); do "
+    free(sqlite_file_shell("cd %s && kill -TERM $(cat pooler/pid) && for i in $(seq 100); do "
                            "[ -e pooler/pid ] || break; sleep 0.05; done",
                            postgres_cluster_folder()));
 }
