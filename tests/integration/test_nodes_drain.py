@@ -66,7 +66,8 @@ def test_a_fleets_node_is_drained_and_resumed(pair, database):  # noqa: F811
         asked.run("resume", "tick")
 
         said = asked.run("nodes", "drain", identity(busy)[:20], "--reason", "new kernel", "--as", "bob").stdout
-        assert "begins nothing new: 1 run goes on there" in said and f"nodes resume {identity(busy)[:13]}" in said
+        assert re.search(r"begins nothing new: (1 run goes|2 runs go) on there", said)  # tick may run as well
+        assert f"nodes resume {identity(busy)[:13]}" in said
         row = row_of(asked, busy)
         assert row["draining"] and row["draining_reason"] == "new kernel" and row["draining_as"] == "bob"
         assert row["state"] == "live" and row["draining_by"] and row["draining_since"]
