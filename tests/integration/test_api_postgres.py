@@ -25,11 +25,8 @@ JOBS = """jobs:
 def api(ironcron, database):  # noqa: F811
     on_postgres(ironcron, database, JOBS, node=f"drain: 5s, lease: {LEASE}s, state: ironcron.db")
     with ironcron.serve() as node:
-        asked = Api(ironcron)
-        asked.keeps_up_nobody = True
-        yield asked
-        assert node.logged(r"event=(fenced|starting_again)") is None
-        assert not asked.keeps_up_nobody or node.logged(r"event=store_down") is None
+        yield Api(ironcron)
+        assert node.logged(r"event=(store_down|fenced|starting_again)") is None
 
 
 def waiting(database):  # noqa: F811
@@ -42,7 +39,6 @@ def waiting(database):  # noqa: F811
 def stalled(database, pool, *requests):  # noqa: F811
     """What came of the requests, each of which waits for a server's process that stands still meanwhile. Only what they
     read is ever locked: no scheduler needs this table from day to day."""
-    api.keeps_up_nobody = False  # claims look into that table, too
     session = Session(database)
     session.execute("begin")
     session.execute("lock table ironcron.in_force in access exclusive mode")

@@ -181,6 +181,13 @@ begin
     return a;
 end $$;
 
+-- In a language that is not looked into beforehand, so that other claims have nothing to do with that table, and need
+-- not wait where somebody holds it.
+create function is_in_force(p_job bigint, p_since bigint) returns boolean language plpgsql stable as $$
+begin
+    return exists (select from ironcron.in_force f where f.job_id = p_job and f.to_ms is null and f.from_ms <= p_since);
+end $$;
+
 -- Scheduled and made-up slots of different jobs, all at once. Guards, on the job's row: the slot is
 -- above the mark, and no run is in its way. The rows are taken in the order of the jobs. What is written
 -- then comes from the arrays as they are, unless some slots were not to be had.
@@ -227,8 +234,7 @@ begin
                            unnest(p_decision) as decision, unnest(p_run) as run_id, unnest(p_wait) as wait) u
               order by job_id) i
         where j.job_id between i.job_id and i.job_id and i.due_at > j.high_water
-          and (i.force is null or exists (select from ironcron.in_force f where f.job_id = i.job_id and f.to_ms is null
-                                                                          and f.from_ms <= i.force))
+          and (i.force is null or ironcron.is_in_force(i.job_id, i.force))
           and (j.running = 0 or i.skips or not i.runs or not i.forbids)
         returning i.ord, j.held, j.name
     )
