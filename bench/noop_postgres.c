@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// How many no-op jobs a second the engine takes through the PostgreSQL store on one connection,
-// durably.
+// How many no-op jobs a second the engine takes through the PostgreSQL store, durably.
 //
 //   noop_postgres URL [JOBS [ROUNDS]]
 //

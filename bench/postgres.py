@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""postgres.py NOOP_POSTGRES FOLDER [ROUNDS]: no-op jobs a second through the engine and the PostgreSQL store, on one
-connection, beside what others reach on the same server: pgbench with batches of 500 (claimed by advisory locks, inserted as
+"""postgres.py NOOP_POSTGRES FOLDER [ROUNDS]: no-op jobs a second through the engine and the PostgreSQL store, on two
+connections, beside what others reach on the same server: pgbench with batches of 500 (claimed by advisory locks, inserted as
 STARTED, updated to SUCCESS), graphile-worker and pg-boss at their best. They take turns. A backend's processor time for a
 run is given too, since it hardly depends on what else the machine does.
 """
