@@ -94,7 +94,6 @@ void apart_close(struct postgres_store *store)
     }
     CHECK(apart->first == NULL);
     link_close(apart);
-    PQfinish(apart->reader);
     free(apart->strangers);
     free(apart->application_name);
     free(apart);
@@ -105,7 +104,7 @@ void apart_note(struct postgres_store *store, const struct store_op *base)
 {
     struct apart *apart = &store->apart;
     struct mono now = clock_mono(store->options.clock);
-    if (store->first == NULL || store->owner != NULL) {
+    if (store->first == NULL) {
         return;
     }
     if (mono_since(now, apart->counted_from).us > APART_WITHIN.us) {
@@ -126,13 +125,12 @@ bool apart_pump(struct postgres_store *store)
     if (apart->store == NULL) {
         return false;
     }
-    bool rests = mono_since(now, apart->used_at).us > APART_IDLE.us;
-    if (apart->store->link == LINK_DOWN) {
+    bool failed = apart->store->link == LINK_DOWN;
+    bool rests = apart_is_idle(store) && mono_since(now, apart->used_at).us > APART_IDLE.us;
+    if (failed) {
         apart->not_before = mono_add(now, APART_TRY_GAP);
-        apart_close(store);
-        return false;
     }
-    if (rests && apart->store->first == NULL) {
+    if (failed || rests) {
         apart_close(store);
         return false;
     }

@@ -59,11 +59,7 @@ void witness_note(struct postgres_store *store, const struct store_op *op)
 
 void postgres_store_set_history(struct store *port, struct duration runs)
 {
-    struct postgres_store *store = postgres_of(port);
-    store->runs_kept = runs;
-    if (store->apart.store != NULL) {
-        store->apart.store->runs_kept = runs;
-    }
+    postgres_of(port)->runs_kept = runs;
 }
 
 static bool is_kept(const struct postgres_store *store, const struct witness *witness)
